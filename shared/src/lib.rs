@@ -1,0 +1,6 @@
+//! What both ends of raq must agree on: frames, latents, the codebook, index packing, the wire
+//! format, the model folder and the pinned identities.
+//!
+//! This crate opens no camera and no window, keeps no clock and decides no rate: those live in
+//! `raq-send` and `raq-recv`. The wire format is written down in `shared/docs/PROTOCOL.md`, the
+//! words used here in `shared/docs/GLOSSARY.md`.
