@@ -4,3 +4,17 @@
 //! This crate opens no camera and no window, keeps no clock and decides no rate: those live in
 //! `raq-send` and `raq-recv`. The wire format is written down in `shared/docs/PROTOCOL.md`, the
 //! words used here in `shared/docs/GLOSSARY.md`.
+
+pub mod codebook;
+pub mod frame;
+pub mod interleave;
+pub mod latent;
+pub mod packing;
+pub mod paths;
+pub mod quality;
+pub mod search;
+pub mod stats;
+pub mod units;
+pub mod video;
+pub mod wire;
+pub mod y4m;

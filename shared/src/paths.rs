@@ -1,0 +1,89 @@
+//! Where things lie: outside data, the per-user folders, ONNX Runtime.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use etcetera::BaseStrategy as _;
+
+/// Names the folder of outside data (videos, pictures, traces) for tests and scenarios.
+pub const DATA_VARIABLE: &str = "RAQ_DATA";
+/// Where outside data lies when [`DATA_VARIABLE`] is not set, from the repository's root.
+pub const DEFAULT_DATA: &str = "../shared/data";
+/// Overrides the per-user folder of downloads, `…/raq`.
+pub const DATA_DIR_VARIABLE: &str = "RAQ_DATA_DIR";
+/// Overrides the per-user folder of identity and trust, `…/raq`.
+pub const CONFIG_DIR_VARIABLE: &str = "RAQ_CONFIG_DIR";
+/// The pinned version of ONNX Runtime.
+pub const ONNXRUNTIME_VERSION: &str = "1.31.1";
+
+/// No per-user folder can be named.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no home directory is known; set HOME or {variable}")]
+pub struct NoHome {
+    variable: &'static str,
+}
+
+/// The folder of outside data; it need not exist.
+pub fn outside_data() -> PathBuf {
+    match given(DATA_VARIABLE) {
+        Some(path) => path,
+        None => repository().join(DEFAULT_DATA),
+    }
+}
+
+/// The repository this program was built from: for tests and chores, not for installed programs.
+pub fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The per-user folder of downloads: `$RAQ_DATA_DIR`, else `raq` in `$XDG_DATA_HOME` or
+/// `~/.local/share`.
+///
+/// # Errors
+/// [`NoHome`] when no home directory is known.
+pub fn data_dir() -> Result<PathBuf, NoHome> {
+    per_user(DATA_DIR_VARIABLE, |strategy| strategy.data_dir())
+}
+
+/// The per-user folder of identity and trust: `$RAQ_CONFIG_DIR`, else `raq` in
+/// `$XDG_CONFIG_HOME` or `~/.config`.
+///
+/// # Errors
+/// [`NoHome`] when no home directory is known.
+pub fn config_dir() -> Result<PathBuf, NoHome> {
+    per_user(CONFIG_DIR_VARIABLE, |strategy| strategy.config_dir())
+}
+
+/// Where set-up puts ONNX Runtime's libraries.
+///
+/// # Errors
+/// [`NoHome`] when no home directory is known.
+pub fn onnxruntime_dir() -> Result<PathBuf, NoHome> {
+    Ok(data_dir()?.join("onnxruntime").join(ONNXRUNTIME_VERSION))
+}
+
+/// The file name of the pinned library.
+pub fn onnxruntime_library() -> String {
+    format!("libonnxruntime.so.{ONNXRUNTIME_VERSION}")
+}
+
+fn per_user(
+    variable: &'static str,
+    folder: impl Fn(&etcetera::base_strategy::Xdg) -> PathBuf,
+) -> Result<PathBuf, NoHome> {
+    if let Some(path) = given(variable) {
+        return Ok(path);
+    }
+    let strategy = etcetera::base_strategy::Xdg::new().map_err(|_| NoHome { variable })?;
+    Ok(folder(&strategy).join("raq"))
+}
+
+/// A variable that is set and not empty.
+fn given(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}

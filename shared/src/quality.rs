@@ -1,0 +1,91 @@
+//! How close a decoded picture comes to the original: PSNR and SSIM of the luma plane.
+
+use crate::frame::{Frame, Plane};
+
+/// Peak signal-to-noise ratio of luma in decibels; infinite for equal pictures.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn psnr_y(a: &Frame, b: &Frame) -> f64 {
+    10.0 * (255.0f64.powi(2) / mse_y(a, b)).log10()
+}
+
+/// Mean squared error of luma.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn mse_y(a: &Frame, b: &Frame) -> f64 {
+    assert_eq!(a.size(), b.size(), "pictures of one size");
+    let (width, height) = a.plane_size(Plane::Y);
+    let sum: u64 = (0..height)
+        .flat_map(|y| a.row(Plane::Y, y).iter().zip(b.row(Plane::Y, y)))
+        .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
+        .sum();
+    sum as f64 / (width * height) as f64
+}
+
+/// Side of the SSIM window.
+const WINDOW: usize = 11;
+
+/// Structural similarity of luma, 1 for equal pictures: Gaussian window of 11×11 with σ = 1.5,
+/// K1 = 0.01, K2 = 0.03, L = 255, mean over the windows that lie wholly inside (Wang et al.,
+/// "Image quality assessment", IEEE TIP 13(4), 2004). `None` when a side is below 11 pixels.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn ssim_y(a: &Frame, b: &Frame) -> Option<f64> {
+    assert_eq!(a.size(), b.size(), "pictures of one size");
+    let (width, height) = a.plane_size(Plane::Y);
+    if width < WINDOW || height < WINDOW {
+        return None;
+    }
+    let weights = gaussian();
+    let across = width - WINDOW + 1;
+    // The last 11 rows, filtered across: sums of a, b, a², b², ab.
+    let mut rows = vec![[0.0f64; 5]; across * WINDOW];
+    let mut total = 0.0;
+    for y in 0..height {
+        let (ra, rb) = (a.row(Plane::Y, y), b.row(Plane::Y, y));
+        let filtered = &mut rows[y % WINDOW * across..][..across];
+        for (x, out) in filtered.iter_mut().enumerate() {
+            *out = [0.0; 5];
+            for (k, weight) in weights.iter().enumerate() {
+                let (p, q) = (f64::from(ra[x + k]), f64::from(rb[x + k]));
+                for (sum, value) in out.iter_mut().zip([p, q, p * p, q * q, p * q]) {
+                    *sum += weight * value;
+                }
+            }
+        }
+        if y + 1 < WINDOW {
+            continue;
+        }
+        for x in 0..across {
+            let mut moments = [0.0; 5];
+            for (k, weight) in weights.iter().enumerate() {
+                let row = (y + 1 + k) % WINDOW;
+                for (sum, value) in moments.iter_mut().zip(rows[row * across + x]) {
+                    *sum += weight * value;
+                }
+            }
+            total += similarity(moments);
+        }
+    }
+    Some(total / (across * (height - WINDOW + 1)) as f64)
+}
+
+fn similarity([a, b, aa, bb, ab]: [f64; 5]) -> f64 {
+    const C1: f64 = (0.01 * 255.0) * (0.01 * 255.0);
+    const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
+    let (var_a, var_b, covariance) = (aa - a * a, bb - b * b, ab - a * b);
+    (2.0 * a * b + C1) * (2.0 * covariance + C2) / ((a * a + b * b + C1) * (var_a + var_b + C2))
+}
+
+fn gaussian() -> [f64; WINDOW] {
+    let mut weights = [0.0; WINDOW];
+    for (k, weight) in weights.iter_mut().enumerate() {
+        let x = k as f64 - (WINDOW / 2) as f64;
+        *weight = (-x * x / (2.0 * 1.5 * 1.5)).exp();
+    }
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| weight / sum)
+}

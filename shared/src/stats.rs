@@ -1,0 +1,152 @@
+//! The records of `--stats FILE`: one JSON object per line, a summary last.
+//!
+//! Times of day are microseconds since 1970 (Unix time), durations milliseconds.
+
+use serde::{Deserialize, Serialize};
+
+/// The value of every line's `schema`.
+pub const SCHEMA: &str = "raq-stats/1";
+
+/// One line: `{"schema":"raq-stats/1","type":"frame",…}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line<R> {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The rest of the line.
+    #[serde(flatten)]
+    pub record: R,
+}
+
+impl<R> Line<R> {
+    /// `record` under the present schema.
+    pub fn new(record: R) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            record,
+        }
+    }
+}
+
+/// A line of raq-send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SenderRecord {
+    /// A frame was sent.
+    Frame(FrameSent),
+    /// The session is over.
+    Summary(SenderSummary),
+}
+
+/// A line of raq-recv.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReceiverRecord {
+    /// A frame was decoded.
+    Frame(FrameDecoded),
+    /// The session is over.
+    Summary(ReceiverSummary),
+}
+
+/// A frame as the sender saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FrameSent {
+    /// Frame number.
+    pub frame: u32,
+    /// When it was captured (for a file: when it was due).
+    pub capture_unix_us: u64,
+    /// When its last datagram was handed to QUIC.
+    pub sent_unix_us: u64,
+    /// Codebook size K̃.
+    pub codewords: u16,
+    /// Bytes of its datagrams, headers included.
+    pub bytes: u64,
+    /// Number of its datagrams.
+    pub datagrams: u8,
+    /// Time in the encoder network.
+    pub encode_ms: f64,
+    /// Time in the search for codewords.
+    pub search_ms: f64,
+}
+
+/// The sender's last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SenderSummary {
+    /// Frames sent.
+    pub frames_sent: u32,
+    /// Frames of the source that were not sent: too late, or nothing could be sent.
+    pub frames_skipped: u32,
+    /// Bytes of all datagrams, headers included.
+    pub bytes: u64,
+    /// From the first frame's capture to the end.
+    pub seconds: f64,
+    /// What ran the encoder, for example `CPUExecutionProvider`.
+    pub provider: String,
+    /// Digest of the codebook used, hexadecimal.
+    pub codebook_digest: String,
+    /// Whether the receiver had to be sent the codebook.
+    pub codebook_shipped: bool,
+}
+
+/// A frame as the receiver saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FrameDecoded {
+    /// Frame number.
+    pub frame: u32,
+    /// When it was decoded and ready to be shown.
+    pub shown_unix_us: u64,
+    /// Codebook size K̃.
+    pub codewords: u16,
+    /// Datagrams that arrived.
+    pub datagrams_received: u8,
+    /// Datagrams it was sent in.
+    pub datagrams_expected: u8,
+    /// Positions whose codeword was lost and had to be guessed.
+    pub concealed_positions: u32,
+    /// Time in the decoder network.
+    pub decode_ms: f64,
+}
+
+/// The receiver's last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceiverSummary {
+    /// Frames decoded, partial ones included.
+    pub frames_decoded: u32,
+    /// Frames decoded with datagrams missing.
+    pub frames_partial: u32,
+    /// Frames of which nothing could be shown.
+    pub frames_lost: u32,
+    /// Bytes of all datagrams that arrived, headers included.
+    pub bytes: u64,
+    /// From the first datagram to the end.
+    pub seconds: f64,
+    /// What ran the decoder, for example `CPUExecutionProvider`.
+    pub provider: String,
+    /// Digest of the codebook used, hexadecimal.
+    pub codebook_digest: String,
+    /// Whether the codebook had to be received.
+    pub codebook_shipped: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_flat_and_named() {
+        let line = Line::new(SenderRecord::Summary(SenderSummary {
+            frames_sent: 1,
+            frames_skipped: 2,
+            bytes: 3,
+            seconds: 0.5,
+            provider: "CPUExecutionProvider".into(),
+            codebook_digest: "00".into(),
+            codebook_shipped: false,
+        }));
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","frames_sent":1,"#));
+        assert_eq!(
+            serde_json::from_str::<Line<SenderRecord>>(&text).unwrap(),
+            line
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Units as types.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::video::FrameRate;
+
+/// A rate in bits per second.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Bitrate(u64);
+
+impl Bitrate {
+    /// Nothing at all.
+    pub const ZERO: Self = Self(0);
+    /// No limit.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// So many bits per second.
+    pub const fn from_bits_per_second(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// So many kilobits (1000 bits) per second.
+    pub const fn from_kilobits_per_second(kilobits: u64) -> Self {
+        Self(kilobits.saturating_mul(1000))
+    }
+
+    /// The rate of `bytes` in `time`; 0 when no time has passed.
+    pub fn from_bytes_over(bytes: u64, time: Duration) -> Self {
+        match time.as_nanos() {
+            0 => Self::ZERO,
+            nanos => {
+                let bits = u128::from(bytes) * 8_000_000_000 / nanos;
+                Self(u64::try_from(bits).unwrap_or(u64::MAX))
+            }
+        }
+    }
+
+    /// Bits per second.
+    pub const fn bits_per_second(self) -> u64 {
+        self.0
+    }
+
+    /// Kilobits (1000 bits) per second.
+    pub fn kilobits_per_second(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// The bytes one frame may have at `frame_rate`, rounded down.
+    pub fn bytes_per_frame(self, frame_rate: FrameRate) -> u64 {
+        let rate = frame_rate.fraction();
+        let bytes = u128::from(self.0) * u128::from(rate.den) / (8 * u128::from(rate.num));
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// This rate times `factor`, saturating; 0 where the factor is negative or not a number.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self((self.0 as f64 * factor) as u64)
+    }
+}
+
+/// Three significant places and a unit: `812 kbit/s`, `1.25 Mbit/s`.
+impl fmt::Display for Bitrate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bits @ 0..1000 => write!(f, "{bits} bit/s"),
+            bits @ 1000..1_000_000 => write!(f, "{} kbit/s", bits / 1000),
+            bits => write!(f, "{:.2} Mbit/s", bits as f64 / 1e6),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_gets_its_share() {
+        let rate = FrameRate::new(30000, 1001).unwrap();
+        assert_eq!(
+            Bitrate::from_kilobits_per_second(1200).bytes_per_frame(rate),
+            5005
+        );
+        assert_eq!(Bitrate::ZERO.bytes_per_frame(rate), 0);
+        // u64::MAX bits over 30000/1001 fps does not overflow on the way.
+        assert!(Bitrate::MAX.bytes_per_frame(rate) > 1 << 50);
+    }
+
+    #[test]
+    fn rates_come_from_bytes_and_time() {
+        let rate = Bitrate::from_bytes_over(125_000, Duration::from_millis(500));
+        assert_eq!(rate, Bitrate::from_kilobits_per_second(2000));
+        assert_eq!(Bitrate::from_bytes_over(1, Duration::ZERO), Bitrate::ZERO);
+        assert_eq!(rate.scaled(0.5).to_string(), "1.00 Mbit/s");
+        assert_eq!(rate.scaled(-1.0), Bitrate::ZERO);
+    }
+}
