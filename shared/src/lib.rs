@@ -5,13 +5,21 @@
 //! `raq-send` and `raq-recv`. The wire format is written down in `shared/docs/PROTOCOL.md`, the
 //! words used here in `shared/docs/GLOSSARY.md`.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod codebook;
+pub mod exit;
 pub mod frame;
+#[cfg(feature = "quic")]
+pub mod identity;
 pub mod interleave;
 pub mod latent;
+pub mod model;
 pub mod packing;
 pub mod paths;
 pub mod quality;
+#[cfg(feature = "quic")]
+pub mod quic;
 pub mod search;
 pub mod stats;
 pub mod units;

@@ -1,0 +1,178 @@
+//! Flags, logging and signals common to both programs.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::{Exit, Failure};
+use crate::identity::{Identity, Trust};
+use crate::model::{Model, ModelOptions, Provider};
+
+/// Names the model folder where `--model` does not.
+pub const MODEL_VARIABLE: &str = "RAQ_MODEL";
+
+/// Flags of both programs.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
+    /// Model folder [env: RAQ_MODEL] [default: onnx/models/base here or near the program]
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub model: Option<PathBuf>,
+    /// Library of ONNX Runtime [env: ORT_DYLIB_PATH] [default: where `cargo xtask setup` puts it]
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub onnxruntime: Option<PathBuf>,
+    /// What runs the networks: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "NAME", default_value_t, help_heading = "Model")]
+    pub provider: Provider,
+    /// Threads inside one network [default: half the cores, so that both ends fit one machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256),
+        help_heading = "Model")]
+    pub threads: Option<u16>,
+    /// Accept the keys in this file besides one's own: lines as --print-id prints them
+    #[arg(long, value_name = "FILE", help_heading = "Trust")]
+    pub trust: Option<PathBuf>,
+    /// Write a JSON line per frame and a summary
+    #[arg(long, value_name = "FILE", help_heading = "Observation")]
+    pub stats: Option<PathBuf>,
+    /// Say more (twice: everything); RUST_LOG wins over it
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Observation")]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Observation")]
+    pub quiet: bool,
+    /// Regenerate the codebook, print facts about the model as JSON, and end
+    #[arg(long, conflicts_with = "print_id", help_heading = "Observation")]
+    pub print_model: bool,
+    /// Print the id of one's own key, the form a trust file takes, and end
+    #[arg(long, help_heading = "Trust")]
+    pub print_id: bool,
+}
+
+impl CommonArgs {
+    /// The model to open.
+    pub fn model_options(&self) -> ModelOptions {
+        let variable = || std::env::var_os(MODEL_VARIABLE).filter(|value| !value.is_empty());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ModelOptions {
+            folder: self.model.clone().or_else(|| variable().map(PathBuf::from)),
+            onnxruntime: self.onnxruntime.clone(),
+            provider: self.provider,
+            threads: self.threads.map_or((cores / 2).max(1), usize::from),
+        }
+    }
+
+    /// One's own key, made on first use.
+    ///
+    /// # Errors
+    /// [`Failure`] where the key cannot be used.
+    pub fn identity(&self) -> Result<Identity, Failure> {
+        Ok(Identity::of_user()?)
+    }
+
+    /// The keys to accept.
+    ///
+    /// # Errors
+    /// [`Failure`] where the file given with `--trust` cannot be used.
+    pub fn accepted_keys(&self, identity: &Identity) -> Result<Arc<Trust>, Failure> {
+        let own = Trust::only(identity.id());
+        Ok(Arc::new(match &self.trust {
+            Some(path) => own.with_file(path)?,
+            None => own,
+        }))
+    }
+
+    /// Does what `--print-id` or `--print-model` asks for; false where neither was given.
+    ///
+    /// # Errors
+    /// [`Failure`] where the key or the model cannot be used.
+    pub fn print(&self) -> Result<bool, Failure> {
+        let text = if self.print_id {
+            self.identity()?.id().to_string()
+        } else if self.print_model {
+            let report = Model::open(&self.model_options())?.report()?;
+            serde_json::to_string_pretty(&report).map_err(|e| Failure::new(Exit::Failure, e))?
+        } else {
+            return Ok(false);
+        };
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}")
+            .and_then(|()| stdout.flush())
+            .map_err(stdout_failure)?;
+        Ok(true)
+    }
+
+    /// Sends the log to standard error. Call it once.
+    pub fn start_logging(&self) {
+        let default = match (self.quiet, self.verbose) {
+            (true, _) => "error,ort=off",
+            (false, 0) => "warn,ort=error,raq_shared=info,raq_send=info,raq_recv=info",
+            (false, 1) => "info,ort=warn,raq_shared=debug,raq_send=debug,raq_recv=debug",
+            (false, _) => "debug,raq_shared=trace,raq_send=trace,raq_recv=trace",
+        };
+        let filter = match EnvFilter::try_from_default_env() {
+            Ok(filter) if std::env::var_os("RUST_LOG").is_some_and(|v| !v.is_empty()) => filter,
+            _ => EnvFilter::new(default),
+        };
+        let colours = io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(colours)
+            .with_target(self.verbose > 0);
+        // It fails only where a log was set up before, which then stays.
+        let _ = match self.verbose {
+            0 => log.without_time().try_init(),
+            _ => log.try_init(),
+        };
+    }
+}
+
+/// What a failed write to standard output means.
+pub fn stdout_failure(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::closed_pipe(),
+        _ => Failure::new(
+            Exit::Failure,
+            format_args!("cannot write to standard output: {error}; free space or close less"),
+        ),
+    }
+}
+
+/// Turns true at the first SIGINT or SIGTERM; the second ends the process with 130 on the spot.
+/// Call it inside a tokio runtime.
+///
+/// # Errors
+/// [`Failure`] where the system takes no signal handlers.
+pub fn interrupts() -> Result<watch::Receiver<bool>, Failure> {
+    let handler = |kind| {
+        signal(kind).map_err(|e| {
+            Failure::new(
+                Exit::Failure,
+                format_args!("cannot catch signals: {e}; try again"),
+            )
+        })
+    };
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    let mut terminate = handler(SignalKind::terminate())?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                tracing::info!("ending; once more to end at once");
+                sender.send_replace(true);
+            } else {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,34 @@
+//! The model folder and the networks in it.
+//!
+//! [`ModelFolder`] checks files against the manifest; with the feature `onnx`, [`Model`] runs the
+//! networks and regenerates the codebook. The folder's layout is in `shared/docs/PROTOCOL.md`.
+
+mod digest;
+mod error;
+mod locate;
+mod manifest;
+mod provider;
+
+pub mod library;
+
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(feature = "onnx")]
+mod regenerate;
+#[cfg(feature = "onnx")]
+mod runtime;
+#[cfg(feature = "onnx")]
+mod session;
+
+pub use digest::{Digest, ParseDigestError};
+pub use error::ModelError;
+pub use locate::{DEFAULT_MODEL, locate};
+pub use manifest::{FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
+pub use provider::{ParseProviderError, Provider, ProviderUsed};
+
+#[cfg(feature = "onnx")]
+pub use onnx::{Decoder, Encoder};
+#[cfg(feature = "onnx")]
+pub use regenerate::{Model, ModelOptions, ModelReport, Regenerated};
+#[cfg(feature = "onnx")]
+pub use runtime::Runtime;

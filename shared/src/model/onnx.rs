@@ -1,0 +1,263 @@
+//! The encoder and the decoder as ONNX Runtime sessions with reusable buffers.
+
+use ndarray::{Array2, ArrayView4};
+use ort::memory::Allocator;
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
+use ort::value::{DynValue, Tensor, TensorElementType, TensorRef};
+
+use super::session::{Network, Port};
+use super::{Manifest, Model, ModelError, ProviderUsed};
+use crate::frame::{Frame, FrameSize, Grid};
+
+const LUMA: Port = ("luma", TensorElementType::Uint8, 4);
+const CHROMA: Port = ("chroma", TensorElementType::Uint8, 4);
+const LATENTS: Port = ("latents", TensorElementType::Float32, 4);
+const DEPTH: Port = ("depth", TensorElementType::Float32, 3);
+
+/// Pictures to latents.
+pub struct Encoder {
+    network: Network,
+    dim: usize,
+    buffers: Option<EncoderBuffers>,
+}
+
+struct EncoderBuffers {
+    size: FrameSize,
+    options: RunOptions<HasSelectedOutputs>,
+    latents: Option<DynValue>,
+}
+
+impl Encoder {
+    pub(super) fn load(model: &Model) -> Result<Self, ModelError> {
+        let network = model.network("encoder.onnx", (&[LUMA, CHROMA], &[LATENTS]))?;
+        Ok(Self {
+            network,
+            dim: model.manifest().latent_dim,
+            buffers: None,
+        })
+    }
+
+    /// Makes the buffers for frames of `size` and runs once, so that the first real frame takes
+    /// no longer than the others.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`].
+    pub fn prepare(&mut self, size: FrameSize) -> Result<(), ModelError> {
+        self.encode(&Frame::new(size)).map(|_| ())
+    }
+
+    /// The latents of `frame`, `[positions, dim]`, in grid units and not rounded.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`].
+    pub fn encode(&mut self, frame: &Frame) -> Result<&[f32], ModelError> {
+        self.run(frame).map_err(|e| self.network.failed(&e))?;
+        let latents = self
+            .buffers
+            .as_ref()
+            .and_then(|buffers| buffers.latents.as_ref());
+        let values = latents.map(|value| value.try_extract_tensor::<f32>());
+        match values {
+            Some(Ok((_, values))) => Ok(values),
+            Some(Err(e)) => Err(self.network.failed(&e)),
+            None => Ok(&[]),
+        }
+    }
+
+    fn run(&mut self, frame: &Frame) -> ort::Result<()> {
+        let size = frame.size();
+        let (w, h) = (size.padded_width(), size.padded_height());
+        if self
+            .buffers
+            .as_ref()
+            .is_none_or(|buffers| buffers.size != size)
+        {
+            let Grid { columns, rows } = size.grid();
+            let latents = Tensor::<f32>::new(&Allocator::default(), [1, rows, columns, self.dim])?;
+            let outputs = OutputSelector::default().preallocate(LATENTS.0, latents);
+            let options = RunOptions::new()?.with_outputs(outputs);
+            self.buffers = Some(EncoderBuffers {
+                size,
+                options,
+                latents: None,
+            });
+        }
+        let Some(buffers) = &mut self.buffers else {
+            return Ok(());
+        };
+        let inputs = ort::inputs![
+            TensorRef::from_array_view(view([1, 1, h, w], frame.luma_tensor())?)?,
+            TensorRef::from_array_view(view([1, 2, h / 2, w / 2], frame.chroma_tensor())?)?,
+        ];
+        let mut outputs = self
+            .network
+            .session
+            .run_with_options(inputs, &buffers.options)?;
+        // The same buffer after every run: it was preallocated.
+        buffers.latents = outputs.remove(LATENTS.0);
+        Ok(())
+    }
+
+    /// Where the network runs.
+    pub fn provider(&self) -> ProviderUsed {
+        self.network.provider
+    }
+}
+
+/// Latents to pictures.
+pub struct Decoder {
+    network: Network,
+    dim: usize,
+    buffers: Option<DecoderBuffers>,
+}
+
+struct DecoderBuffers {
+    size: FrameSize,
+    latents: Tensor<f32>,
+    depth: Tensor<f32>,
+    options: RunOptions<HasSelectedOutputs>,
+}
+
+impl Decoder {
+    pub(super) fn load(model: &Model) -> Result<Self, ModelError> {
+        let network = model.network("decoder.onnx", (&[LATENTS, DEPTH], &[LUMA, CHROMA]))?;
+        Ok(Self {
+            network,
+            dim: model.manifest().latent_dim,
+            buffers: None,
+        })
+    }
+
+    /// Makes the buffers for frames of `size` and runs once, so that the first real frame takes
+    /// no longer than the others.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`].
+    pub fn prepare(&mut self, size: FrameSize) -> Result<(), ModelError> {
+        self.allocate(size).map_err(|e| self.network.failed(&e))?;
+        self.decode(&mut Frame::new(size))
+    }
+
+    fn allocate(&mut self, size: FrameSize) -> ort::Result<()> {
+        let Grid { columns, rows } = size.grid();
+        let (w, h) = (size.padded_width(), size.padded_height());
+        let cpu = Allocator::default();
+        let mut latents = Tensor::<f32>::new(&cpu, [1, rows, columns, self.dim])?;
+        let mut depth = Tensor::<f32>::new(&cpu, [1, rows, columns])?;
+        latents.extract_tensor_mut().1.fill(0.0);
+        depth.extract_tensor_mut().1.fill(0.0);
+        let outputs = OutputSelector::default()
+            .preallocate(LUMA.0, Tensor::<u8>::new(&cpu, [1, 1, h, w])?)
+            .preallocate(CHROMA.0, Tensor::<u8>::new(&cpu, [1, 2, h / 2, w / 2])?);
+        let options = RunOptions::new()?.with_outputs(outputs);
+        self.buffers = Some(DecoderBuffers {
+            size,
+            latents,
+            depth,
+            options,
+        });
+        Ok(())
+    }
+
+    /// The inputs of the next [`Self::decode`], to be filled in full: latents `[positions, dim]`
+    /// in grid units and depth `[positions]` (log2 K̃). Empty before [`Self::prepare`].
+    pub fn inputs(&mut self) -> (&mut [f32], &mut [f32]) {
+        match &mut self.buffers {
+            Some(buffers) => (
+                buffers.latents.extract_tensor_mut().1,
+                buffers.depth.extract_tensor_mut().1,
+            ),
+            None => (&mut [], &mut []),
+        }
+    }
+
+    /// Decodes the inputs into `frame`, which has the prepared size.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`], also where `frame` has another size than the prepared one.
+    pub fn decode(&mut self, frame: &mut Frame) -> Result<(), ModelError> {
+        self.run(frame).map_err(|e| self.network.failed(&e))
+    }
+
+    fn run(&mut self, frame: &mut Frame) -> ort::Result<()> {
+        let Some(buffers) = self.buffers.as_ref().filter(|b| b.size == frame.size()) else {
+            return Err(ort::Error::new(
+                "the decoder was not prepared for this size",
+            ));
+        };
+        let inputs = ort::inputs![&buffers.latents, &buffers.depth];
+        let outputs = self
+            .network
+            .session
+            .run_with_options(inputs, &buffers.options)?;
+        let (luma, chroma) = frame.tensors_mut();
+        for (port, plane) in [(LUMA, luma), (CHROMA, chroma)] {
+            let (_, values) = outputs[port.0].try_extract_tensor::<u8>()?;
+            if values.len() != plane.len() {
+                return Err(ort::Error::new(format!(
+                    "{} has {} values",
+                    port.0,
+                    values.len()
+                )));
+            }
+            plane.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    /// Where the network runs.
+    pub fn provider(&self) -> ProviderUsed {
+        self.network.provider
+    }
+}
+
+/// A tensor's shape over a slice, without a copy.
+fn view(shape: [usize; 4], values: &[u8]) -> ort::Result<ArrayView4<'_, u8>> {
+    ArrayView4::from_shape(shape, values).map_err(|e| ort::Error::new(e.to_string()))
+}
+
+/// The adapter: `[base_codewords, dim]` to `[max_codewords, dim]`.
+pub(super) fn adapt(
+    network: &mut Network,
+    manifest: &Manifest,
+    base: &[i16],
+) -> Result<Vec<i16>, ModelError> {
+    let Manifest {
+        base_codewords,
+        max_codewords,
+        latent_dim,
+        codeword_limit,
+        ..
+    } = *manifest;
+    let file = network.file;
+    let mut run = || -> ort::Result<Vec<i32>> {
+        let base = Array2::from_shape_fn((base_codewords, latent_dim), |(row, column)| {
+            i32::from(base[row * latent_dim + column])
+        });
+        let input = TensorRef::from_array_view(base.view())?;
+        let outputs = network.session.run(ort::inputs![input])?;
+        let (shape, values) = outputs[ADAPTER_PORTS.1[0].0].try_extract_tensor::<i32>()?;
+        if shape[..] != [max_codewords as i64, latent_dim as i64] {
+            return Err(ort::Error::new(format!(
+                "its output has the shape {shape:?}"
+            )));
+        }
+        Ok(values.to_vec())
+    };
+    let values = run().map_err(|e| network.failed(&e))?;
+    let limit = i32::from(codeword_limit);
+    let narrow = |value: i32| match i16::try_from(value) {
+        Ok(narrow) if value.abs() <= limit => Ok(narrow),
+        _ => {
+            let reason = format!("it gives {value}, beyond codeword_limit {limit}");
+            Err(ModelError::Network { file, reason })
+        }
+    };
+    values.into_iter().map(narrow).collect()
+}
+
+/// Inputs and outputs of the adapter.
+pub(super) const ADAPTER_PORTS: (&[Port], &[Port]) = (
+    &[("base", TensorElementType::Int32, 2)],
+    &[("codebook", TensorElementType::Int32, 2)],
+);

@@ -1,0 +1,225 @@
+//! An opened model: its networks, and the codebook made anew from its base codebook.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::onnx::{ADAPTER_PORTS, adapt};
+use super::session::{Network, Port};
+use super::{
+    Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, locate,
+};
+use crate::codebook::Codebook;
+
+/// Which model to run, on what, with which library.
+#[derive(Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// The model folder; none: the usual places ([`locate`]).
+    pub folder: Option<PathBuf>,
+    /// The library of ONNX Runtime; none: the usual places ([`super::library`]).
+    pub onnxruntime: Option<PathBuf>,
+    /// Processor for the networks.
+    pub provider: Provider,
+    /// Threads inside one network; 0 leaves the choice to ONNX Runtime.
+    pub threads: usize,
+}
+
+/// A model folder together with the ONNX Runtime that runs it.
+#[derive(Debug)]
+pub struct Model {
+    folder: ModelFolder,
+    runtime: &'static Runtime,
+    provider: Provider,
+    threads: usize,
+}
+
+/// A codebook that the adapter has just made.
+#[derive(Clone, Debug)]
+pub struct Regenerated {
+    /// `max_codewords` rows of `latent_dim` values, in grid units, within `codeword_limit`.
+    pub codebook: Codebook,
+    /// Whether it is the digest that the manifest names.
+    pub matches_manifest: bool,
+    /// Time that loading and running the adapter took.
+    pub elapsed: Duration,
+    /// Where the adapter ran.
+    pub provider: ProviderUsed,
+}
+
+/// What `--print-model` prints, as JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// Name of the model.
+    pub model: String,
+    /// Model id: digest of its manifest, hexadecimal.
+    pub model_id: String,
+    /// Digest of the codebook, regenerated for this report, hexadecimal.
+    pub codebook_digest: String,
+    /// Whether it is the digest that the manifest names.
+    pub digest_matches_manifest: bool,
+    /// Milliseconds that the regeneration took.
+    pub regenerate_ms: f64,
+    /// Version of ONNX Runtime.
+    pub onnxruntime: String,
+    /// Where encoder and decoder run.
+    pub provider: String,
+    /// Where the adapter ran.
+    pub adapter_provider: String,
+}
+
+impl Model {
+    /// Finds and opens the model and ONNX Runtime.
+    ///
+    /// # Errors
+    /// Any [`ModelError`] but a failed run.
+    pub fn open(options: &ModelOptions) -> Result<Self, ModelError> {
+        let folder = ModelFolder::open(&locate(options.folder.as_deref())?)?;
+        let runtime = Runtime::load(options.onnxruntime.as_deref())?;
+        tracing::debug!(
+            model = folder.manifest().name,
+            id = %folder.id(),
+            path = %folder.path().display(),
+            "model opened"
+        );
+        Ok(Self {
+            folder,
+            runtime,
+            provider: options.provider,
+            threads: options.threads,
+        })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &ModelFolder {
+        &self.folder
+    }
+
+    /// What the manifest says.
+    pub fn manifest(&self) -> &Manifest {
+        self.folder.manifest()
+    }
+
+    /// The ONNX Runtime in use.
+    pub fn runtime(&self) -> &'static Runtime {
+        self.runtime
+    }
+
+    /// Loads the encoder.
+    ///
+    /// # Errors
+    /// Any [`ModelError`] about the file, the provider or the network.
+    pub fn encoder(&self) -> Result<Encoder, ModelError> {
+        Encoder::load(self)
+    }
+
+    /// Loads the decoder.
+    ///
+    /// # Errors
+    /// Any [`ModelError`] about the file, the provider or the network.
+    pub fn decoder(&self) -> Result<Decoder, ModelError> {
+        Decoder::load(self)
+    }
+
+    pub(super) fn network(
+        &self,
+        file: &'static str,
+        ports: (&[Port], &[Port]),
+    ) -> Result<Network, ModelError> {
+        Network::load(
+            self.runtime,
+            &self.folder,
+            file,
+            ports,
+            self.provider,
+            self.threads,
+        )
+    }
+
+    /// Makes the codebook from the base codebook and compares its digest with the manifest's.
+    ///
+    /// The adapter runs on the CPU, on CUDA only where `--provider cuda` asks for it; if that
+    /// gives another digest than the manifest's, the CPU's is taken. A digest that differs is
+    /// not an error: the sender then ships its codebook.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub fn regenerate(&self) -> Result<Regenerated, ModelError> {
+        let provider = match self.provider {
+            Provider::Auto | Provider::Cpu => Provider::Cpu,
+            cuda @ Provider::Cuda(_) => cuda,
+        };
+        let made = self.regenerate_on(provider)?;
+        if made.matches_manifest {
+            return Ok(made);
+        }
+        let expected = self.manifest().codebook_digest;
+        tracing::warn!(
+            "the codebook made on {} has digest {}…, the manifest says {}…",
+            made.provider,
+            &made.codebook.digest().to_hex()[..12],
+            &expected.to_hex()[..12],
+        );
+        match provider {
+            Provider::Cuda(_) => self.regenerate_on(Provider::Cpu),
+            Provider::Auto | Provider::Cpu => Ok(made),
+        }
+    }
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the time is reported, nothing depends on it"
+    )]
+    fn regenerate_on(&self, provider: Provider) -> Result<Regenerated, ModelError> {
+        let start = Instant::now();
+        let base = self.folder.base_codebook()?;
+        let mut adapter = Network::load(
+            self.runtime,
+            &self.folder,
+            "adapter.onnx",
+            ADAPTER_PORTS,
+            provider,
+            self.threads,
+        )?;
+        let rows = adapt(&mut adapter, self.manifest(), &base)?;
+        let codebook =
+            Codebook::new(self.manifest().latent_dim, rows).map_err(|e| ModelError::Network {
+                file: "adapter.onnx",
+                reason: e.to_string(),
+            })?;
+        Ok(Regenerated {
+            matches_manifest: codebook.digest() == self.manifest().codebook_digest,
+            codebook,
+            elapsed: start.elapsed(),
+            provider: adapter.provider,
+        })
+    }
+
+    /// Regenerates the codebook, loads encoder and decoder, and tells what came of it.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub fn report(&self) -> Result<ModelReport, ModelError> {
+        let made = self.regenerate()?;
+        let (encoder, decoder) = (self.encoder()?, self.decoder()?);
+        let provider = if encoder.provider() == decoder.provider() {
+            encoder.provider().to_string()
+        } else {
+            format!(
+                "encoder {}, decoder {}",
+                encoder.provider(),
+                decoder.provider()
+            )
+        };
+        Ok(ModelReport {
+            model: self.manifest().name.clone(),
+            model_id: self.folder.id().to_string(),
+            codebook_digest: made.codebook.digest().to_hex(),
+            digest_matches_manifest: made.matches_manifest,
+            regenerate_ms: (made.elapsed.as_secs_f64() * 1e5).round() / 100.0,
+            onnxruntime: self.runtime.version().to_owned(),
+            provider,
+            adapter_provider: made.provider.to_string(),
+        })
+    }
+}

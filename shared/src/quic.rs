@@ -1,0 +1,201 @@
+//! QUIC settings that both ends share, and what its errors mean here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{ConnectionError, IdleTimeout, TransportConfig, TransportErrorCode, VarInt};
+use rustls::AlertDescription;
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::version::TLS13;
+
+use crate::identity::verifier::{self, PinnedKeys};
+use crate::identity::{Identity, KeyId, Trust};
+use crate::wire::ALPN;
+
+/// Server name named in the TLS handshake; it means nothing, keys do.
+pub const SERVER_NAME: &str = "raq";
+/// A connection is lost after this time without a packet.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Both ends send something at least this often.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// First guess of the round-trip time: quinn's third of a second costs a second per lost packet
+/// of the handshake.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// Datagrams waiting in quinn: old video is worthless, so only about a frame of them.
+const DATAGRAM_SEND_BUFFER: usize = 64 << 10;
+const DATAGRAM_RECEIVE_BUFFER: usize = 1 << 20;
+/// A shipped codebook is the largest thing on a stream (4096 rows of 32 values are 256 KiB).
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Handshakes of strangers that may be open before they must prove their address (Retry).
+const OPEN_HANDSHAKES: usize = 4;
+/// Handshakes of strangers that quinn holds back for us at most.
+const MAX_INCOMING: usize = 64;
+
+/// Application error codes on closing a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Close {
+    /// The session is over.
+    Done = 0,
+    /// The peer broke the protocol.
+    Protocol = 1,
+    /// The session was refused; the reason went over the control stream.
+    Refused = 2,
+    /// This end fails for a reason of its own.
+    Failed = 3,
+}
+
+impl From<Close> for VarInt {
+    fn from(close: Close) -> Self {
+        Self::from_u32(close as u32)
+    }
+}
+
+/// The settings cannot be made: a bug, or a TLS library that lacks an algorithm.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS: {0}; this build of raq is broken, build it again with its lock file")]
+pub struct QuicSetupError(String);
+
+/// Settings for the receiving end, which listens.
+///
+/// # Errors
+/// [`QuicSetupError`].
+pub fn server_config(
+    identity: &Identity,
+    trust: Arc<Trust>,
+) -> Result<quinn::ServerConfig, QuicSetupError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let keys = PinnedKeys::new(trust, provider.signature_verification_algorithms);
+    let (chain, key) = identity.for_tls();
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(setup)?
+        .with_client_cert_verifier(Arc::new(keys))
+        .with_single_cert(chain, key)
+        .map_err(setup)?;
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    // No tickets and no early data: every session proves its key, and nothing can be replayed.
+    tls.send_tls13_tickets = 0;
+    tls.max_early_data_size = 0;
+    let tls = QuicServerConfig::try_from(tls).map_err(setup)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    let mut transport = transport();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(1));
+    config
+        .transport_config(Arc::new(transport))
+        .max_incoming(MAX_INCOMING);
+    Ok(config)
+}
+
+/// Settings for the sending end, which connects.
+///
+/// # Errors
+/// [`QuicSetupError`].
+pub fn client_config(
+    identity: &Identity,
+    trust: Arc<Trust>,
+) -> Result<quinn::ClientConfig, QuicSetupError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let keys = PinnedKeys::new(trust, provider.signature_verification_algorithms);
+    let (chain, key) = identity.for_tls();
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(keys))
+        .with_client_auth_cert(chain, key)
+        .map_err(setup)?;
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.resumption = Resumption::disabled();
+    tls.enable_early_data = false;
+    let tls = QuicClientConfig::try_from(tls).map_err(setup)?;
+    let mut config = quinn::ClientConfig::new(Arc::new(tls));
+    let mut transport = transport();
+    // The receiver answers on the sender's stream and opens none.
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(0));
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+fn setup(error: impl std::fmt::Display) -> QuicSetupError {
+    QuicSetupError(error.to_string())
+}
+
+fn transport() -> TransportConfig {
+    let mut config = TransportConfig::default();
+    let idle = IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT.as_millis() as u32));
+    config
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .initial_rtt(INITIAL_RTT)
+        .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER)
+        .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(CONNECTION_WINDOW.into())
+        // Bursts handed to the network card in one piece hide the spacing that is measured.
+        .enable_segmentation_offload(false);
+    config
+}
+
+/// Begins a handshake, or asks the peer to prove its address first where many handshakes are
+/// open; `None` when there is nothing to wait for.
+pub fn admit(incoming: quinn::Incoming, open_handshakes: usize) -> Option<quinn::Connecting> {
+    if open_handshakes >= OPEN_HANDSHAKES && !incoming.remote_address_validated() {
+        if incoming.may_retry() {
+            // It cannot fail: retrying is allowed.
+            let _ = incoming.retry();
+        } else {
+            incoming.ignore();
+        }
+        return None;
+    }
+    match incoming.accept() {
+        Ok(connecting) => Some(connecting),
+        Err(error) => {
+            tracing::debug!("an incoming packet began no handshake: {error}");
+            None
+        }
+    }
+}
+
+/// The key that the peer of an established connection has proven.
+pub fn peer_key(connection: &quinn::Connection) -> Option<KeyId> {
+    let chain = connection
+        .peer_identity()?
+        .downcast::<Vec<CertificateDer<'static>>>()
+        .ok()?;
+    verifier::key_id(chain.first()?).ok()
+}
+
+/// Which end refused the other's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// This end does not trust the peer.
+    OfPeer,
+    /// The peer does not trust this end.
+    ByPeer,
+}
+
+impl Distrust {
+    /// Whether a connection failed for want of trust.
+    pub fn behind(error: &ConnectionError) -> Option<Self> {
+        let denied = TransportErrorCode::crypto(u8::from(AlertDescription::AccessDenied));
+        match error {
+            ConnectionError::TransportError(e) if e.code == denied => Some(Self::OfPeer),
+            ConnectionError::ConnectionClosed(e) if e.error_code == denied => Some(Self::ByPeer),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
