@@ -56,12 +56,12 @@ impl CommonArgs {
     /// The model to open.
     pub fn model_options(&self) -> ModelOptions {
         let variable = || std::env::var_os(MODEL_VARIABLE).filter(|value| !value.is_empty());
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let half = || std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
         ModelOptions {
             folder: self.model.clone().or_else(|| variable().map(PathBuf::from)),
             onnxruntime: self.onnxruntime.clone(),
             provider: self.provider,
-            threads: self.threads.map_or((cores / 2).max(1), usize::from),
+            threads: self.threads.map_or_else(half, usize::from),
         }
     }
 

@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use super::ModelError;
 use super::library::{self, Candidate};
-use super::{ModelError, Provider};
 
 /// A loaded ONNX Runtime. There is one per process and it stays until the end: its environment
 /// can be made only once.
@@ -98,14 +98,11 @@ impl Runtime {
     }
 
     /// Why CUDA cannot work with this library, if that is known beforehand.
-    pub(super) fn cuda_missing(&self, provider: Provider) -> Option<ModelError> {
+    pub(super) fn without_cuda(&self) -> Option<String> {
         use ort::ep::ExecutionProvider;
         // "Available" means compiled in; whether the device works shows when it is registered.
         match ort::ep::CUDA::is_available() {
-            Ok(false) => Some(ModelError::Provider {
-                provider,
-                reason: format!("{} is a build without CUDA", self.path.display()),
-            }),
+            Ok(false) => Some(format!("{} is a build without CUDA", self.path.display())),
             _ => None,
         }
     }

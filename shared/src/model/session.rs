@@ -43,34 +43,36 @@ impl Network {
             Provider::Cuda(device) => Some(device),
         };
         if let Some(device) = cuda {
-            let attempt = match runtime.cuda_missing(provider) {
-                Some(error) => Err(error),
+            let attempt = match runtime.without_cuda() {
+                Some(reason) => Err(reason),
                 None => {
                     let dispatch = ort::ep::CUDA::default()
                         .with_device_id(device as i32)
                         .build()
                         .error_on_failure();
                     build(runtime, &bytes, threads, Some(dispatch)).map_err(|e| {
-                        ModelError::Provider {
-                            provider,
-                            reason: one_line(e.message()),
+                        let reason = one_line(e.message());
+                        if provider == Provider::Auto {
+                            tracing::warn!("CUDA does not work here, so on the CPU: {reason}");
                         }
+                        reason
                     })
                 }
             };
-            match (attempt, provider) {
-                (Ok(session), _) => {
+            match attempt {
+                Ok(session) => {
+                    let provider = used(&session, device);
                     return Self {
                         file,
-                        provider: used(&session, device),
+                        provider,
                         session,
                     }
                     .checked(ports);
                 }
-                (Err(error), Provider::Auto) => {
-                    tracing::debug!(file, "no CUDA, so on the CPU: {error}");
+                Err(reason) if provider == Provider::Auto => {
+                    tracing::debug!(file, "on the CPU: {reason}");
                 }
-                (Err(error), _) => return Err(error),
+                Err(reason) => return Err(ModelError::Provider { provider, reason }),
             }
         }
         let session = build(runtime, &bytes, threads, None).map_err(refused)?;
