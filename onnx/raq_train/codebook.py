@@ -1,0 +1,112 @@
+"""Train the adapter on frozen latents: imitate a nested table, then lower the distortion itself.
+
+The last steps run the adapter's exact integer arithmetic, so the codebook that is trained is the
+codebook that is emitted.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .adapter import Adapter
+from .checkpoint import Checkpoint
+from .config import CodebookConfig
+from .table import distortions, nearest
+
+REPORTED = [2, 4, 16, 64, 256, 1024, 2048, 4096]
+"""Codebook sizes that distortions are printed for."""
+
+
+def relative_db(latents: Tensor, table: Tensor, levels: list[int]) -> list[float]:
+    """Distortion relative to the variance of `latents`, in dB (lower is better)."""
+    variance = (latents - latents.mean(0)).pow(2).sum(1).mean().item()
+    return [10 * math.log10(d / variance) for d in distortions(latents, table, levels)]
+
+
+def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Adapter:
+    """An adapter whose forced steps are already fed the table's own rows."""
+    empty = torch.zeros(config.base_codewords, table.shape[1])
+    adapter = Adapter(empty, config.max_codewords, config.hidden, config.chains)
+    forced = adapter.forced.reshape(-1).bool()
+    with torch.no_grad():
+        adapter.base.copy_(table[forced])
+    adapter.set_range(latents)
+    return adapter
+
+
+def _groups(latents: Tensor, count: int, largest: int, random: torch.Generator):
+    """Batches of `count` latents, each with a size drawn log-uniformly from 1..largest."""
+    while True:
+        size = int(2 ** (torch.rand((), generator=random) * math.log2(largest + 1)))
+        pick = torch.randint(len(latents), (count,), generator=random)
+        yield latents[pick], min(size, largest)
+
+
+def log_distortion(codebook: Tensor, latents: Tensor, size: int) -> Tensor:
+    """Log of the mean squared distance to the first `size` codewords; gradient to the codebook."""
+    indices, _ = nearest(latents, codebook.detach()[:size], [size])
+    return torch.log((codebook[indices[0]] - latents).pow(2).sum(1).mean() + 1.0)
+
+
+def train_adapter(
+    config: CodebookConfig, adapter: Adapter, table: Tensor, weights: Tensor, latents: Tensor,
+    held: Tensor, checkpoint: Checkpoint, state: dict, seed: int,
+) -> dict:
+    """Imitate `table` [K_max, D], then lower the distortion of `latents`; float, then integer."""
+    random = torch.Generator().manual_seed(seed)
+    batches = _groups(latents, config.batch // 8, config.max_codewords, random)
+    small = [adapter.encoder.weight, adapter.decoder.weight, adapter.output]
+    optimiser = torch.optim.Adam(
+        [
+            {"params": small, "scale": 1.0},
+            # These two live in grid units, where a step is a distance.
+            {"params": [adapter.base, adapter.bias], "scale": 300.0},
+        ],
+        betas=(0.9, 0.98),
+    )
+    floats = config.distil_steps + config.float_steps
+    total = floats + config.integer_steps
+    first = state.get("adapter_step", 0)
+    if first:
+        adapter.load_state_dict(state["adapter"])
+        optimiser.load_state_dict(state["adapter_optimiser"])
+    bar = tqdm(range(first, total), "adapter", mininterval=5)
+    for step in bar:
+        integer = step >= floats
+        if step == floats:
+            adapter.calibrate()
+        warm = min(1.0, (step + 1) / 100)
+        decay = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total))
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * warm * decay * group["scale"]
+        codebook = adapter(integer)
+        miss = (weights * (codebook - table).pow(2).sum(1)).sum()
+        if step < config.distil_steps:
+            loss = miss
+        else:
+            losses = [log_distortion(codebook, *next(batches)) for _ in range(8)]
+            part, _ = next(batches)
+            own = log_distortion(adapter.base, part, len(adapter.base))
+            loss = torch.stack(losses).mean() + 0.05 * own + 0.05 * miss
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(small, 1.0)
+        optimiser.step()
+        state = {
+            **state,
+            "adapter_step": step + 1,
+            "adapter": adapter.state_dict(),
+            "adapter_optimiser": optimiser.state_dict(),
+        }
+        checkpoint.save(state)
+        if (step + 1) % 250 == 0:
+            levels = [level for level in REPORTED if level <= config.max_codewords]
+            values = relative_db(held, codebook.detach(), levels)
+            text = "  ".join(f"{k}: {v:.2f}" for k, v in zip(levels, values, strict=True))
+            bar.write(f"{step + 1} {'integer' if integer else 'float'} {loss.item():.3f}  {text}")
+    return state
+

@@ -1,0 +1,152 @@
+"""Encoder and decoder: planar YUV 4:2:0 to and from one D-vector per 8x8 luma block.
+
+Both are a frozen linear map (the principal components of training patches, orthonormal) plus a
+network branch whose last layer starts at zero, so training begins at the best linear codec.
+Everything between the first and the last layer runs at 1/8 of the resolution.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import ModelConfig
+
+BLOCK = 8
+"""Luma pixels along one side of a position."""
+
+PATCH = BLOCK * BLOCK + 2 * (BLOCK // 2) ** 2
+"""Samples of one position: 64 of luma, 16 of each chroma plane."""
+
+LATENT_SCALE = 2.0
+"""Integer grid units per unit of an 8-bit pixel, in the orthonormal latent space."""
+
+UNQUANTISED_DEPTH = 16.0
+"""The depth (log2 of the codebook size) that tells the decoder a latent was not quantised."""
+
+_GAIN = 16.0
+"""Network branches work on values near one; this brings them back to pixel units."""
+
+
+def to_patches(luma: Tensor, chroma: Tensor, chroma_weight: float) -> Tensor:
+    """Planes f32 0..255 [N,1,H,W], [N,2,H/2,W/2] to centred samples [N, PATCH, H/8, W/8].
+
+    Chroma is scaled by `chroma_weight`, which makes the Euclidean norm the codec's error measure.
+    """
+    y = F.pixel_unshuffle(luma - 128.0, BLOCK)
+    c = F.pixel_unshuffle((chroma - 128.0) * chroma_weight, BLOCK // 2)
+    return torch.cat([y, c], 1)
+
+
+def from_patches(patches: Tensor, chroma_weight: float) -> tuple[Tensor, Tensor]:
+    """The inverse of `to_patches`; values may leave 0..255."""
+    luma = F.pixel_shuffle(patches[:, : BLOCK * BLOCK], BLOCK) + 128.0
+    chroma = F.pixel_shuffle(patches[:, BLOCK * BLOCK :], BLOCK // 2) / chroma_weight + 128.0
+    return luma, chroma
+
+
+def principal_components(patches: Tensor, dim: int) -> Tensor:
+    """Orthonormal rows [dim, PATCH] that keep most of the energy of `patches` [M, PATCH]."""
+    x = patches.double()
+    _, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    rows = vectors.flip(1)[:, :dim].T
+    signs = torch.sign(rows.sum(1, keepdim=True))  # a fixed sign, so that runs can be compared
+    return (rows * torch.where(signs == 0, 1.0, signs)).float().contiguous()
+
+
+class Block(nn.Module):
+    """Residual block: 3x3 depth-wise convolution, then a two-layer network per position."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.widen = nn.Conv2d(channels, 2 * channels, 1)
+        self.narrow = nn.Conv2d(2 * channels, channels, 1)
+        with torch.no_grad():
+            self.narrow.weight.mul_(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.narrow(F.relu(self.widen(self.spatial(x))))
+
+
+def _trunk(inputs: int, channels: int, blocks: int, outputs: int) -> nn.Sequential:
+    last = nn.Conv2d(channels, outputs, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.Conv2d(inputs, channels, 1), *[Block(channels) for _ in range(blocks)], last
+    )
+
+
+class Encoder(nn.Module):
+    """Samples [N, PATCH, h, w] to latents [N, D, h, w] in pixel units."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.register_buffer("basis", torch.zeros(config.latent_dim, PATCH))
+        self.trunk = _trunk(
+            PATCH, config.encoder_channels, config.encoder_blocks, config.latent_dim
+        )
+
+    def forward(self, patches: Tensor) -> Tensor:
+        with torch.autocast(patches.device.type, enabled=False):
+            linear = F.conv2d(patches.float(), self.basis[:, :, None, None])
+        return linear + self.trunk(patches / 64.0).float() * _GAIN
+
+
+class Decoder(nn.Module):
+    """Latents [N, D, h, w] and depth [N, 1, h, w] to samples [N, PATCH, h, w] in pixel units.
+
+    Depth is log2 of the size of the codebook that a position was quantised with;
+    `UNQUANTISED_DEPTH` where it was not. One decoder then serves every rate.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.register_buffer("basis", torch.zeros(config.latent_dim, PATCH))
+        self.register_buffer("spread", torch.ones(config.latent_dim))
+        self.trunk = _trunk(
+            config.latent_dim + 2, config.decoder_channels, config.decoder_blocks, PATCH
+        )
+
+    def forward(self, latents: Tensor, depth: Tensor) -> Tensor:
+        with torch.autocast(latents.device.type, enabled=False):
+            linear = F.conv2d(latents.float(), self.basis.T[:, :, None, None])
+        level = depth / 8.0 - 1.0
+        known = [latents / self.spread[None, :, None, None], level, level * level]
+        return linear + self.trunk(torch.cat(known, 1)).float() * _GAIN
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder around the same frozen basis."""
+
+    def __init__(self, config: ModelConfig, chroma_weight: float) -> None:
+        super().__init__()
+        self.chroma_weight = chroma_weight
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def set_basis(self, patches: Tensor) -> None:
+        """Start from the principal components of `patches` [M, PATCH] (samples of positions)."""
+        basis = principal_components(patches, self.encoder.basis.shape[0])
+        self.encoder.basis.copy_(basis)
+        self.decoder.basis.copy_(basis)
+        self.decoder.spread.copy_((patches @ basis.T).pow(2).mean(0).sqrt() + 4.0)
+
+    def encode(self, luma: Tensor, chroma: Tensor) -> Tensor:
+        """Planes (f32, 0..255, sides multiples of 8) to latents in pixel units."""
+        return self.encoder(to_patches(luma, chroma, self.chroma_weight))
+
+    def decode(self, latents: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and depth to planes; values may leave 0..255."""
+        return from_patches(self.decoder(latents, depth), self.chroma_weight)
+
+
+def distortion(
+    planes: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], chroma_weight: float
+) -> Tensor:
+    """Mean squared error per picture [N]; chroma counts by the square of `chroma_weight`."""
+    luma = (planes[0] - target[0]).pow(2).mean((1, 2, 3))
+    chroma = (planes[1] - target[1]).pow(2).mean((1, 2, 3)) * chroma_weight**2
+    return (2 * luma + chroma) / (2 + chroma_weight**2)

@@ -1,0 +1,108 @@
+"""Nested tables of codewords by Lloyd's algorithm: every prefix is a codebook of its own.
+
+A nested table is what the adapter imitates and what it is measured against; with a single level
+it is plain k-means.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+CHUNK = 8192
+"""Latents per pass of the scan; bounds the score matrix to CHUNK x K floats."""
+
+
+def ladder(codewords: int) -> list[int]:
+    """Prefix lengths 1, 2, 3, 4, 6, 8, 12 ... up to `codewords`: half octaves."""
+    levels = {codewords, 1}
+    size = 2
+    while size < codewords:
+        levels |= {size, min(codewords, size + size // 2)}
+        size *= 2
+    return sorted(levels)
+
+
+def nearest(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tensor, Tensor]:
+    """Nearest row among the first L rows for each L of `levels`, in one scan.
+
+    `latents` [M, D], `table` [K, D], `levels` ascending. Returns the indices [len(levels), M] and
+    the squared distances of the same shape.
+    """
+    scores = latents @ table.T - 0.5 * table.pow(2).sum(1)
+    best = torch.full((len(latents),), -math.inf, device=latents.device)
+    where = torch.zeros(len(latents), dtype=torch.long, device=latents.device)
+    indices, values = [], []
+    low = 0
+    for level in levels:
+        value, index = scores[:, low:level].max(1)
+        better = value > best
+        best, where = torch.where(better, value, best), torch.where(better, index + low, where)
+        indices.append(where)
+        values.append(best)
+        low = level
+    energy = latents.pow(2).sum(1)
+    return torch.stack(indices), (energy - 2 * torch.stack(values)).clamp_min(0)
+
+
+def distortions(latents: Tensor, table: Tensor, levels: list[int]) -> list[float]:
+    """Mean squared distance of `latents` to their nearest codeword, for each prefix length."""
+    total = torch.zeros(len(levels), dtype=torch.float64)
+    for chunk in latents.split(CHUNK):
+        total += nearest(chunk, table, levels)[1].double().sum(1).cpu()
+    return (total / len(latents)).tolist()
+
+
+def lloyd_step(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tensor, Tensor]:
+    """One Lloyd iteration for all levels at once.
+
+    A codeword moves to the mean of the latents assigned to it on every level it belongs to, each
+    level weighted by the inverse of its distortion: the minimiser of the sum of log distortions
+    for these assignments. Returns the new table and what each row weighs [K]: to first order, a
+    row that misses its place by d raises the mean log distortion of the levels by weight * d^2.
+    """
+    size = len(table)
+    counts = torch.zeros(len(levels), size, device=table.device)
+    sums = torch.zeros(len(levels), size, table.shape[1], device=table.device)
+    total = torch.zeros(len(levels), device=table.device)
+    for chunk in latents.split(CHUNK):
+        indices, distances = nearest(chunk, table, levels)
+        total += distances.sum(1)
+        for n in range(len(levels)):
+            counts[n] += torch.bincount(indices[n], minlength=size)
+            sums[n].index_add_(0, indices[n], chunk)
+    weight = (1 / total.clamp_min(1e-9))[:, None]
+    mass = (weight * counts).sum(0)
+    moved = (weight[:, :, None] * sums).sum(0) / mass.clamp_min(1e-30)[:, None]
+    dead = counts[-1] == 0
+    table = torch.where((mass > 0)[:, None], moved, table)
+    if dead.any():  # a codeword nobody uses moves beside one that many use
+        crowded = counts[-1].argsort(descending=True)[: int(dead.sum())]
+        table[dead] = table[crowded] * (1 + 0.02 * torch.randn_like(table[crowded]))
+    return table, mass / len(levels)
+
+
+def fit(latents: Tensor, codewords: int, levels: list[int], steps: int) -> tuple[Tensor, Tensor]:
+    """Learn a table [codewords, D]: split and refine up to its size, then `steps` iterations.
+
+    Returns the table and the weights of `lloyd_step`.
+    """
+    table = latents.mean(0, keepdim=True)
+    spread = latents.std(0)
+    size = 1
+    while size < codewords:
+        grown = min(codewords, 2 * size)
+        noise = 0.1 * spread * torch.randn_like(table[: grown - size])
+        table = torch.cat([table, table[: grown - size] + noise])
+        size = grown
+        part = latents[: max(20_000, 64 * size)]
+        known = [level for level in levels if level < size] + [size]
+        for _ in range(6):
+            table, _ = lloyd_step(part, table, known)
+    weights = torch.ones(codewords)
+    for _ in tqdm(range(steps), f"table {codewords}", mininterval=5):
+        table, weights = lloyd_step(latents, table, levels)
+    return table, weights

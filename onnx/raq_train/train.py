@@ -1,0 +1,148 @@
+"""Train a model: `python -m raq_train.train --config configs/base.toml --out runs/base`.
+
+Four phases, each resumable from `checkpoint.pt` in the output folder:
+
+1. autoencoder: encoder and decoder without a quantiser, from the principal components;
+2. joint: a table of nested codewords, quantised and unquantised branches together;
+3. codebook: the encoder is frozen; the table is refined, the adapter learns to generate one;
+4. decoder: the decoder adapts to the codebook that the integer adapter really emits.
+
+`python -m raq_train.export` turns the finished checkpoint into a model folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from . import config as configuration
+from .checkpoint import Checkpoint
+from .codebook import REPORTED, relative_db, start_adapter, train_adapter
+from .config import Config
+from .data import Crops, Planes, data_root, generate_pictures, load_photos
+from .evaluate import unquantised_psnr
+from .model import LATENT_SCALE, Autoencoder, to_patches
+from .networks import Quantiser, collect_latents, train_networks
+from .table import fit, ladder
+
+PHASES = ("autoencoder", "joint", "codebook", "decoder", "done")
+
+
+def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
+    """Principal components of about 100,000 training patches."""
+    batches = max(1, 100_000 * 64 // (crops.crop**2 * crops.batch))
+    patches = [to_patches(*crops.next(), chroma_weight) for _ in range(batches)]
+    model.set_basis(torch.cat([p.permute(0, 2, 3, 1).reshape(-1, p.shape[1]) for p in patches]))
+
+
+def train_codebook(
+    config: Config, model: Autoencoder, crops: Crops, check: list[Planes], checkpoint: Checkpoint,
+    state: dict,
+) -> dict:
+    """Phase 3, in grid units; adds `table`, `weights` and the adapter to the state."""
+    settings = config.codebook
+    device = model.encoder.basis.device
+    if "latents" not in state:
+        held = Crops(check, crops.crop, crops.batch, config.train.seed + 1000)
+        state["latents"] = (
+            collect_latents(model, crops, settings.latents, device) * LATENT_SCALE
+        ).round()
+        state["held"] = (
+            collect_latents(model, held, settings.latents // 10, device) * LATENT_SCALE
+        ).round()
+        state["table"], state["weights"] = fit(
+            state["latents"], settings.max_codewords, ladder(settings.max_codewords),
+            settings.table_steps,
+        )
+        checkpoint.save(state, now=True)
+    levels = [level for level in REPORTED if level <= settings.max_codewords]
+    values = relative_db(state["held"], state["table"], levels)
+    print("table, dB of variance:", {k: round(v, 2) for k, v in zip(levels, values, strict=True)})
+    adapter = start_adapter(settings, state["table"], state["latents"]).to(device)
+    return train_adapter(
+        settings, adapter, state["table"], state["weights"], state["latents"], state["held"],
+        checkpoint, state, config.train.seed,
+    )
+
+
+def integer_codebook(config: Config, state: dict) -> torch.Tensor:
+    """What the trained adapter emits [K_max, D], in grid units."""
+    adapter = start_adapter(config.codebook, state["table"], state["latents"])
+    adapter.load_state_dict(state["adapter"])
+    with torch.no_grad():
+        return adapter(integer=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--photos", type=Path, default=data_root() / "photos")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--until", choices=PHASES, default="done", help="stop before this phase")
+    options = parser.parse_args()
+    config = configuration.load(options.config)
+    settings = config.train
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    device = torch.device(options.device)
+
+    if settings.photos:
+        pictures = load_photos(options.photos, settings.photos, settings.crop)
+    else:
+        pictures = generate_pictures(40, 2 * settings.crop, settings.seed)
+    # Every fiftieth picture only steers what is printed here; it is not trained on.
+    check, pictures = pictures[::50], [p for i, p in enumerate(pictures) if i % 50]
+    print(f"{len(pictures)} training pictures, {len(check)} to check on; {config}")
+    checkpoint = Checkpoint(options.out, settings.checkpoint_seconds)
+    state = checkpoint.load()
+    seed = settings.seed + state.get("step", 0)
+    crops = Crops(pictures, settings.crop, settings.batch, seed)
+    model = Autoencoder(config.model, settings.chroma_weight).to(device)
+    model = model.to(memory_format=torch.channels_last)
+    if state:
+        model.load_state_dict(state["networks"])
+    else:
+        start_basis(model, crops, settings.chroma_weight)
+        print(f"principal components alone: {unquantised_psnr(model, check):.2f} dB")
+        state = {"phase": "autoencoder", "step": 0}
+
+    def finish(phase: str) -> None:
+        state["phase"], state["step"] = PHASES[PHASES.index(phase) + 1], 0
+        checkpoint.save(state, now=True)
+
+    def runs(phase: str) -> bool:
+        return state["phase"] == phase and PHASES.index(phase) < PHASES.index(options.until)
+
+    if runs("autoencoder"):
+        state = train_networks(config, "autoencoder", model, None, crops, check, checkpoint, state)
+        finish("autoencoder")
+    if runs("joint"):
+        if "table" not in state:
+            latents = collect_latents(model, crops, 10 * config.codebook.max_codewords, device)
+            levels = ladder(config.codebook.max_codewords)
+            state["table"], _ = fit(latents, config.codebook.max_codewords, levels, 1)
+        quantiser = Quantiser(state["table"], seed).to(device)
+        state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
+        state["networks"] = state["average"]
+        finish("joint")
+    if runs("codebook"):
+        model.load_state_dict(state["average"])
+        state = train_codebook(config, model, crops, check, checkpoint, state)
+        finish("codebook")
+    if runs("decoder"):
+        model.load_state_dict(state["average"])
+        codebook = integer_codebook(config, state)
+        quantiser = Quantiser(codebook / LATENT_SCALE, seed).to(device)
+        kept = {k: state[k] for k in ("latents", "held", "table", "weights", "adapter")}
+        state = train_networks(config, "decoder", model, quantiser, crops, check, checkpoint, state)
+        state = {**state, **kept}
+        finish("decoder")
+    print(f"phase {state['phase']}; checkpoint in {checkpoint.path}")
+
+
+if __name__ == "__main__":
+    main()
