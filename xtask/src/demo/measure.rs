@@ -1,0 +1,149 @@
+//! Quality, bitrate and delay of one run.
+
+use std::{collections::HashMap, fs::File};
+
+use anyhow::{Context as _, Result, bail};
+use raq_shared::{
+    frame::Frame,
+    quality::{psnr_y, ssim_y},
+    stats::{FrameDecoded, FrameSent},
+    y4m::Reader,
+};
+use serde::Serialize;
+
+use super::{clip::Clip, transfer::Transfer};
+
+/// Equal pictures have an infinite PSNR, which has no mean: they count as this many decibels.
+const BEST_PSNR: f64 = 100.0;
+
+/// Means over the frames of the received file, against the frames of the same number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub(super) psnr_y_db: f64,
+    /// None for pictures too small for the measure.
+    pub(super) ssim: Option<f64>,
+    /// Datagrams without IP, UDP and QUIC headers, in kbit per second of the clip.
+    pub(super) kbps: f64,
+    pub(super) delay_ms: Delay,
+}
+
+/// From a frame's capture to its being decoded and ready to be shown, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Delay {
+    pub(super) p50: f64,
+    pub(super) p95: f64,
+}
+
+impl Measured {
+    pub(super) fn of(clip: &Clip, transfer: &Transfer) -> Result<Self> {
+        let open = |path| -> Result<_> { Ok(Reader::new(File::open(path)?)?) };
+        let mut source = open(&clip.path)?;
+        let name = || format!("received file {}", transfer.output.display());
+        let mut received = open(&transfer.output).with_context(name)?;
+        if source.format() != received.format() {
+            bail!(
+                "{} has another format than what was sent; please report this",
+                name()
+            );
+        }
+        let (mut a, mut b) = (Frame::new(source.size()), Frame::new(source.size()));
+        let (mut frames, mut psnr, mut ssim) = (0u32, 0.0, Some(0.0));
+        while frames < clip.frames && received.read(&mut b).with_context(name)? {
+            source.read(&mut a)?;
+            frames += 1;
+            psnr += psnr_y(&a, &b).min(BEST_PSNR);
+            ssim = ssim.zip(ssim_y(&a, &b)).map(|(sum, value)| sum + value);
+        }
+        let Some(delay_ms) = Delay::of(&transfer.sent, &transfer.decoded) else {
+            bail!(
+                "no frame arrived with K̃ {}; is the machine overloaded?",
+                transfer.rate
+            );
+        };
+        Ok(Self {
+            psnr_y_db: psnr / f64::from(frames),
+            ssim: ssim.map(|sum| sum / f64::from(frames)),
+            kbps: transfer.sender.bytes as f64 * 8.0 / 1000.0 / clip.duration().as_secs_f64(),
+            delay_ms,
+        })
+    }
+}
+
+impl Delay {
+    /// None where no frame arrived.
+    fn of(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
+        let capture: HashMap<_, _> = sent
+            .iter()
+            .map(|frame| (frame.frame, frame.capture_unix_us))
+            .collect();
+        let mut delays: Vec<_> = decoded
+            .iter()
+            .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?))
+            .collect();
+        delays.sort_unstable();
+        // Nearest rank: the smallest value that at least this share does not exceed.
+        let rank = |percent: usize| {
+            let index = (delays.len() * percent).div_ceil(100).max(1) - 1;
+            delays.get(index).map(|&us| us as f64 / 1000.0)
+        };
+        Some(Self {
+            p50: rank(50)?,
+            p95: rank(95)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(frame: u32, capture_unix_us: u64) -> FrameSent {
+        FrameSent {
+            frame,
+            capture_unix_us,
+            sent_unix_us: 0,
+            codewords: 2,
+            bytes: 0,
+            datagrams: 1,
+            encode_ms: 0.0,
+            search_ms: 0.0,
+        }
+    }
+
+    fn decoded(frame: u32, shown_unix_us: u64) -> FrameDecoded {
+        FrameDecoded {
+            frame,
+            shown_unix_us,
+            codewords: 2,
+            datagrams_received: 1,
+            datagrams_expected: 1,
+            concealed_positions: 0,
+            decode_ms: 0.0,
+        }
+    }
+
+    #[test]
+    fn delays_are_joined_by_frame_number() {
+        let all: Vec<_> = (0..100)
+            .map(|n| sent(n, 1_000_000 * u64::from(n)))
+            .collect();
+        // Frame n takes n ms; frame 50 is lost.
+        let shown: Vec<_> = (0..100u32)
+            .rev()
+            .filter(|&n| n != 50)
+            .map(|n| decoded(n, 1_001_000 * u64::from(n)))
+            .collect();
+        assert_eq!(
+            Delay::of(&all, &shown),
+            Some(Delay {
+                p50: 49.0,
+                p95: 95.0
+            })
+        );
+        assert_eq!(Delay::of(&all, &[]), None);
+        assert_eq!(
+            Delay::of(&all[..1], &[decoded(0, 7000)]),
+            Some(Delay { p50: 7.0, p95: 7.0 })
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{demo, setup, test};
+
+/// The project's chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub struct Options {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Fetch ONNX Runtime into the per-user data folder; does nothing where it is there
+    Setup {
+        /// The build for CUDA together with NVIDIA's libraries (1.6 GB to fetch)
+        #[arg(long)]
+        gpu: bool,
+        /// Also make the Python environment for training and its tests (5.5 GB)
+        #[arg(long)]
+        train: bool,
+    },
+    /// Send a clip from raq-send to raq-recv over loopback; show and save what comes out
+    Demo {
+        /// The clip: y4m, or anything ffmpeg reads; without it a built-in moving scene
+        #[arg(long, value_name = "CLIP")]
+        input: Option<PathBuf>,
+        /// Take no more than this many frames of the clip
+        #[arg(long, value_name = "N", default_value_t = 300,
+            value_parser = clap::value_parser!(u32).range(1..))]
+        frames: u32,
+    },
+    /// Set up, build, and run every test, Rust and Python
+    Test,
+}
+
+impl Options {
+    /// Does the chore.
+    ///
+    /// # Errors
+    /// The cause on one line, with the cure where there is one.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.chore {
+            Chore::Setup { gpu, train } => setup::run(gpu, train),
+            Chore::Demo { input, frames } => demo::run(input.as_deref(), frames),
+            Chore::Test => test::run(),
+        }
+    }
+}

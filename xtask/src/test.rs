@@ -1,0 +1,185 @@
+//! `cargo xtask test`: every test of the repository.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Result, bail};
+use raq_shared::paths;
+
+use crate::{build::cargo, setup};
+
+/// Turns a skipped test into a failure.
+pub const REQUIRE_ALL: &str = "RAQ_REQUIRE_ALL";
+/// Names the file that tests add a line to when they skip.
+pub const SKIPS: &str = "RAQ_SKIPS";
+
+/// What the Python tests import.
+const PYTHON_MODULES: [&str; 5] = ["torch", "onnx", "onnxruntime", "numpy", "pytest"];
+
+/// Sets up, builds the programs and runs all tests; goes on after a failure, so that one run
+/// tells everything.
+///
+/// # Errors
+/// Names the steps that failed.
+pub fn run() -> Result<()> {
+    setup::run(false, false)?;
+    let mut steps = Steps::new()?;
+    if let Err(error) = setup::oldest_runtime() {
+        steps.skip(
+            "comparison with the oldest ONNX Runtime",
+            &format!("{error:#}"),
+        );
+    }
+    // The tests start the real programs, which cargo does not build for them.
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bins"]);
+    if !steps.step("build", &mut build) {
+        bail!("the programs do not build");
+    }
+    steps.step(
+        "documentation tests",
+        cargo().args(["test", "--workspace", "--doc"]),
+    );
+    steps.step("tests", &mut rust_tests());
+    python(&mut steps);
+    steps.finish()
+}
+
+fn rust_tests() -> Command {
+    let mut command = cargo();
+    if quiet(cargo().args(["nextest", "--version"])) {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    } else {
+        command.args([
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+        ]);
+    }
+    command
+}
+
+fn python(steps: &mut Steps) {
+    let Some(python) = interpreter() else {
+        steps.skip(
+            "Python tests",
+            &format!(
+                "no python3 with {}; `cargo xtask setup --train` makes one (5.5 GB)",
+                PYTHON_MODULES.join(", ")
+            ),
+        );
+        return;
+    };
+    // From inside onnx/: at the root, the folder would hide the package of that name.
+    let onnx = paths::repository().join("onnx");
+    let run = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&onnx)
+            .stdin(Stdio::null());
+        command
+    };
+    if quiet(&mut run(&python, &["-m", "ruff", "--version"])) {
+        steps.step(
+            "ruff check",
+            &mut run(&python, &["-m", "ruff", "check", "."]),
+        );
+        steps.step(
+            "ruff format",
+            &mut run(&python, &["-m", "ruff", "format", "--check", "."]),
+        );
+    } else {
+        steps.skip(
+            "ruff",
+            "not in the Python environment; `cargo xtask setup --train` adds it",
+        );
+    }
+    steps.step(
+        "Python tests",
+        &mut run(&python, &["-m", "pytest", "-ra", "tests"]),
+    );
+}
+
+/// The training environment's interpreter, or else a python3 that has what the tests import.
+fn interpreter() -> Option<PathBuf> {
+    let search = format!(
+        "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(name) is None for \
+         name in {PYTHON_MODULES:?}))"
+    );
+    let python3 = PathBuf::from("python3");
+    let fits = |python: &PathBuf| {
+        // Neutral folder: the repository's onnx/ must not pass for the package.
+        quiet(Command::new(python).args(["-c", &search]).current_dir("/"))
+    };
+    setup::training::interpreter()
+        .into_iter()
+        .chain([python3])
+        .find(fits)
+}
+
+fn quiet(command: &mut Command) -> bool {
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs steps and remembers what failed and what was skipped.
+struct Steps {
+    failed: Vec<String>,
+    skips: PathBuf,
+    require_all: bool,
+}
+
+impl Steps {
+    fn new() -> Result<Self> {
+        let skips = env::temp_dir().join(format!("raq-skips-{}", std::process::id()));
+        fs::write(&skips, "")?;
+        let require_all = env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1");
+        Ok(Self {
+            failed: Vec::new(),
+            skips,
+            require_all,
+        })
+    }
+
+    fn step(&mut self, name: &str, command: &mut Command) -> bool {
+        eprintln!("\n=== {name}");
+        let status = command.env(SKIPS, &self.skips).status();
+        let well = status.as_ref().is_ok_and(|status| status.success());
+        if !well {
+            self.failed.push(match status {
+                Ok(status) => format!("{name} ({status})"),
+                Err(e) => format!("{name} ({}: {e})", command.get_program().display()),
+            });
+        }
+        well
+    }
+
+    fn skip(&mut self, name: &str, reason: &str) {
+        eprintln!("\n=== {name}: skipped: {reason}");
+        if self.require_all {
+            self.failed.push(format!("{name} (skipped: {reason})"));
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        let skips = fs::read_to_string(&self.skips).unwrap_or_default();
+        let _ = fs::remove_file(&self.skips);
+        for line in skips.lines() {
+            eprintln!("skipped: {line}");
+        }
+        if !self.failed.is_empty() {
+            bail!("failed: {}", self.failed.join(", "));
+        }
+        Ok(())
+    }
+}
