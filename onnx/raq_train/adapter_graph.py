@@ -44,7 +44,9 @@ def _as_input(g: Graph, codewords: str) -> str:
     return g.rounded(g.op("Mul", codewords, "input_scale"), rules.BYTE)
 
 
-def _loop_body(name: str, g: Graph, carried: list[tuple[str, str, int]], scan: str | None, chains: int):
+def _loop_body(
+    name: str, g: Graph, carried: list[tuple[str, str, int]], scan: str | None, chains: int
+):
     """A Loop body whose carried values are [chains, width] floats."""
     kind = TensorProto.FLOAT
     inputs = [
@@ -113,9 +115,7 @@ def build(adapter: Adapter) -> onnx.ModelProto:
     carried = [("enc_h_in", "enc_h_out", hidden), ("enc_c_in", "enc_c_out", hidden)]
     body = _loop_body("encode", e, carried, None, chains)
     g.nodes.append(
-        helper.make_node(
-            "Loop", [g.ints(read), "", state0, state0], ["enc_h", "enc_c"], body=body
-        )
+        helper.make_node("Loop", [g.ints(read), "", state0, state0], ["enc_h", "enc_c"], body=body)
     )
 
     # Which steps are fed an original codeword, and which one.

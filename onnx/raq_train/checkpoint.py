@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ class Checkpoint:
         if now or time.monotonic() - self.written > self.seconds:
             partial = self.path.with_suffix(".tmp")
             torch.save(state, partial)
-            os.replace(partial, self.path)
+            partial.replace(self.path)
             self.written = time.monotonic()
 
 

@@ -53,8 +53,15 @@ def log_distortion(codebook: Tensor, latents: Tensor, size: int) -> Tensor:
 
 
 def train_adapter(
-    config: CodebookConfig, adapter: Adapter, table: Tensor, weights: Tensor, latents: Tensor,
-    held: Tensor, checkpoint: Checkpoint, state: dict, seed: int,
+    config: CodebookConfig,
+    adapter: Adapter,
+    table: Tensor,
+    weights: Tensor,
+    latents: Tensor,
+    held: Tensor,
+    checkpoint: Checkpoint,
+    state: dict,
+    seed: int,
 ) -> dict:
     """Imitate `table` [K_max, D], then lower the distortion of `latents`; float, then integer."""
     random = torch.Generator().manual_seed(seed)
@@ -109,4 +116,3 @@ def train_adapter(
             text = "  ".join(f"{k}: {v:.2f}" for k, v in zip(levels, values, strict=True))
             bar.write(f"{step + 1} {'integer' if integer else 'float'} {loss.item():.3f}  {text}")
     return state
-

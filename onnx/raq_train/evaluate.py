@@ -1,45 +1,187 @@
-"""PSNR of the luma plane, whole pictures at a time."""
+"""Measure an exported model: `python -m raq_train.evaluate --model models/base [--run runs/base]`.
+
+Everything runs on the exported ONNX files, as the programs do. Prints two tables and writes them to
+`metrics.json` beside the model: PSNR-Y over the codebook sizes with JPEG beside it, and (with
+`--run`, which has the latents) the codebook's distance from a learned table and from k-means.
+"""
 
 from __future__ import annotations
 
+import argparse
+import io
+import json
 import math
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from PIL import Image
 
-from .data import Planes
-from .model import UNQUANTISED_DEPTH, Autoencoder
+from .data import Planes, data_root, picture_files, to_planes
+from .export import regenerate
+from .psnr import pad_planes, psnr_luma
+from .table import CHUNK, distortions, fit, nearest
 
-PAD = 32
-"""Pictures are padded to multiples of this by repeating their edges, as the programs do."""
-
-
-def to_tensors(picture: Planes) -> tuple[Tensor, Tensor]:
-    """One picture as padded planes: luma f32 [1,1,H,W], chroma f32 [1,2,H/2,W/2]."""
-    luma = torch.from_numpy(picture[0].astype(np.float32))[None, None]
-    chroma = torch.from_numpy(picture[1].astype(np.float32))[None]
-    below, right = -luma.shape[2] % PAD, -luma.shape[3] % PAD
-    luma = F.pad(luma, (0, right, 0, below), mode="replicate")
-    chroma = F.pad(chroma, (0, right // 2, 0, below // 2), mode="replicate")
-    return luma, chroma
+SIZES = [2, 8, 32, 128, 512, 2048, 4096]
+GAP_SIZES = [16, 64, 256, 1024, 4096]
+KMEANS_SIZES = [256, 1024]
+KMEANS_STEPS = 40
 
 
-def psnr_luma(decoded: Tensor, picture: Planes) -> float:
-    """PSNR in dB of a decoded luma plane [1,1,H,W], rounded to 8 bits, padding cut off."""
-    height, width = picture[0].shape
-    plane = decoded[0, 0, :height, :width].round().clamp(0, 255).double()
-    error = (plane - torch.from_numpy(picture[0].astype(np.float64))).pow(2).mean().item()
-    return 10 * math.log10(255**2 / max(error, 1e-10))
+class Exported:
+    """The sessions and the codebook of a model folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        cpu = ["CPUExecutionProvider"]
+        self.encoder = onnxruntime.InferenceSession(str(folder / "encoder.onnx"), providers=cpu)
+        self.decoder = onnxruntime.InferenceSession(str(folder / "decoder.onnx"), providers=cpu)
+        base = np.fromfile(folder / "base_codebook.i16", "<i2")
+        base = base.reshape(-1, self.manifest["latent_dim"])
+        self.codebook = regenerate(folder / "adapter.onnx", base)
+
+    def encode(self, picture: Planes) -> np.ndarray:
+        """Latents f32 [1, h, w, D] on the integer grid."""
+        luma, chroma = pad_planes(picture)
+        return np.rint(self.encoder.run(None, {"luma": luma, "chroma": chroma})[0])
+
+    def decode(self, latents: np.ndarray, depth: float) -> np.ndarray:
+        """Luma u8 [1, 1, H, W]."""
+        plane = np.full(latents.shape[:3], depth, np.float32)
+        return self.decoder.run(["luma"], {"latents": latents, "depth": plane})[0]
+
+    def quantise(self, latents: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+        """The nearest codewords of every size, each shaped like `latents`."""
+        rows = torch.from_numpy(latents.reshape(-1, latents.shape[-1]))
+        table = torch.from_numpy(self.codebook.astype(np.float32))
+        indices = torch.cat([nearest(part, table, sizes)[0] for part in rows.split(CHUNK)], 1)
+        return [table[one].numpy().reshape(latents.shape) for one in indices]
 
 
-@torch.no_grad()
-def unquantised_psnr(model: Autoencoder, pictures: list[Planes]) -> float:
-    """Mean PSNR-Y over pictures that pass through the networks without a quantiser."""
-    total = 0.0
-    for picture in pictures:
-        latents = model.encode(*to_tensors(picture))
-        depth = torch.full_like(latents[:, :1], UNQUANTISED_DEPTH)
-        total += psnr_luma(model.decode(latents, depth)[0], picture)
-    return total / len(pictures)
+def jpeg_psnr(image: Image.Image, reference: Planes, bpp: float) -> tuple[float, bool]:
+    """PSNR-Y of Pillow's JPEG at `bpp` (whole file), quality interpolated.
+
+    Where even quality 1 is larger, its figure counts and the second value is True.
+    """
+    sizes, values = [], []
+    for quality in range(1, 101):
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality, optimize=True)
+        decoded = Image.open(file)
+        decoded.draft("YCbCr", decoded.size)
+        luma = np.asarray(decoded)[: reference[0].shape[0], : reference[0].shape[1], 0]
+        sizes.append(8 * file.getbuffer().nbytes / reference[0].size)
+        values.append(psnr_luma(luma[None, None], reference))
+        if sizes[-1] > bpp:
+            break
+    return float(np.interp(bpp, sizes, values)), sizes[0] > bpp
+
+
+def measure_pictures(model: Exported, files: list[Path]) -> dict:
+    """PSNR-Y per codebook size, unquantised and of JPEG at the largest size's rate."""
+    sizes = [size for size in SIZES if size <= len(model.codebook)]
+    bpp = math.log2(sizes[-1]) / model.manifest["block"] ** 2
+    rows, capped = [], []
+    for path in files:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+        picture = to_planes(image)
+        latents = model.encode(picture)
+        unquantised = model.decode(latents, model.manifest["unquantised_depth"])
+        coded = [
+            psnr_luma(model.decode(rows_of_size, math.log2(size)), picture)
+            for size, rows_of_size in zip(sizes, model.quantise(latents, sizes), strict=True)
+        ]
+        jpeg, smallest = jpeg_psnr(image, picture, bpp)
+        if smallest:
+            capped.append(path.name)
+        rows.append([psnr_luma(unquantised, picture), *coded, jpeg])
+    mean = np.mean(rows, axis=0).round(3).tolist()
+    return {
+        "pictures": [path.name for path in files],
+        "codewords": sizes,
+        "results": {
+            "bpp": [round(math.log2(size) / model.manifest["block"] ** 2, 4) for size in sizes],
+            "psnr-y": mean[1:-1],
+        },
+        "unquantised_psnr_y": mean[0],
+        "jpeg_psnr_y": mean[-1],
+        "jpeg_bpp": bpp,
+        "jpeg_quality_1_is_larger": capped,
+    }
+
+
+def measure_codebook(model: Exported, run: Path) -> dict:
+    """Held-out latent distortion in dB of the variance: codebook, learned table, k-means."""
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    held, latents = state["held"], state["latents"]
+    variance = (held - held.mean(0)).pow(2).sum(1).mean().item()
+    sizes = [size for size in GAP_SIZES if size <= len(model.codebook)]
+
+    def db(table: torch.Tensor, levels: list[int]) -> list[float]:
+        return [round(10 * math.log10(d / variance), 3) for d in distortions(held, table, levels)]
+
+    generated = torch.from_numpy(model.codebook.astype(np.float32))
+    kmeans = {}
+    for size in (size for size in KMEANS_SIZES if size <= len(model.codebook)):
+        torch.manual_seed(size)
+        kmeans[str(size)] = db(fit(latents, size, [size], KMEANS_STEPS)[0], [size])[0]
+    return {
+        "held_out_latents": len(held),
+        "training_latents": len(latents),
+        "codewords": sizes,
+        "generated_db": db(generated, sizes),
+        "table_db": db(state["table"], sizes),
+        "kmeans_db": kmeans,
+    }
+
+
+def print_tables(metrics: dict) -> None:
+    """The two tables in Markdown."""
+    pictures = metrics["kodak"]
+    print("| codewords | bit/pixel | PSNR-Y dB |\n| --- | --- | --- |")
+    for size, bpp, psnr in zip(pictures["codewords"], *pictures["results"].values(), strict=True):
+        print(f"| {size} | {bpp:.4f} | {psnr:.2f} |")
+    print(f"| unquantised | – | {pictures['unquantised_psnr_y']:.2f} |")
+    print(f"| JPEG | {pictures['jpeg_bpp']:.4f} | {pictures['jpeg_psnr_y']:.2f} |")
+    print("quality 1 larger than that:", ", ".join(pictures["jpeg_quality_1_is_larger"]) or "none")
+    if "codebook" in metrics:
+        codebook = metrics["codebook"]
+        print("\n| codewords | generated | learned table | gap dB | k-means |")
+        print("| --- | --- | --- | --- | --- |")
+        columns = (codebook["codewords"], codebook["generated_db"], codebook["table_db"])
+        for size, ours, table in zip(*columns, strict=True):
+            kmeans = codebook["kmeans_db"].get(str(size))
+            last = "–" if kmeans is None else f"{kmeans:.2f}"
+            print(f"| {size} | {ours:.2f} | {table:.2f} | {ours - table:.2f} | {last} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--run", type=Path, help="folder of the run; adds the codebook's table")
+    parser.add_argument("--pictures", type=Path, default=data_root() / "kodak")
+    options = parser.parse_args()
+    files = picture_files(options.pictures)
+    if not files:
+        parser.error(f"no pictures in {options.pictures}; set RAQ_DATA or --pictures")
+    model = Exported(options.model)
+    path = options.model / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if metrics.get("codebook_digest") != model.manifest["codebook_digest"]:
+        metrics = {}
+    metrics |= {
+        "name": model.manifest["name"],
+        "description": "PSNR of the 8-bit luma plane; mean over pictures; no entropy coding",
+        "codebook_digest": model.manifest["codebook_digest"],
+        "kodak": measure_pictures(model, files),
+    }
+    if options.run:
+        metrics["codebook"] = measure_codebook(model, options.run)
+    path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    print_tables(metrics)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,8 +20,8 @@ from . import adapter_graph, network_graph
 from . import config as configuration
 from .codebook import start_adapter
 from .config import Config
-from .evaluate import PAD
 from .model import BLOCK, LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder
+from .psnr import PAD
 
 FORMAT = 1
 """Version of the manifest; readers refuse a newer one."""

@@ -28,8 +28,14 @@ def _blocks(g: Graph, x: str, trunk: nn.Sequential) -> str:
     for n, block in enumerate(list(trunk)[1:-1]):
         name = f"block{n}"
         channels = block.spatial.weight.shape[0]
-        y = g.conv(x, f"{name}_spatial", _array(block.spatial.weight), _array(block.spatial.bias),
-                   group=channels, pads=[1, 1, 1, 1])
+        y = g.conv(
+            x,
+            f"{name}_spatial",
+            _array(block.spatial.weight),
+            _array(block.spatial.bias),
+            group=channels,
+            pads=[1, 1, 1, 1],
+        )
         y = g.conv(y, f"{name}_widen", _array(block.widen.weight), _array(block.widen.bias))
         y = g.op("Relu", y)
         y = g.conv(y, f"{name}_narrow", _array(block.narrow.weight), _array(block.narrow.bias))
@@ -69,8 +75,10 @@ def encoder(model: Autoencoder) -> onnx.ModelProto:
     byte = TensorProto.UINT8
     return g.model(
         "raq_encoder",
-        [_value("luma", byte, 1, 1, "height", "width"),
-         _value("chroma", byte, 1, 2, "half_height", "half_width")],
+        [
+            _value("luma", byte, 1, 1, "height", "width"),
+            _value("chroma", byte, 1, 2, "half_height", "half_width"),
+        ],
         [_value("latents", TensorProto.FLOAT, 1, "rows", "columns", dim)],
     )
 
@@ -96,7 +104,10 @@ def decoder(model: Autoencoder) -> onnx.ModelProto:
     x = g.conv(x, "out", _array(last.weight) * gain, bias.astype(np.float32))
     basis = _array(net.basis).T * rows[:, None] / LATENT_SCALE
     x = g.op("Add", x, g.conv(z, "linear", basis[:, :, None, None].astype(np.float32), None))
-    for name, low, high, block in (("luma", 0, LUMA, BLOCK), ("chroma", LUMA, rules.PATCH, BLOCK // 2)):
+    for name, low, high, block in (
+        ("luma", 0, LUMA, BLOCK),
+        ("chroma", LUMA, rules.PATCH, BLOCK // 2),
+    ):
         part = g.op("Slice", x, g.ints(low), g.ints(high), g.ints(1))
         plane = g.op("DepthToSpace", part, blocksize=block, mode="CRD")
         plane = g.op("Clip", g.op("Round", plane), g.scalar(0), g.scalar(255))
@@ -104,8 +115,12 @@ def decoder(model: Autoencoder) -> onnx.ModelProto:
     byte = TensorProto.UINT8
     return g.model(
         "raq_decoder",
-        [_value("latents", TensorProto.FLOAT, 1, "rows", "columns", dim),
-         _value("depth", TensorProto.FLOAT, 1, "rows", "columns")],
-        [_value("luma", byte, 1, 1, "height", "width"),
-         _value("chroma", byte, 1, 2, "half_height", "half_width")],
+        [
+            _value("latents", TensorProto.FLOAT, 1, "rows", "columns", dim),
+            _value("depth", TensorProto.FLOAT, 1, "rows", "columns"),
+        ],
+        [
+            _value("luma", byte, 1, 1, "height", "width"),
+            _value("chroma", byte, 1, 2, "half_height", "half_width"),
+        ],
     )

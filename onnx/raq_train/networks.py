@@ -11,8 +11,8 @@ from tqdm import tqdm
 from .checkpoint import Average, Checkpoint
 from .config import Config
 from .data import Crops, Planes
-from .evaluate import unquantised_psnr
 from .model import UNQUANTISED_DEPTH, Autoencoder, distortion
+from .psnr import unquantised_psnr
 from .table import nearest
 
 
@@ -30,23 +30,30 @@ def decibels(planes: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], weigh
 
 
 class Quantiser(nn.Module):
-    """A table of nested codewords [K_max, D] in pixel units, applied with a random size each time."""
+    """A table of nested codewords [K_max, D] in pixel units; each picture draws its own size.
 
-    def __init__(self, table: Tensor, seed: int) -> None:
+    Sizes are log-uniform over 1..K_max, for half of the pictures over `ste_above`..K_max: those
+    also teach the encoder, by a straight-through gradient.
+    """
+
+    def __init__(self, table: Tensor, ste_above: int, seed: int) -> None:
         super().__init__()
         self.table = nn.Parameter(table.clone())
+        self.ste_above = ste_above
         self.random = torch.Generator().manual_seed(seed)
 
     def draw(self, count: int) -> Tensor:
-        """Sizes [count], log-uniform over the integers 1..K_max."""
-        octave = torch.rand(count, generator=self.random) * math.log2(len(self.table) + 1)
+        """Sizes [count]; the second half of them is large."""
+        low = torch.zeros(count)
+        low[count // 2 :] = math.log2(self.ste_above)
+        high = math.log2(len(self.table) + 1)
+        octave = low + torch.rand(count, generator=self.random) * (high - low)
         return torch.exp2(octave).floor().long().clamp(1, len(self.table))
 
-    def forward(self, latents: Tensor, ste_above: int) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise [N, D, h, w], one size per picture.
 
-        Returns codewords (with a straight-through gradient to the latents where the size is at
-        least `ste_above`), depth [N, 1, h, w], and the mean log distortion, which trains the table.
+        Returns codewords, depth [N, 1, h, w] and the mean log distortion, which trains the table.
         """
         count, dim, height, width = latents.shape
         sizes = self.draw(count)
@@ -58,7 +65,7 @@ class Quantiser(nn.Module):
             rows = self.table[indices[0]]
             losses.append(torch.log((rows - flat).pow(2).sum(1).mean() + 1.0))
             rows = rows.detach().T.reshape(dim, height, width)
-            if size >= ste_above:
+            if size >= self.ste_above:
                 rows = latents[n] + (rows - latents[n]).detach()
             found.append(rows)
         depth = sizes.to(latents.device).float().log2()[:, None, None, None]
@@ -122,7 +129,7 @@ def train_networks(
             extra = latents.new_zeros(())
             if quantiser is not None:
                 with torch.autocast(device.type, enabled=False):
-                    rows, coarse, extra = quantiser(latents.float(), settings.ste_above)
+                    rows, coarse, extra = quantiser(latents.float())
                 latents = torch.cat([latents, rows])
                 depth = torch.cat([depth, coarse])
                 target = tuple(torch.cat([t, t]) for t in target)
@@ -151,4 +158,3 @@ def train_networks(
                 text += f", table {extra.item():.3f}"
             bar.write(text)
     return state
-

@@ -22,9 +22,9 @@ from .checkpoint import Checkpoint
 from .codebook import REPORTED, relative_db, start_adapter, train_adapter
 from .config import Config
 from .data import Crops, Planes, data_root, generate_pictures, load_photos
-from .evaluate import unquantised_psnr
 from .model import LATENT_SCALE, Autoencoder, to_patches
 from .networks import Quantiser, collect_latents, train_networks
+from .psnr import unquantised_psnr
 from .table import fit, ladder
 
 PHASES = ("autoencoder", "joint", "codebook", "decoder", "done")
@@ -38,7 +38,11 @@ def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
 
 
 def train_codebook(
-    config: Config, model: Autoencoder, crops: Crops, check: list[Planes], checkpoint: Checkpoint,
+    config: Config,
+    model: Autoencoder,
+    crops: Crops,
+    check: list[Planes],
+    checkpoint: Checkpoint,
     state: dict,
 ) -> dict:
     """Phase 3, in grid units; adds `table`, `weights` and the adapter to the state."""
@@ -53,7 +57,9 @@ def train_codebook(
             collect_latents(model, held, settings.latents // 10, device) * LATENT_SCALE
         ).round()
         state["table"], state["weights"] = fit(
-            state["latents"], settings.max_codewords, ladder(settings.max_codewords),
+            state["latents"],
+            settings.max_codewords,
+            ladder(settings.max_codewords),
             settings.table_steps,
         )
         checkpoint.save(state, now=True)
@@ -62,8 +68,15 @@ def train_codebook(
     print("table, dB of variance:", {k: round(v, 2) for k, v in zip(levels, values, strict=True)})
     adapter = start_adapter(settings, state["table"], state["latents"]).to(device)
     return train_adapter(
-        settings, adapter, state["table"], state["weights"], state["latents"], state["held"],
-        checkpoint, state, config.train.seed,
+        settings,
+        adapter,
+        state["table"],
+        state["weights"],
+        state["latents"],
+        state["held"],
+        checkpoint,
+        state,
+        config.train.seed,
     )
 
 
@@ -125,7 +138,7 @@ def main() -> None:
             latents = collect_latents(model, crops, 10 * config.codebook.max_codewords, device)
             levels = ladder(config.codebook.max_codewords)
             state["table"], _ = fit(latents, config.codebook.max_codewords, levels, 1)
-        quantiser = Quantiser(state["table"], seed).to(device)
+        quantiser = Quantiser(state["table"], settings.ste_above, seed).to(device)
         state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
         state["networks"] = state["average"]
         finish("joint")
@@ -136,7 +149,7 @@ def main() -> None:
     if runs("decoder"):
         model.load_state_dict(state["average"])
         codebook = integer_codebook(config, state)
-        quantiser = Quantiser(codebook / LATENT_SCALE, seed).to(device)
+        quantiser = Quantiser(codebook / LATENT_SCALE, settings.ste_above, seed).to(device)
         kept = {k: state[k] for k in ("latents", "held", "table", "weights", "adapter")}
         state = train_networks(config, "decoder", model, quantiser, crops, check, checkpoint, state)
         state = {**state, **kept}
