@@ -89,3 +89,50 @@ fn gaussian() -> [f64; WINDOW] {
     let sum: f64 = weights.iter().sum();
     weights.map(|weight| weight / sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FrameSize;
+
+    fn luma(width: u32, height: u32, pixel: impl Fn(usize, usize) -> usize) -> Frame {
+        let mut frame = Frame::new(FrameSize::new(width, height).unwrap());
+        for y in 0..height as usize {
+            for (x, value) in frame.row_mut(Plane::Y, y).iter_mut().enumerate() {
+                *value = pixel(x, y).min(255) as u8;
+            }
+        }
+        frame.pad();
+        frame
+    }
+
+    /// The expected values are scikit-image 0.26's: `peak_signal_noise_ratio` and
+    /// `structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+    /// data_range=255)` of the same pictures.
+    #[test]
+    fn it_agrees_with_scikit_image() {
+        for (width, height, psnr, ssim) in [
+            (11, 11, 27.392560130186613, 0.953756908574709),
+            (37, 29, 26.562355112120464, 0.9677272535775024),
+            (64, 48, 26.47474396972683, 0.9683256345297836),
+        ] {
+            let a = luma(width, height, |x, y| (x * 7 + y * 13) % 256);
+            let b = luma(width, height, |x, y| (x * 7 + y * 13) % 256 + (x * y) % 23);
+            assert!((psnr_y(&a, &b) - psnr).abs() < 1e-9, "{}", psnr_y(&a, &b));
+            assert!(
+                (ssim_y(&a, &b).unwrap() - ssim).abs() < 1e-9,
+                "{:?}",
+                ssim_y(&a, &b)
+            );
+        }
+    }
+
+    #[test]
+    fn equal_pictures_are_perfect_and_small_ones_have_no_window() {
+        let a = luma(20, 11, |x, y| x * y);
+        assert_eq!(psnr_y(&a, &a), f64::INFINITY);
+        assert!((ssim_y(&a, &a).unwrap() - 1.0).abs() < 1e-12);
+        let small = luma(20, 10, |x, y| x * y);
+        assert_eq!(ssim_y(&small, &small), None);
+    }
+}

@@ -36,22 +36,17 @@ enum Level {
     Baseline,
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
 }
 
 impl Level {
-    fn best() -> Self {
+    /// What this processor can run, the fastest last.
+    fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                return Self::Avx512;
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Self::Avx2;
-            }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            levels.push(Self::Avx2);
         }
-        Self::Baseline
+        levels
     }
 }
 
@@ -73,12 +68,27 @@ impl Searcher {
                 lanes[lane] = f32::from(value);
             }
         }
+        let level = Level::available().pop().unwrap_or(Level::Baseline);
         Self {
             dim,
             codewords,
             blocks,
-            level: Level::best(),
+            level,
         }
+    }
+
+    /// The same searcher in every build that this processor can run, with the build's name: for
+    /// tests and measurements.
+    pub fn builds(&self) -> impl Iterator<Item = (String, Self)> {
+        Level::available().into_iter().map(|level| {
+            (
+                format!("{level:?}").to_lowercase(),
+                Self {
+                    level,
+                    ..self.clone()
+                },
+            )
+        })
     }
 
     /// Number of codewords to search.
@@ -120,38 +130,33 @@ impl Searcher {
             list.clear();
         }
         match self.level {
-            Level::Baseline => self.scan::<2, false>(latents, ladder, indices),
+            Level::Baseline => self.scan(latents, ladder, indices, offer_baseline),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Level::best` has found AVX2 and FMA on this processor.
-            Level::Avx2 => unsafe { self.scan_avx2(latents, ladder, indices) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Level::best` has found AVX-512F (which includes fused multiply-add).
-            Level::Avx512 => unsafe { self.scan_avx512(latents, ladder, indices) },
+            Level::Avx2 => {
+                self.scan(
+                    latents,
+                    ladder,
+                    indices,
+                    |blocks, first, queries, nearest| {
+                        // SAFETY: `Level::available` has found AVX2 and FMA on this processor.
+                        unsafe { offer_avx2(blocks, first, queries, nearest) }
+                    },
+                );
+            }
         }
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn scan_avx2(&self, latents: &Latents, ladder: &[usize], indices: &mut [Vec<u16>]) {
-        self.scan::<4, true>(latents, ladder, indices);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    fn scan_avx512(&self, latents: &Latents, ladder: &[usize], indices: &mut [Vec<u16>]) {
-        self.scan::<8, true>(latents, ladder, indices);
-    }
-
-    /// Q latents per pass over the codebook. Inlined into each of the builds above.
-    #[inline(always)]
-    fn scan<const Q: usize, const FMA: bool>(
+    /// Q latents per pass over the codebook.
+    fn scan<const Q: usize>(
         &self,
         latents: &Latents,
         ladder: &[usize],
         indices: &mut [Vec<u16>],
+        offer: impl Fn(&[Lanes], usize, &[[f32; Q]], &mut Nearest<Q>),
     ) {
         let dim = self.dim;
         let mut queries = [[0.0f32; Q]; MAX_DIM];
+        let queries = &mut queries[..dim];
         for group in latents.values().chunks(Q * dim) {
             // A short last group searches the rest of the previous one again and drops it.
             for (q, latent) in group.chunks_exact(dim).enumerate() {
@@ -163,20 +168,53 @@ impl Searcher {
             let mut done = 0;
             for (&codewords, list) in ladder.iter().zip(indices.iter_mut()) {
                 let (full, rest) = (codewords / LANES, codewords % LANES);
-                for b in done..full {
-                    let block = &self.blocks[b * (dim + 1)..][..dim + 1];
-                    nearest.offer(b, distances::<Q, FMA>(block, &queries[..dim]), LANES);
-                }
+                offer(
+                    &self.blocks[done * (dim + 1)..full * (dim + 1)],
+                    done,
+                    queries,
+                    &mut nearest,
+                );
                 done = full;
                 let mut here = nearest;
                 if rest > 0 {
-                    let block = &self.blocks[full * (dim + 1)..][..dim + 1];
-                    here.offer(full, distances::<Q, FMA>(block, &queries[..dim]), rest);
+                    // The lanes past K̃ are put out of reach.
+                    let mut block = [[0.0; LANES]; MAX_DIM + 1];
+                    let block = &mut block[..dim + 1];
+                    block.copy_from_slice(&self.blocks[full * (dim + 1)..][..dim + 1]);
+                    block[0][rest..].fill(f32::INFINITY);
+                    offer(block, full, queries, &mut here);
                 }
                 list.extend((0..group.len() / dim).map(|q| here.index(q)));
             }
         }
     }
+}
+
+#[inline(never)]
+fn offer_baseline(blocks: &[Lanes], first: usize, queries: &[[f32; 2]], nearest: &mut Nearest<2>) {
+    offer_blocks::<2, false>(blocks, first, queries, nearest);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn offer_avx2(blocks: &[Lanes], first: usize, queries: &[[f32; 4]], nearest: &mut Nearest<4>) {
+    offer_blocks::<4, true>(blocks, first, queries, nearest);
+}
+
+/// Offers the codewords of `blocks`, which begin with block number `first`. Inlined into each of
+/// the builds above, and these into nothing, so that everything stays in registers.
+#[inline(always)]
+fn offer_blocks<const Q: usize, const FMA: bool>(
+    blocks: &[Lanes],
+    first: usize,
+    queries: &[[f32; Q]],
+    nearest: &mut Nearest<Q>,
+) {
+    let mut best = *nearest;
+    for (number, block) in blocks.chunks_exact(queries.len() + 1).enumerate() {
+        best.offer(first + number, &distances::<Q, FMA>(block, queries));
+    }
+    *nearest = best;
 }
 
 /// |c|²/2 − x·c of Q latents (negated, `[dim][Q]`) and the codewords of a block.
@@ -214,22 +252,25 @@ impl<const Q: usize> Nearest<Q> {
         }
     }
 
-    /// Takes what is nearer among the first `lanes` lanes; an earlier block keeps a tie.
+    /// Takes what is nearer; an earlier block keeps a tie. Loops of one step each over whole
+    /// arrays: with the steps in one loop, builds without AVX test lane by lane.
     #[inline(always)]
-    fn offer(&mut self, block: usize, distances: [Lanes; Q], lanes: usize) {
-        for q in 0..Q {
+    fn offer(&mut self, block: usize, distances: &[Lanes; Q]) {
+        for (q, found) in distances.iter().enumerate() {
+            let (distance, at) = (&mut self.distance[q], &mut self.block[q]);
+            let mut nearer = [0u32; LANES];
             for l in 0..LANES {
-                let nearer = distances[q][l] < self.distance[q][l] && l < lanes;
-                self.distance[q][l] = if nearer {
-                    distances[q][l]
+                nearer[l] = if found[l] < distance[l] { u32::MAX } else { 0 };
+            }
+            for l in 0..LANES {
+                distance[l] = if found[l] < distance[l] {
+                    found[l]
                 } else {
-                    self.distance[q][l]
+                    distance[l]
                 };
-                self.block[q][l] = if nearer {
-                    block as u32
-                } else {
-                    self.block[q][l]
-                };
+            }
+            for l in 0..LANES {
+                at[l] = (block as u32 & nearer[l]) | (at[l] & !nearer[l]);
             }
         }
     }
@@ -254,20 +295,6 @@ mod tests {
     use super::*;
     use crate::frame::Grid;
     use proptest::prelude::*;
-
-    fn levels() -> Vec<Level> {
-        let mut levels = vec![Level::Baseline];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                levels.push(Level::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                levels.push(Level::Avx512);
-            }
-        }
-        levels
-    }
 
     fn oracle(latent: &[i16], codebook: &Codebook, codewords: usize) -> u16 {
         let distance = |c: &[i16]| -> i64 {
@@ -306,15 +333,13 @@ mod tests {
             let codebook = Codebook::new(dim, draw(300 * dim)).unwrap();
             let mut latents = Latents::new(Grid { columns: count, rows: 1 }, dim);
             latents.values_mut().copy_from_slice(&draw(count * dim));
-            let mut searcher = Searcher::new(&codebook);
-            for level in levels() {
-                searcher.level = level;
+            for (build, searcher) in Searcher::new(&codebook).builds() {
                 let mut lists = vec![Vec::new(); ladder.len()];
                 searcher.search_ladder(&latents, &ladder, &mut lists);
                 for (&codewords, list) in ladder.iter().zip(&lists) {
                     let expected: Vec<u16> =
                         (0..count).map(|p| oracle(latents.at(p), &codebook, codewords)).collect();
-                    prop_assert_eq!(list, &expected, "{:?}, {} codewords", level, codewords);
+                    prop_assert_eq!(list, &expected, "{}, {} codewords", build, codewords);
                     let mut alone = Vec::new();
                     searcher.search(&latents, codewords, &mut alone);
                     prop_assert_eq!(list, &alone);
@@ -334,12 +359,10 @@ mod tests {
             1,
         );
         latents.values_mut().copy_from_slice(&[5, 1]);
-        let mut searcher = Searcher::new(&codebook);
-        for level in levels() {
-            searcher.level = level;
+        for (build, searcher) in Searcher::new(&codebook).builds() {
             let mut indices = Vec::new();
             searcher.search(&latents, 40, &mut indices);
-            assert_eq!(indices, [0, 20], "{level:?}");
+            assert_eq!(indices, [0, 20], "{build}");
         }
     }
 }

@@ -57,9 +57,12 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+/// The stream with its first line, already read, put back in front.
+type WithHeader<R> = io::Chain<Cursor<Vec<u8>>, BufReader<R>>;
+
 /// Reads frames.
 pub struct Reader<R: Read> {
-    decoder: Decoder<Counted<io::Chain<Cursor<Vec<u8>>, BufReader<R>>>>,
+    decoder: Decoder<Counted<WithHeader<R>>>,
     format: VideoFormat,
     size: FrameSize,
     frames: u64,
@@ -327,7 +330,7 @@ fn colour_range(params: &[u8]) -> ColourRange {
             b"FULL" => ColourRange::Full,
             _ => ColourRange::Unspecified,
         })
-        .last()
+        .next_back()
         .unwrap_or(ColourRange::Unspecified)
 }
 

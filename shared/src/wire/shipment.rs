@@ -21,7 +21,7 @@ pub struct Expected {
 
 impl Expected {
     /// Bytes of the whole shipment; read no more than this.
-    pub fn len(&self) -> usize {
+    pub fn shipment_len(&self) -> usize {
         HEADER_LEN + 2 * self.codewords * self.dim
     }
 }
@@ -83,7 +83,7 @@ pub fn encode(codebook: &Codebook) -> Vec<u8> {
 /// [`ShipmentError`] when anything differs from `expected`.
 pub fn decode(bytes: &[u8], expected: &Expected) -> Result<Codebook, ShipmentError> {
     let length = ShipmentError::Length {
-        expected: expected.len(),
+        expected: expected.shipment_len(),
         actual: bytes.len(),
     };
     let Some((&[r0, r1, r2, r3, d0, d1, d2, d3], body)) = bytes.split_first_chunk::<HEADER_LEN>()
@@ -107,7 +107,7 @@ pub fn decode(bytes: &[u8], expected: &Expected) -> Result<Codebook, ShipmentErr
     if (rows as usize, dims as usize) != (codewords, dim) {
         return Err(shape);
     }
-    if bytes.len() != expected.len() {
+    if bytes.len() != expected.shipment_len() {
         return Err(length);
     }
     let values: Vec<i16> = body
