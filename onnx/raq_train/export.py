@@ -1,7 +1,10 @@
 """Export a finished run: `python -m raq_train.export --config C --run runs/base --out models/base`.
 
-Writes encoder.onnx, decoder.onnx, adapter.onnx, base_codebook.i16 and manifest.json. The codebook
-that the adapter generates is not among them: both ends regenerate it and compare its digest.
+Writes encoder.onnx, decoder.onnx, adapter.onnx, base_codebook.i16, reference.bin and manifest.json.
+The codebook that the adapter generates is not among them: both ends regenerate it and compare its
+digest. reference.bin is one small picture and what PyTorch makes of it, for tests of other readers
+of the model: luma u8 [64, 64], chroma u8 [2, 32, 32], latents f32 [8, 8, D] in grid units, and
+decoded from the rounded latents luma u8 [64, 64] and chroma u8 [2, 32, 32]; little-endian.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from . import adapter_graph, network_graph
 from . import config as configuration
 from .codebook import start_adapter
 from .config import Config
+from .data import generate_pictures
 from .model import BLOCK, LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder
 from .psnr import PAD
 
@@ -42,6 +46,20 @@ def digest(rows: np.ndarray) -> str:
     return blake3(np.ascontiguousarray(rows, dtype="<i2").tobytes()).hexdigest()
 
 
+@torch.no_grad()
+def reference(model: Autoencoder) -> bytes:
+    """The contents of reference.bin."""
+    picture = generate_pictures(1, 64, seed=3)[0]
+    luma, chroma = (torch.from_numpy(plane)[None].float() for plane in picture)
+    latents = model.encode(luma[None], chroma) * LATENT_SCALE
+    depth = torch.full_like(latents[:, :1], UNQUANTISED_DEPTH)
+    decoded = model.decode(latents.round() / LATENT_SCALE, depth)
+    parts = [plane.tobytes() for plane in picture]
+    parts.append(latents[0].permute(1, 2, 0).numpy().astype("<f4").tobytes())
+    parts += [plane.round().clamp(0, 255).byte().numpy().tobytes() for plane in decoded]
+    return b"".join(parts)
+
+
 def export(config: Config, state: dict, out: Path) -> dict:
     """Write the model folder; returns the manifest. Raises if the graph disagrees with PyTorch."""
     out.mkdir(parents=True, exist_ok=True)
@@ -60,13 +78,15 @@ def export(config: Config, state: dict, out: Path) -> dict:
     }
     for name, graph in graphs.items():
         (out / name).write_bytes(graph.SerializeToString(deterministic=True))
-    (out / "base_codebook.i16").write_bytes(base.tobytes())
+    others = {"base_codebook.i16": base.tobytes(), "reference.bin": reference(model)}
+    for name, data in others.items():
+        (out / name).write_bytes(data)
     codebook = regenerate(out / "adapter.onnx", base)
     if not np.array_equal(codebook, expected):
         raise RuntimeError("the exported adapter does not emit the codebook that was trained")
 
     files = {}
-    for name in [*graphs, "base_codebook.i16"]:
+    for name in [*graphs, *others]:
         data = (out / name).read_bytes()
         files[name] = {"bytes": len(data), "blake3": blake3(data).hexdigest()}
     manifest = {

@@ -1,0 +1,128 @@
+"""The adapter: cross-forcing, causality, exact integers, and the same rows from ONNX Runtime."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+
+from raq_train import adapter_graph
+from raq_train.adapter import ENCODING_PEAK, Adapter, step_encoding
+
+DIM, BASE, CODEWORDS, CHAINS = 8, 32, 256, 16
+
+
+@pytest.fixture(scope="module")
+def adapter() -> Adapter:
+    torch.manual_seed(4)
+    latents = torch.randn(4000, DIM) * torch.logspace(2.8, 1.2, DIM)
+    adapter = Adapter(latents[:BASE].round().clone(), CODEWORDS, hidden=24, chains=CHAINS)
+    adapter.set_range(latents)
+    with torch.no_grad():
+        adapter.output.normal_(0, 0.5)
+        adapter.encoder.weight.mul_(6)
+        adapter.decoder.weight.mul_(6)
+    adapter.calibrate()
+    return adapter
+
+
+def run(model: onnx.ModelProto, base: np.ndarray, threads: int = 1, optimise: bool = True):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {"base": base})[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimise", [False, True])
+def test_graph_emits_what_pytorch_trains(adapter: Adapter, threads: int, optimise: bool) -> None:
+    with torch.no_grad():
+        expected = adapter(integer=True).numpy().astype(np.int32)
+    base = adapter.integer_base().detach().numpy().astype(np.int32)
+    got = run(adapter_graph.build(adapter), base, threads, optimise)
+    np.testing.assert_array_equal(got, expected)
+    assert len(np.unique(got, axis=0)) > CODEWORDS // 2
+
+
+def test_every_base_codeword_matters(adapter: Adapter) -> None:
+    model = adapter_graph.build(adapter)
+    base = adapter.integer_base().detach().numpy().astype(np.int32)
+    before = run(model, base)
+    for row in (0, 7, BASE - 1):
+        changed = base.copy()
+        changed[row] += 40
+        after = run(model, changed)
+        # The encoder reads it before the first step, so rows after 2K change too.
+        assert (after[2 * BASE :] != before[2 * BASE :]).any()
+
+
+def test_no_file_holds_the_codebook(adapter: Adapter) -> None:
+    with torch.no_grad():
+        rows = adapter(integer=True).numpy()
+    for tensor in adapter_graph.build(adapter).graph.initializer:
+        value = numpy_helper.to_array(tensor)
+        assert CODEWORDS not in value.shape
+        assert value.size < rows.size or value.dtype == np.int8 or "table" in tensor.name
+
+
+def test_cross_forcing_feeds_each_base_codeword_once(adapter: Adapter) -> None:
+    forced = adapter.forced.reshape(-1)
+    assert forced.sum() == BASE
+    assert forced[2 * BASE :].sum() == 0
+    # With a silent output, forced steps emit the base codewords themselves, in their order.
+    output = adapter.output.detach().clone()
+    with torch.no_grad():
+        adapter.output.zero_()
+        rows = adapter(integer=True)
+        adapter.output.copy_(output)
+    assert torch.equal(rows[forced.bool()], adapter.base.detach())
+
+
+def test_float_and_integer_forms_agree_roughly(adapter: Adapter) -> None:
+    with torch.no_grad():
+        float_rows, integer_rows = adapter(integer=False), adapter(integer=True)
+    # The first step has no feedback yet: only rounding separates the two.
+    gap = (float_rows - integer_rows)[:CHAINS].abs().mean()
+    assert gap < 0.1 * float_rows[:CHAINS].abs().mean()
+
+
+def test_gradients_reach_every_parameter(adapter: Adapter) -> None:
+    adapter.zero_grad()
+    adapter(integer=True).pow(2).mean().backward()
+    for name, parameter in adapter.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_integer_cell_gradient_follows_the_float_cell() -> None:
+    """The hand-written backward pass against autograd of the smooth cell."""
+    from raq_train.adapter import Cell
+
+    torch.manual_seed(1)
+    cell = Cell(6, 5)
+    cell.weight.data.mul_(3)
+    cell.calibrate()
+    u = torch.randint(-100, 100, (7, 11)).float()
+    memory = torch.randint(-2000, 2000, (7, 5)).float()
+    gradients = []
+    for integer in (False, True):
+        x, c = u.clone().requires_grad_(), memory.clone().requires_grad_()
+        weight = cell.integer_weight() if integer else cell.weight
+        state, new = cell.step(weight, x, c, integer)
+        (state.sum() + 0.01 * new.sum()).backward()
+        gradients.append(torch.cat([x.grad.flatten(), c.grad.flatten()]))
+    cosine = torch.cosine_similarity(gradients[0], gradients[1], dim=0)
+    assert cosine > 0.99
+    assert abs(gradients[1].norm() / gradients[0].norm() - 1) < 0.1
+
+
+def test_step_encoding_is_bytes_and_tells_steps_apart() -> None:
+    encoding = step_encoding(4096)
+    assert encoding.abs().max() <= ENCODING_PEAK
+    assert torch.equal(encoding, encoding.round())
+    assert len(torch.unique(encoding, dim=0)) == 4096
