@@ -1,13 +1,15 @@
 //! The project's chores, run as `cargo xtask …`.
 //!
 //! It ships nothing: `raq-send` and `raq-recv` never depend on it. The end-to-end tests do, for
-//! [`program`], which runs the real programs, and [`setup`], which fetches ONNX Runtime.
+//! [`program`], which runs the real programs, [`stats`], which reads what they say, and [`setup`],
+//! which knows where ONNX Runtime is.
 
 pub mod build;
 pub mod demo;
 mod options;
 pub mod program;
 pub mod setup;
+pub mod stats;
 pub mod test;
 
 pub use options::Options;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
@@ -98,6 +98,11 @@ impl Program {
     /// The process id, for signals.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its standard output, once, where the caller has piped it.
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Whether it has not ended yet.

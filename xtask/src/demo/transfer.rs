@@ -4,21 +4,17 @@ use std::{
     fmt,
     fs::File,
     io::Read as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use raq_shared::stats::{
-    FrameDecoded, FrameSent, Line, ReceiverRecord, ReceiverSummary, SenderRecord, SenderSummary,
-};
-use serde::de::DeserializeOwned;
+use raq_shared::stats::{FrameDecoded, FrameSent, ReceiverSummary, SenderSummary};
 
 use super::clip::Clip;
-use crate::{build::Programs, program::Program};
+use crate::{build::Programs, program::Program, stats};
 
 /// For what takes no longer than loading the model.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -85,7 +81,7 @@ impl Transfer {
         ])
         .arg(&output);
         let mut recv = Program::start("raq-recv", &mut recv)?;
-        let address = recv.wait_for("where it listens", PATIENCE, listening)?;
+        let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
 
         let mut send = command(&programs.send, &sent);
         send.args([
@@ -114,8 +110,8 @@ impl Transfer {
         recv.well()?;
         send.well()?;
 
-        let (sent, sender) = sender_stats(&sent)?;
-        let (decoded, receiver) = receiver_stats(&decoded)?;
+        let (sent, sender) = stats::sender(&sent)?;
+        let (decoded, receiver) = stats::receiver(&decoded)?;
         if sender.codebook_digest != receiver.codebook_digest {
             bail!(
                 "raq-send used codebook {} and raq-recv {}; please report this",
@@ -132,15 +128,6 @@ impl Transfer {
             receiver,
         })
     }
-}
-
-/// The address in raq-recv's line "listening on ADDRESS".
-fn listening(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("listening on ")?;
-    rest.split(|c: char| c == ',' || c.is_whitespace())
-        .next()?
-        .parse()
-        .ok()
 }
 
 fn bar(clip: &Clip, rate: Rate) -> ProgressBar {
@@ -182,44 +169,4 @@ impl LineCount {
         self.lines += fresh.iter().filter(|&&byte| byte == b'\n').count() as u64;
         self.lines
     }
-}
-
-fn records<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
-    let name = || format!("statistics {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    text.lines()
-        .map(|line| {
-            Ok(serde_json::from_str::<Line<R>>(line)
-                .with_context(name)?
-                .record)
-        })
-        .collect()
-}
-
-fn sender_stats(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
-    let (mut frames, mut summary) = (Vec::new(), None);
-    for record in records(path)? {
-        match record {
-            SenderRecord::Frame(frame) => frames.push(frame),
-            SenderRecord::Summary(last) => summary = Some(last),
-        }
-    }
-    Ok((
-        frames,
-        summary.context("raq-send's statistics have no summary")?,
-    ))
-}
-
-fn receiver_stats(path: &Path) -> Result<(Vec<FrameDecoded>, ReceiverSummary)> {
-    let (mut frames, mut summary) = (Vec::new(), None);
-    for record in records(path)? {
-        match record {
-            ReceiverRecord::Frame(frame) => frames.push(frame),
-            ReceiverRecord::Summary(last) => summary = Some(last),
-        }
-    }
-    Ok((
-        frames,
-        summary.context("raq-recv's statistics have no summary")?,
-    ))
 }

@@ -1,0 +1,184 @@
+//! Video in, video out.
+
+use std::{fs::File, io::Read as _, process::Stdio};
+
+use raq_shared::{packing, y4m::Reader};
+use raq_tests::{
+    clips,
+    sandbox::{PATIENCE, Sandbox},
+    transfer::{Receiver, Transfer, start_sender},
+};
+use xtask::program::Ended;
+
+/// Bytes of a datagram before the packed indices.
+const HEADER: u64 = 12;
+
+#[test]
+fn more_codewords_are_more_bytes_and_better_pictures() {
+    let sandbox = Sandbox::new();
+    let format = clips::format(160, 96, 10);
+    let clip = clips::generate(&sandbox, &format, 8);
+    let positions = 20 * 12;
+    let mut before = 0.0;
+    for codewords in [2u16, 16, 256, 4096] {
+        let transfer = Transfer::run(&sandbox, &clip, &["--codewords", &codewords.to_string()]);
+        let least = packing::packed_len(positions, codewords.into()) as u64;
+        for frame in &transfer.sent {
+            assert_eq!(frame.codewords, codewords);
+            let payload = frame.bytes - HEADER * u64::from(frame.datagrams);
+            // Each datagram is filled up to a byte.
+            let most = least + 2 * u64::from(frame.datagrams);
+            assert!(
+                (least..=most).contains(&payload),
+                "{payload} bytes for {positions} positions"
+            );
+        }
+        assert!(
+            transfer
+                .decoded
+                .iter()
+                .all(|frame| frame.codewords == codewords)
+        );
+        let psnr = transfer.psnr(&clip);
+        assert!(
+            psnr > before + 0.5,
+            "{psnr:.2} dB with {codewords} codewords, {before:.2} before"
+        );
+        before = psnr;
+    }
+    assert!(before > 30.0, "{before:.2} dB with 4096 codewords");
+}
+
+#[test]
+fn an_automatic_codebook_size_stays_within_the_model() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &clips::format(160, 96, 10), 8);
+    let transfer = Transfer::run(&sandbox, &clip, &[]);
+    assert!(
+        transfer
+            .sent
+            .iter()
+            .all(|frame| (1..=4096).contains(&frame.codewords))
+    );
+    // Loopback has room for the best from the first frame on.
+    assert!(transfer.sent.iter().any(|frame| frame.codewords > 256));
+    assert!(transfer.psnr(&clip) > 26.0);
+}
+
+#[test]
+fn any_codebook_size_is_legal() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &clips::format(48, 48, 10), 3);
+    for codewords in ["1", "3", "1000", "4095"] {
+        let transfer = Transfer::run(&sandbox, &clip, &["--codewords", codewords]);
+        assert!(!transfer.decoded.is_empty(), "{codewords} codewords");
+    }
+}
+
+#[test]
+fn real_clips_arrive() {
+    let names = [
+        ("foreman_qcif_176x144_30fps_30f.y4m", 28.0),
+        ("mobile_cif_352x288_30fps_30f.y4m", 20.0),
+        ("lp_d0_256x256_25fps_78f.y4m", 28.0),
+    ];
+    for (name, least) in names {
+        let Some(clip) = clips::real(name) else {
+            return;
+        };
+        let sandbox = Sandbox::new();
+        let transfer = Transfer::run(&sandbox, &clip, &["--codewords", "4096"]);
+        let psnr = transfer.psnr(&clip);
+        assert!(psnr > least, "{name}: {psnr:.2} dB");
+        // The received file has a place for every frame that was sent.
+        assert_eq!(
+            clips::read(&transfer.output).1.len(),
+            clips::read(&clip).1.len()
+        );
+    }
+}
+
+#[test]
+fn nothing_but_video_passes_through_pipes() {
+    let sandbox = Sandbox::new();
+    let format = clips::format(64, 64, 10);
+    let clip = clips::generate(&sandbox, &format, 5);
+    let mut recv = sandbox.recv();
+    let recv = recv
+        .args(["--once", "--output", "-"])
+        .stdout(Stdio::piped());
+    let mut recv = Receiver::start(recv);
+    let mut send = sandbox.send();
+    send.args(["--input", "-"])
+        .stdin(File::open(&clip).unwrap())
+        .stdout(Stdio::piped());
+    let mut send = start_sender(&mut send, recv.address);
+    let (mut video, mut nothing) = (Vec::new(), Vec::new());
+    recv.program
+        .stdout()
+        .unwrap()
+        .read_to_end(&mut video)
+        .unwrap();
+    send.stdout().unwrap().read_to_end(&mut nothing).unwrap();
+    send.finish(PATIENCE).and_then(Ended::well).unwrap();
+    recv.finish().well().unwrap();
+    assert_eq!(
+        nothing, b"",
+        "raq-send has nothing to say on standard output"
+    );
+    let mut reader = Reader::new(&video[..]).unwrap();
+    assert_eq!(reader.format(), format);
+    while reader.skip().unwrap() {}
+    assert!(reader.frames() > 0);
+}
+
+#[test]
+fn frames_and_fps_limit_what_is_sent() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &clips::format(32, 32, 30), 9);
+    let transfer = Transfer::run(&sandbox, &clip, &["--frames", "4", "--codewords", "2"]);
+    assert_eq!(
+        transfer.sender.frames_sent + transfer.sender.frames_skipped,
+        4
+    );
+    let (format, _) = clips::read(&transfer.output);
+    assert_eq!(format, clips::format(32, 32, 30));
+}
+
+#[test]
+fn the_built_in_scenes_can_be_sent() {
+    for scene in ["motion", "bars", "noise"] {
+        let sandbox = Sandbox::new();
+        let output = sandbox.path("received.y4m");
+        let mut recv = sandbox.recv();
+        let recv = Receiver::start(recv.args(["--once", "--output"]).arg(&output));
+        let mut send = sandbox.send();
+        let send = send.args([
+            "--test-pattern",
+            scene,
+            "--frames",
+            "3",
+            "--codewords",
+            "64",
+        ]);
+        let send = start_sender(send, recv.address);
+        send.finish(PATIENCE).and_then(Ended::well).unwrap();
+        recv.finish().well().unwrap();
+        assert!(!clips::read(&output).1.is_empty(), "{scene}");
+    }
+}
+
+#[test]
+fn a_receiver_takes_one_sender_after_the_other() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &clips::format(32, 32, 10), 2);
+    let mut recv = sandbox.recv();
+    let recv = Receiver::start(recv.args(["--output", "null"]));
+    for _ in 0..2 {
+        let mut send = sandbox.send();
+        let send = start_sender(send.arg("--input").arg(&clip), recv.address);
+        send.finish(PATIENCE).and_then(Ended::well).unwrap();
+    }
+    raq_tests::sandbox::interrupt(&recv.program);
+    recv.finish().well().unwrap();
+}

@@ -1,0 +1,11 @@
+//! The real programs, as processes, over loopback. Nothing here depends on how fast the machine
+//! is: what is asserted holds for however many frames made it.
+
+mod bad_input;
+mod cli;
+mod loopback;
+mod refusal;
+mod signals;
+mod sizes;
+mod trust;
+mod window;

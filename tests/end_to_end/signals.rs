@@ -1,0 +1,134 @@
+//! ctrl-C on either side, and readers that leave.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Stdio},
+};
+
+use raq_tests::{
+    clips,
+    sandbox::{PATIENCE, Sandbox, assert_error, interrupt},
+    transfer::{Receiver, start_sender},
+};
+use xtask::program::Program;
+
+/// A scene without an end, at a rate that any machine keeps up with.
+fn endless(sandbox: &Sandbox) -> Command {
+    let mut send = sandbox.send();
+    send.args([
+        "--test-pattern",
+        "motion",
+        "--fps",
+        "5",
+        "--codewords",
+        "16",
+    ]);
+    send
+}
+
+/// A session in which some frames have been decoded.
+fn running(sandbox: &Sandbox) -> (Program, Receiver) {
+    let mut recv = sandbox.recv();
+    recv.args(["--once", "--output"])
+        .arg(sandbox.path("received.y4m"));
+    // The records come through a pipe, so that there is something to wait for.
+    let recv = recv.args(["--stats", "/dev/stdout"]).stdout(Stdio::piped());
+    let mut recv = Receiver::start(recv);
+    let send = start_sender(&mut endless(sandbox), recv.address);
+    let mut records = BufReader::new(recv.program.stdout().unwrap());
+    for _ in 0..3 {
+        let mut line = String::new();
+        assert!(
+            records.read_line(&mut line).unwrap() > 0,
+            "raq-recv ended early"
+        );
+    }
+    // Nobody must be stopped by a full pipe.
+    std::thread::spawn(move || std::io::copy(&mut records, &mut std::io::sink()));
+    (send, recv)
+}
+
+#[test]
+fn interrupting_the_sender_ends_both_well() {
+    let sandbox = Sandbox::new();
+    let (send, recv) = running(&sandbox);
+    interrupt(&send);
+    send.finish(PATIENCE).unwrap().well().unwrap();
+    recv.finish().well().unwrap();
+    assert!(clips::read(&sandbox.path("received.y4m")).1.len() >= 3);
+}
+
+#[test]
+fn interrupting_the_receiver_leaves_a_whole_file() {
+    let sandbox = Sandbox::new();
+    let (send, recv) = running(&sandbox);
+    interrupt(&recv.program);
+    recv.finish().well().unwrap();
+    let send = send.finish(PATIENCE).unwrap();
+    assert_error(&send, 4, &["receiver"]);
+    assert!(clips::read(&sandbox.path("received.y4m")).1.len() >= 3);
+}
+
+#[test]
+fn a_receiver_that_dies_leaves_a_readable_file_and_a_sender_that_says_so() {
+    let sandbox = Sandbox::new();
+    let (send, recv) = running(&sandbox);
+    // Dropped means killed: it says no goodbye, so the sender has to notice by itself.
+    drop(recv);
+    assert_error(&send.finish(PATIENCE).unwrap(), 4, &["lost"]);
+    assert!(clips::read(&sandbox.path("received.y4m")).1.len() >= 3);
+}
+
+#[test]
+fn a_sender_that_dies_leaves_a_whole_file() {
+    let sandbox = Sandbox::new();
+    let (send, recv) = running(&sandbox);
+    drop(send);
+    assert_error(&recv.finish(), 4, &["lost"]);
+    assert!(clips::read(&sandbox.path("received.y4m")).1.len() >= 3);
+}
+
+#[test]
+fn interrupting_a_receiver_that_waits_is_no_failure() {
+    let sandbox = Sandbox::new();
+    let mut recv = sandbox.recv();
+    let recv = Receiver::start(recv.args(["--output", "null"]));
+    interrupt(&recv.program);
+    recv.finish().well().unwrap();
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_receiver_quietly() {
+    let sandbox = Sandbox::new();
+    let mut recv = sandbox.recv();
+    let recv = recv
+        .args(["--once", "--output", "-"])
+        .stdout(Stdio::piped());
+    let mut recv = Receiver::start(recv);
+    let send = start_sender(&mut endless(&sandbox), recv.address);
+    let mut video = recv.program.stdout().unwrap();
+    video.read_exact(&mut [0; 100]).unwrap();
+    drop(video);
+    let recv = recv.finish().well().unwrap();
+    assert!(!recv.stderr.contains("raq-recv: "), "{}", recv.stderr);
+    assert_eq!(send.finish(PATIENCE).unwrap().code(), Some(4));
+}
+
+#[test]
+fn a_reader_that_leaves_printed_text_is_no_failure() {
+    let sandbox = Sandbox::new();
+    for mut command in [sandbox.recv(), sandbox.send()] {
+        // /dev/full is no pipe: a real failure, for comparison.
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let ended = raq_tests::sandbox::run(command.arg("--print-id").stdout(full));
+        assert_error(&ended, 1, &["standard output"]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        raq_tests::sandbox::run(command.stdout(writer))
+            .well()
+            .unwrap();
+    }
+}

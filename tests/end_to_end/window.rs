@@ -1,0 +1,31 @@
+//! raq-recv's window, on a display without a screen.
+
+use raq_tests::{
+    display::Display,
+    sandbox::{PATIENCE, Sandbox},
+    transfer::{Receiver, start_sender},
+};
+use xtask::program::Ended;
+
+#[test]
+fn the_window_shows_the_video() {
+    let sandbox = Sandbox::new();
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let blank = display.colours();
+    let mut recv = sandbox.recv();
+    let recv = Receiver::start(recv.arg("--once").env("DISPLAY", display.name()));
+    let mut send = sandbox.send();
+    send.args(["--test-pattern", "motion", "--fps", "10", "--frames", "30"]);
+    let send = start_sender(send.args(["--codewords", "256"]), recv.address);
+    let mut most = blank;
+    let send = send.finish_with(PATIENCE, || most = most.max(display.colours()));
+    send.and_then(Ended::well).unwrap();
+    recv.finish().well().unwrap();
+    // The scene is not flat: hundreds of colours, where the empty screen has one.
+    assert!(
+        most > blank + 100,
+        "at most {most} colours, {blank} without the window"
+    );
+}

@@ -1,0 +1,267 @@
+//! The adapter once more, in plain integer arithmetic: the oracle for what ONNX Runtime makes of
+//! `adapter.onnx`. It shares the numbers in that file and nothing else. The rules are written
+//! down in `onnx/raq_train/adapter.py`.
+
+use std::collections::HashMap;
+
+use crate::onnx_file::{Constant, constants};
+
+/// Inputs, states and weights are signed bytes of at most this magnitude.
+const BYTE: i64 = 127;
+/// The constant input, and the largest magnitude of the step encoding.
+const PEAK: i64 = 64;
+/// Bits of the index in the step encoding.
+const INDEX_BITS: usize = 12;
+/// Largest magnitude of a codeword's coordinate, and of a cell state.
+const LIMIT: i64 = 8191;
+/// Fractional bits of gate values and cell states.
+const GATE_BITS: u32 = 10;
+/// Fractional bits of a state.
+const UNIT_BITS: u32 = 7;
+
+/// The numbers of an `adapter.onnx`.
+pub struct Twin {
+    encoder: Cell,
+    decoder: Cell,
+    output: Vec<i64>,
+    output_shift: Vec<i32>,
+    bias: Vec<i64>,
+    input_shift: Vec<i32>,
+    wave_frequency: Vec<i64>,
+    wave_phase: Vec<i64>,
+    gates: Gates,
+    hidden: usize,
+    dim: usize,
+    /// Shapes of three dimensions that the graph brings its inputs to.
+    shapes: Vec<[usize; 3]>,
+}
+
+struct Cell {
+    /// [inputs + hidden][4 hidden], gates in the order input, forget, output, candidate.
+    weight: Vec<i64>,
+    shift: Vec<i32>,
+}
+
+struct Gates {
+    sigmoid: Vec<i64>,
+    tanh: Vec<i64>,
+    cell_tanh: Vec<i64>,
+}
+
+#[derive(Clone)]
+struct State {
+    hidden: Vec<i64>,
+    cell: Vec<i64>,
+}
+
+impl Twin {
+    /// Reads the numbers.
+    ///
+    /// # Panics
+    /// Where one is missing, or is not what the rules demand: whole, or a power of two.
+    pub fn new(adapter: &[u8]) -> Self {
+        let all = constants(adapter);
+        let shapes = all
+            .iter()
+            .filter(|c| c.name.starts_with("ints_") && c.values.len() == 3)
+            .map(|c| [0, 1, 2].map(|k| c.values[k] as usize))
+            .collect();
+        let named: HashMap<_, _> = all.iter().map(|c| (c.name.as_str(), c)).collect();
+        let get = |name: &str| {
+            *named
+                .get(name)
+                .unwrap_or_else(|| panic!("no constant {name}"))
+        };
+        let whole = |name: &str| {
+            get(name)
+                .values
+                .iter()
+                .map(|&v| exact(v))
+                .collect::<Vec<_>>()
+        };
+        let shifts = |name: &str| {
+            get(name)
+                .values
+                .iter()
+                .map(|&v| shift(v))
+                .collect::<Vec<_>>()
+        };
+        let cell = |which: &str| Cell {
+            weight: whole(&format!("{which}_weight")),
+            shift: shifts(&format!("{which}_scale")),
+        };
+        let [hidden, dim] = shape(get("output_weight"));
+        Self {
+            encoder: cell("encoder"),
+            decoder: cell("decoder"),
+            output: whole("output_weight"),
+            output_shift: shifts("output_scale"),
+            bias: whole("output_bias"),
+            input_shift: shifts("input_scale"),
+            wave_frequency: whole("wave_frequency"),
+            wave_phase: whole("wave_phase"),
+            gates: Gates {
+                sigmoid: whole("sigmoid_table"),
+                tanh: whole("tanh_table"),
+                cell_tanh: whole("cell_tanh_table"),
+            },
+            hidden,
+            dim,
+            shapes,
+        }
+    }
+
+    /// The codebook of `codewords` rows that the adapter makes of `base`, row by row.
+    ///
+    /// # Panics
+    /// Where the base does not fit the file.
+    pub fn codebook(&self, base: &[i16], codewords: usize) -> Vec<i16> {
+        let base: Vec<&[i16]> = base.chunks_exact(self.dim).collect();
+        let chains = self.chains(base.len());
+        let still = State {
+            hidden: vec![0; self.hidden],
+            cell: vec![0; self.hidden],
+        };
+        let mut states = vec![still; chains];
+        for (i, row) in base.iter().enumerate() {
+            let row: Vec<i64> = row.iter().map(|&v| v.into()).collect();
+            let mut input = self.as_input(&row);
+            input.push(PEAK);
+            self.encoder
+                .step(&self.gates, &input, &mut states[i % chains]);
+        }
+        let mut previous = vec![vec![0; self.dim]; chains];
+        let mut rows = Vec::with_capacity(codewords * self.dim);
+        for i in 0..codewords {
+            let chain = i % chains;
+            // Cross-forcing: up to twice the base, every second step is fed an original codeword.
+            let forced = i < 2 * base.len() && (i / chains + chain).is_multiple_of(2);
+            let original: Vec<i64> = match forced {
+                true => base[i / 2].iter().map(|&v| v.into()).collect(),
+                false => vec![0; self.dim],
+            };
+            let fed = if forced { &original } else { &previous[chain] };
+            let mut input = self.as_input(fed);
+            input.extend(self.encoding(i as i64));
+            self.decoder.step(&self.gates, &input, &mut states[chain]);
+            let emitted: Vec<i64> = (0..self.dim)
+                .map(|d| {
+                    let products = states[chain]
+                        .hidden
+                        .iter()
+                        .zip(self.output[d..].iter().step_by(self.dim));
+                    let sum = products.map(|(h, w)| h * w).sum();
+                    let change = scaled(sum, self.output_shift[d]).clamp(-(1 << 20), 1 << 20);
+                    let bias = if forced { 0 } else { self.bias[d] };
+                    (original[d] + change + bias).clamp(-LIMIT, LIMIT)
+                })
+                .collect();
+            rows.extend(emitted.iter().map(|&v| v as i16));
+            previous[chain] = emitted;
+        }
+        rows
+    }
+
+    /// How many sequences the adapter runs side by side: the graph cuts the base into
+    /// [steps, chains, dim].
+    fn chains(&self, base_rows: usize) -> usize {
+        let cut = |s: &&[usize; 3]| {
+            s[0] * s[1] == base_rows && s[2] == self.dim && s[1].is_multiple_of(2)
+        };
+        self.shapes
+            .iter()
+            .find(cut)
+            .expect("the graph cuts the base into chains")[1]
+    }
+
+    fn as_input(&self, codeword: &[i64]) -> Vec<i64> {
+        let shifts = &self.input_shift;
+        codeword
+            .iter()
+            .zip(shifts)
+            .map(|(&v, &s)| scaled(v, s).clamp(-BYTE, BYTE))
+            .collect()
+    }
+
+    /// A constant, the bits of the index, and triangle waves of it.
+    fn encoding(&self, index: i64) -> impl Iterator<Item = i64> {
+        let bits = (0..INDEX_BITS).map(move |bit| if index >> bit & 1 == 1 { PEAK } else { -PEAK });
+        let waves = self.wave_frequency.iter().zip(&self.wave_phase);
+        let waves = waves.map(move |(frequency, phase)| {
+            ((index * frequency + phase) % 4096 - 2048).abs() / 16 - PEAK
+        });
+        [PEAK].into_iter().chain(bits).chain(waves)
+    }
+}
+
+impl Cell {
+    fn step(&self, gates: &Gates, input: &[i64], state: &mut State) {
+        let hidden = state.hidden.len();
+        let width = 4 * hidden;
+        assert_eq!(
+            self.weight.len(),
+            (input.len() + hidden) * width,
+            "inputs fit the weights"
+        );
+        let mut sums = vec![0i64; width];
+        for (row, &x) in input.iter().chain(&state.hidden).enumerate() {
+            for (sum, weight) in sums.iter_mut().zip(&self.weight[row * width..]) {
+                *sum += x * weight;
+            }
+        }
+        let entry = |k: usize, table: &[i64]| {
+            let half = table.len() as i64 / 2;
+            let index = floor_shift(sums[k], self.shift[k]) + half;
+            table[index.clamp(0, table.len() as i64 - 1) as usize]
+        };
+        for h in 0..hidden {
+            let input_gate = entry(h, &gates.sigmoid);
+            let forget = entry(hidden + h, &gates.sigmoid);
+            let output = entry(2 * hidden + h, &gates.sigmoid);
+            let candidate = entry(3 * hidden + h, &gates.tanh);
+            let kept = (forget * state.cell[h] + input_gate * candidate) >> GATE_BITS;
+            let cell = kept.clamp(-LIMIT, LIMIT);
+            let place = (cell >> 3) + gates.cell_tanh.len() as i64 / 2;
+            let shown = output * gates.cell_tanh[place as usize];
+            state.cell[h] = cell;
+            state.hidden[h] = (shown >> (2 * GATE_BITS - UNIT_BITS)).clamp(-BYTE, BYTE);
+        }
+    }
+}
+
+fn shape(constant: &Constant) -> [usize; 2] {
+    constant.shape.clone().try_into().expect("a matrix")
+}
+
+fn exact(value: f64) -> i64 {
+    assert_eq!(value.fract(), 0.0, "{value} is whole");
+    value as i64
+}
+
+/// n of a scale 2^n.
+fn shift(scale: f64) -> i32 {
+    let exponent = scale.log2();
+    assert!(
+        scale > 0.0 && exponent.fract() == 0.0,
+        "{scale} is a power of two"
+    );
+    exponent as i32
+}
+
+/// value · 2^shift, rounded down.
+fn floor_shift(value: i64, shift: i32) -> i64 {
+    if shift >= 0 {
+        value << shift
+    } else {
+        value >> -shift
+    }
+}
+
+/// value · 2^shift, rounded half up.
+fn scaled(value: i64, shift: i32) -> i64 {
+    if shift >= 0 {
+        value << shift
+    } else {
+        (value + (1 << (-shift - 1))) >> -shift
+    }
+}

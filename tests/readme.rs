@@ -1,0 +1,167 @@
+//! The README's commands, run as they stand there.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use raq_shared::paths;
+use raq_tests::{
+    display::Display,
+    outside_data,
+    sandbox::{PATIENCE, Sandbox, interrupt, programs, run},
+    skip,
+};
+use xtask::{program::Program, stats};
+
+/// The lines of all blocks marked `sh`, in order.
+fn commands() -> Vec<String> {
+    let text = fs::read_to_string(paths::repository().join("README.md")).unwrap();
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.strip_prefix("```") {
+            Some(language) => inside = language == "sh",
+            None if inside => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+fn of(start: &str) -> Vec<String> {
+    let found: Vec<_> = commands()
+        .into_iter()
+        .filter(|line| line.starts_with(start))
+        .collect();
+    assert!(!found.is_empty(), "README has no line `{start}…`");
+    found
+}
+
+/// A shell at the repository's root that becomes the program.
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("exec {line}")])
+        .current_dir(paths::repository());
+    command
+        .env(paths::DATA_VARIABLE, paths::outside_data())
+        .stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn every_command_is_run_by_a_test_here() {
+    let known = [
+        "cargo xtask ",
+        "cargo build --release",
+        "target/release/raq-",
+    ];
+    for line in commands() {
+        assert!(
+            known.iter().any(|start| line.starts_with(start)),
+            "nothing runs `{line}`"
+        );
+    }
+}
+
+#[test]
+fn the_programs_do_what_is_said() {
+    let sandbox = Sandbox::new();
+    let Some(_) = outside_data("video/y4m") else {
+        return;
+    };
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let built = programs();
+    let prepared = |line: &str, port: &str| {
+        let line = line.replace("target/release", &built.display().to_string());
+        let mut command = shell(&line.replace("4433", port));
+        command
+            .env("RAQ_CONFIG_DIR", sandbox.path("own"))
+            .env("DISPLAY", display.name());
+        command.stdout(Stdio::null());
+        command
+    };
+    let mut receiver: Option<(Program, u16)> = None;
+    for line in of("target/release/raq-") {
+        if line.starts_with("target/release/raq-recv --listen") {
+            // A port that is free here, in the place of one that need not be.
+            let mut recv = Program::start("raq-recv", &mut prepared(&line, "0")).unwrap();
+            let address = recv
+                .wait_for("where it listens", PATIENCE, stats::listening)
+                .unwrap();
+            receiver = Some((recv, address.port()));
+            continue;
+        }
+        let port = receiver.as_ref().map_or(0, |(_, port)| *port);
+        let ended = run(&mut prepared(&line, &port.to_string()));
+        let camera = line.contains("--camera") && !Path::new("/dev/video0").exists();
+        let expected = if camera { 6 } else { 0 };
+        assert_eq!(ended.code(), Some(expected), "`{line}`: {}", ended.stderr);
+    }
+    let (recv, _) = receiver.expect("README starts raq-recv");
+    interrupt(&recv);
+    recv.finish(PATIENCE).unwrap().well().unwrap();
+}
+
+#[test]
+fn setup_can_be_run_any_time() {
+    for line in of("cargo xtask setup") {
+        run(&mut shell(&line)).well().unwrap();
+    }
+}
+
+/// This very test is part of what `cargo xtask test` runs, so only its name is tried.
+#[test]
+fn test_is_a_chore() {
+    for line in of("cargo xtask test") {
+        run(shell(&format!("{line} --help")).stdout(Stdio::null()))
+            .well()
+            .unwrap();
+    }
+}
+
+#[test]
+fn demo_leaves_pictures_and_figures() {
+    if env::var_os(xtask::test::REQUIRE_ALL).is_none_or(|value| value != "1") {
+        return skip("builds for release, which takes minutes; RAQ_REQUIRE_ALL=1 runs it");
+    }
+    for line in of("cargo build --release")
+        .iter()
+        .chain(&of("cargo xtask demo"))
+    {
+        let status = shell(line).stdout(Stdio::null()).status().unwrap();
+        assert!(status.success(), "`{line}` fails");
+    }
+    let folder = paths::repository().join("target/demo");
+    let text = fs::read(folder.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!(number(&summary["frames_decoded"]) > 0.0);
+    assert!(number(&summary["delay_ms"]["p50"]) <= number(&summary["delay_ms"]["p95"]));
+    assert!(summary["provider"].is_string() && summary["codebook_digest"].is_string());
+    let per_codewords = summary["per_codewords"].as_array().unwrap();
+    let column = |name: &str| {
+        per_codewords
+            .iter()
+            .map(|row| number(&row[name]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(column("codewords"), [2.0, 16.0, 256.0, 4096.0]);
+    for rising in ["psnr_y_db", "kbps"] {
+        assert!(
+            column(rising).is_sorted_by(|a, b| a < b),
+            "{rising}: {:?}",
+            column(rising)
+        );
+    }
+    for file in ["decoded.y4m", "side-by-side.png"] {
+        assert!(
+            fs::metadata(folder.join(file)).unwrap().len() > 1000,
+            "{file}"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Reading what the programs say: their `--stats` files and the address that raq-recv prints.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use anyhow::{Context as _, Result};
+use raq_shared::stats::{
+    FrameDecoded, FrameSent, Line, ReceiverRecord, ReceiverSummary, SenderRecord, SenderSummary,
+};
+use serde::de::DeserializeOwned;
+
+/// The address in raq-recv's line "listening on ADDRESS".
+pub fn listening(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on ")?;
+    rest.split(|c: char| matches!(c, ',' | ';') || c.is_whitespace())
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// The frames of raq-send's `--stats` file, and its summary.
+///
+/// # Errors
+/// Where the file cannot be read, or a line of it, or the summary is missing.
+pub fn sender(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
+    let (mut frames, mut summary) = (Vec::new(), None);
+    for record in records(path)? {
+        match record {
+            SenderRecord::Frame(frame) => frames.push(frame),
+            SenderRecord::Summary(last) => summary = Some(last),
+        }
+    }
+    Ok((
+        frames,
+        summary.context("raq-send's statistics have no summary")?,
+    ))
+}
+
+/// The frames of raq-recv's `--stats` file, and its summary.
+///
+/// # Errors
+/// As [`sender`].
+pub fn receiver(path: &Path) -> Result<(Vec<FrameDecoded>, ReceiverSummary)> {
+    let (mut frames, mut summary) = (Vec::new(), None);
+    for record in records(path)? {
+        match record {
+            ReceiverRecord::Frame(frame) => frames.push(frame),
+            ReceiverRecord::Summary(last) => summary = Some(last),
+        }
+    }
+    Ok((
+        frames,
+        summary.context("raq-recv's statistics have no summary")?,
+    ))
+}
+
+fn records<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
+    let name = || format!("statistics {}", path.display());
+    let text = fs::read_to_string(path).with_context(name)?;
+    text.lines()
+        .map(|line| {
+            Ok(serde_json::from_str::<Line<R>>(line)
+                .with_context(name)?
+                .record)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_its_line() {
+        for line in [
+            "INFO listening on 127.0.0.1:4433",
+            "listening on 127.0.0.1:4433; end with ctrl-C",
+            "2026-11-21T10:00:00Z  INFO raq_recv: listening on 127.0.0.1:4433, key raq1abc",
+        ] {
+            assert_eq!(listening(line).map(|a| a.port()), Some(4433), "{line}");
+        }
+        assert_eq!(listening("listening on all ports"), None);
+        assert_eq!(listening("[::1]:4433"), None);
+    }
+}
