@@ -195,6 +195,21 @@ impl Distrust {
             _ => None,
         }
     }
+
+    /// The message for the user: cause and cure. `peer` is for example `the sender at 1.2.3.4:5`,
+    /// `own` the key of this end.
+    pub fn explain(self, peer: &str, own: KeyId) -> String {
+        match self {
+            Self::OfPeer => format!(
+                "{peer} is not trusted: its key is unknown; run `raq-recv --print-id` (or \
+                 `raq-send --print-id`) there and add the line to a file given with --trust here"
+            ),
+            Self::ByPeer => format!(
+                "{peer} does not trust this end; add the line `{own}` to a file given with \
+                 --trust there"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,374 @@
+//! One connection: moves bytes and frames between QUIC, the session and the decoder.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use raq_shared::exit::Failure;
+use raq_shared::quic::Close;
+use raq_shared::stats::ReceiverRecord;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+
+use crate::decode::{Job, Jobs};
+use crate::event::Event;
+use crate::session::{End, Input, Output, Session, Settings};
+use crate::stats::{StatsFile, Tally};
+
+/// How long the last words may take to arrive.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Most bytes taken from a stream at once.
+const CHUNK: usize = 64 << 10;
+
+/// What a session decodes and notes with; only one session has it at a time.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) events: UnboundedReceiver<Event>,
+    pub(crate) stats: StatsFile,
+    /// Where the decoder runs.
+    pub(crate) provider: String,
+}
+
+/// How a connection's session went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) end: End,
+    /// Whether frames could come: the sender was admitted and the decoder ready.
+    pub(crate) begun: bool,
+    /// A failure of this end, after which it cannot receive anything more.
+    pub(crate) failure: Option<Failure>,
+    /// Why the connection was lost, where it was.
+    pub(crate) lost: Option<ConnectionError>,
+}
+
+/// Receives one session over `connection` until it ends or `stop` turns true.
+pub(crate) async fn receive(
+    connection: &Connection,
+    settings: Settings,
+    pipeline: &mut Pipeline,
+    stop: watch::Receiver<bool>,
+) -> Outcome {
+    let clock = Clock::start();
+    let codebook_digest = settings.codebook.digest().to_hex();
+    let mut receiving = Receiving {
+        connection,
+        session: Session::new(settings, clock.now()),
+        clock,
+        pipeline,
+        stop,
+        control: None,
+        control_in: None,
+        codebook_in: None,
+        tally: Tally::default(),
+        codebook_digest,
+        codebook_shipped: false,
+        frames_repeated: 0,
+        prepared: Prepared::No,
+        failure: None,
+        lost: None,
+    };
+    let end = receiving.run().await;
+    receiving.farewell(&end).await;
+    receiving.settle().await;
+    receiving.report();
+    let Receiving {
+        prepared,
+        failure,
+        lost,
+        ..
+    } = receiving;
+    Outcome {
+        end,
+        begun: prepared != Prepared::No,
+        failure,
+        lost,
+    }
+}
+
+/// Time since the connection was made.
+#[derive(Debug)]
+struct Clock(Instant);
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the driver is where the session's time comes from"
+)]
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// How far the decoder is with this session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prepared {
+    No,
+    /// Told to get ready or ready; it must be told of the end too.
+    Begun,
+    /// Told of the end.
+    Draining,
+    Drained,
+}
+
+struct Receiving<'a> {
+    connection: &'a Connection,
+    session: Session,
+    clock: Clock,
+    pipeline: &'a mut Pipeline,
+    stop: watch::Receiver<bool>,
+    control: Option<SendStream>,
+    control_in: Option<RecvStream>,
+    codebook_in: Option<RecvStream>,
+    tally: Tally,
+    codebook_digest: String,
+    codebook_shipped: bool,
+    frames_repeated: u64,
+    prepared: Prepared,
+    failure: Option<Failure>,
+    lost: Option<ConnectionError>,
+}
+
+impl Receiving<'_> {
+    async fn run(&mut self) -> End {
+        loop {
+            while let Some(output) = self.session.poll_output() {
+                if let Some(end) = self.output(output).await {
+                    return end;
+                }
+            }
+            self.input().await;
+        }
+    }
+
+    /// Does what the session wants; gives its end when that has come.
+    async fn output(&mut self, output: Output) -> Option<End> {
+        match output {
+            Output::Prepare(format) => {
+                tracing::info!(
+                    "receiving {}x{} at {} frames per second from {}",
+                    format.width,
+                    format.height,
+                    format.frame_rate,
+                    self.connection.remote_address()
+                );
+                self.prepared = Prepared::Begun;
+                self.pipeline.jobs.push(Job::Prepare(format));
+            }
+            Output::Control(bytes) => self.say(&bytes).await,
+            Output::Codebook { codebook, shipped } => {
+                self.codebook_digest = codebook.digest().to_hex();
+                self.codebook_shipped = shipped;
+                self.pipeline.jobs.push(Job::Codebook(codebook));
+            }
+            Output::Frame(frame) => {
+                if let Some(dropped) = self.pipeline.jobs.push(Job::Frame(frame)) {
+                    self.tally.frames_overrun += 1;
+                    self.session.recycle(dropped);
+                }
+            }
+            Output::Drain { frames_sent } => {
+                self.prepared = Prepared::Draining;
+                self.pipeline.jobs.push(Job::Drain { frames_sent });
+            }
+            Output::End(end) => return Some(end),
+        }
+        None
+    }
+
+    /// Waits for the next thing that happens and tells the session.
+    async fn input(&mut self) {
+        let deadline = self.session.deadline().map(|at| self.clock.0 + at);
+        let connected = self.lost.is_none();
+        let stopping = *self.stop.borrow();
+        tokio::select! {
+            streams = self.connection.accept_bi(), if connected && self.control.is_none() => {
+                match streams {
+                    Ok((send, receive)) => {
+                        self.control = Some(send);
+                        self.control_in = Some(receive);
+                    }
+                    Err(error) => self.lose(error),
+                }
+            }
+            chunk = next_chunk(&mut self.control_in), if connected => {
+                let now = self.clock.now();
+                match chunk {
+                    Ok(Some(chunk)) => self.session.handle(now, Input::Control(&chunk.bytes)),
+                    Ok(None) | Err(ReadError::Reset(_)) => {
+                        self.control_in = None;
+                        self.session.handle(now, Input::ControlEnd);
+                    }
+                    Err(error) => self.lose_stream(error),
+                }
+            }
+            stream = self.connection.accept_uni(), if connected && self.codebook_in.is_none() => {
+                match stream {
+                    Ok(stream) => self.codebook_in = Some(stream),
+                    Err(error) => self.lose(error),
+                }
+            }
+            chunk = next_chunk(&mut self.codebook_in), if connected => {
+                let now = self.clock.now();
+                match chunk {
+                    Ok(Some(chunk)) => self.session.handle(now, Input::Codebook(&chunk.bytes)),
+                    Ok(None) | Err(ReadError::Reset(_)) => {
+                        self.codebook_in = None;
+                        self.session.handle(now, Input::CodebookEnd);
+                    }
+                    Err(error) => self.lose_stream(error),
+                }
+            }
+            datagram = self.connection.read_datagram(), if connected => {
+                let now = self.clock.now();
+                match datagram {
+                    Ok(bytes) => {
+                        self.tally.arrived(now);
+                        self.session.handle(now, Input::Datagram(&bytes));
+                    }
+                    Err(error) => self.lose(error),
+                }
+            }
+            Some(event) = self.pipeline.events.recv() => {
+                if let Some(input) = self.event(event) {
+                    self.session.handle(self.clock.now(), input);
+                }
+            }
+            () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
+            _ = self.stop.changed(), if !stopping => {
+                self.session.handle(self.clock.now(), Input::Stop);
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Option<Input<'static>> {
+        match event {
+            Event::Prepared => Some(Input::Prepared),
+            Event::Decoded { record, frame } => {
+                self.tally.decoded(&record);
+                self.pipeline.stats.write(ReceiverRecord::Frame(record));
+                self.session.recycle(frame);
+                None
+            }
+            Event::Drained {
+                frames_decoded,
+                frames_repeated,
+            } => {
+                self.prepared = Prepared::Drained;
+                self.frames_repeated = frames_repeated;
+                Some(Input::Drained { frames_decoded })
+            }
+            Event::Failed(failure) => {
+                self.failure.get_or_insert(failure);
+                Some(Input::Stop)
+            }
+        }
+    }
+
+    async fn say(&mut self, bytes: &[u8]) {
+        let Some(stream) = &mut self.control else {
+            return;
+        };
+        // A peer that takes nothing must not hold up everything else.
+        match timeout(FAREWELL, stream.write_all(bytes)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("cannot answer the sender: {error}"),
+            Err(_) => self.lose(ConnectionError::TimedOut),
+        }
+    }
+
+    fn lose_stream(&mut self, error: ReadError) {
+        match error {
+            ReadError::ConnectionLost(error) => self.lose(error),
+            error => {
+                tracing::debug!("a stream broke: {error}");
+                self.lose(ConnectionError::Reset);
+            }
+        }
+    }
+
+    fn lose(&mut self, error: ConnectionError) {
+        self.lost = Some(error);
+        self.session.handle(self.clock.now(), Input::Lost);
+    }
+
+    /// Makes sure that the last words arrive, then closes the connection.
+    async fn farewell(&mut self, end: &End) {
+        if let Some(mut stream) = self.control.take()
+            && self.lost.is_none()
+            && stream.finish().is_ok()
+        {
+            let _ = timeout(FAREWELL, stream.stopped()).await;
+        }
+        let close = match end {
+            _ if self.failure.is_some() => Close::Failed,
+            End::Done | End::Stopped | End::Lost => Close::Done,
+            End::Refused(_) => Close::Refused,
+            End::Broken(_) => Close::Protocol,
+        };
+        self.connection
+            .close(close.into(), end.to_string().as_bytes());
+    }
+
+    /// Waits until the decoder is done with this session, so that the next one finds it idle.
+    async fn settle(&mut self) {
+        if self.prepared == Prepared::Begun {
+            self.pipeline.jobs.push(Job::Drain { frames_sent: 0 });
+            self.prepared = Prepared::Draining;
+        }
+        while self.prepared == Prepared::Draining {
+            match self.pipeline.events.recv().await {
+                Some(event) => drop(self.event(event)),
+                None => return,
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        if self.prepared == Prepared::No {
+            return;
+        }
+        let counts = self.session.counts();
+        let summary = self.tally.summary(
+            self.session.frames_sent(),
+            &counts,
+            &self.pipeline.provider,
+            std::mem::take(&mut self.codebook_digest),
+            self.codebook_shipped,
+        );
+        tracing::info!(
+            "{} frames decoded ({} partial), {} lost, {} repeated; {} datagrams, {} late, {} \
+             twice, {} malformed; {} frames too many for the decoder",
+            summary.frames_decoded,
+            summary.frames_partial,
+            summary.frames_lost,
+            self.frames_repeated,
+            counts.datagrams,
+            counts.stale,
+            counts.duplicates,
+            counts.malformed,
+            self.tally.frames_overrun + counts.overrun,
+        );
+        self.pipeline.stats.write(ReceiverRecord::Summary(summary));
+    }
+}
+
+async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {
+    match stream {
+        Some(stream) => stream.read_chunk(CHUNK, true).await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,344 @@
+//! The program: opens everything, listens, and admits one sender at a time.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
+use raq_shared::cli;
+use raq_shared::exit::{Exit, Failure};
+use raq_shared::identity::{Identity, KeyId, Trust};
+use raq_shared::model::Model;
+use raq_shared::quic::{self, Close, Distrust};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::timeout;
+
+use crate::connection::{self, Outcome, Pipeline};
+use crate::decode::{self, Jobs};
+use crate::options::{Listen, Options, Output};
+use crate::present;
+use crate::session::{End, Settings, busy_reply};
+use crate::stats::StatsFile;
+
+/// Room for bursts while the program is busy elsewhere.
+const SOCKET_BUFFER: usize = 2 << 20;
+/// Frames that may wait for the decoder: for a window few, they would only be late.
+const WINDOW_QUEUE: usize = 3;
+const FILE_QUEUE: usize = 32;
+/// How long closing connections may take at the end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// [`Failure`] with the exit code and one line for the user.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    options.common.start_logging();
+    if options.common.print()? {
+        return Ok(());
+    }
+    let Some(listen) = options.listen else {
+        return Ok(());
+    };
+    let output = options.output()?;
+    let identity = options.common.identity()?;
+    let trust = options.common.accepted_keys(&identity)?;
+    let socket = bind(listen)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|e| {
+        Failure::new(
+            Exit::Failure,
+            format_args!("cannot start: {e}; free memory or handles"),
+        )
+    })?;
+
+    let (stop, stopped) = watch::channel(false);
+    let (event_sender, events) = mpsc::unbounded_channel();
+    let (presenter, present_thread) = present::start(&output, event_sender.clone(), stop.clone())?;
+    let model = Model::open(&options.common.model_options())?;
+    let made = model.regenerate()?;
+    let decoder = model.decoder()?;
+    let provider = decoder.provider().to_string();
+    let manifest = model.manifest();
+    tracing::debug!(provider, codebook = %made.codebook.digest(), "model ready");
+    let jobs = Arc::new(Jobs::new(match output {
+        Output::Window => WINDOW_QUEUE,
+        Output::Stream(_) | Output::Null => FILE_QUEUE,
+    }));
+    let decode_thread = decode::start(
+        decoder,
+        manifest.latent_dim,
+        jobs.clone(),
+        presenter,
+        event_sender,
+    )?;
+    let stats = StatsFile::create(options.common.stats.as_deref())?;
+
+    let settings = Settings {
+        model_id: model.folder().id(),
+        model_name: manifest.name.clone(),
+        codebook: Arc::new(made.codebook),
+        codeword_limit: manifest.codeword_limit,
+        max_width: options.max_size.width,
+        max_height: options.max_size.height,
+    };
+    let server = Server {
+        key: identity.id(),
+        settings,
+        pipeline: Mutex::new(Pipeline {
+            jobs: jobs.clone(),
+            events,
+            stats,
+            provider,
+        }),
+        handshakes: AtomicUsize::new(0),
+        stopped,
+    };
+    let ends = Ends {
+        once: options.once,
+        after_stream: matches!(output, Output::Stream(_)),
+    };
+    let result = runtime.block_on(async {
+        forward_interrupts(stop)?;
+        let endpoint = listen_on(socket, &identity, trust)?;
+        let result = serve(Arc::new(server), &endpoint, ends).await;
+        endpoint.close(Close::Done.into(), b"the receiver has ended");
+        let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
+        result
+    });
+    // Both threads end once the queue is closed and done.
+    jobs.close();
+    for thread in [decode_thread, present_thread] {
+        if thread.join().is_err() {
+            tracing::error!("a thread panicked; please report this");
+        }
+    }
+    result
+}
+
+/// A socket on the address; on all addresses one that takes IPv4 along with IPv6.
+fn bind(listen: Listen) -> Result<UdpSocket, Failure> {
+    let attempt = |address: SocketAddr| {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        if address.is_ipv6() && matches!(listen, Listen::All(_)) {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        // The system may grant less; then bursts are lost sooner.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        Ok(UdpSocket::from(socket))
+    };
+    let address = listen.address();
+    let bound = attempt(address).or_else(|error: std::io::Error| match listen {
+        // A machine without IPv6.
+        Listen::All(port) if error.kind() != ErrorKind::AddrInUse => {
+            attempt((std::net::Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        _ => Err(error),
+    });
+    bound.map_err(|error| {
+        let cure = match error.kind() {
+            ErrorKind::AddrInUse => "end the program that has this port, or choose another",
+            ErrorKind::PermissionDenied => "choose a port from 1024 up",
+            _ => "choose an address of this machine",
+        };
+        Failure::new(
+            Exit::Failure,
+            format_args!("cannot listen on {address}: {error}; {cure}"),
+        )
+    })
+}
+
+fn listen_on(
+    socket: UdpSocket,
+    identity: &Identity,
+    trust: Arc<Trust>,
+) -> Result<Endpoint, Failure> {
+    let config = quic::server_config(identity, trust)?;
+    let started = Endpoint::new(
+        EndpointConfig::default(),
+        Some(config),
+        socket,
+        Arc::new(TokioRuntime),
+    )
+    .and_then(|endpoint| Ok((endpoint.local_addr()?, endpoint)));
+    let (address, endpoint) = started.map_err(|e| {
+        Failure::new(
+            Exit::Failure,
+            format_args!("cannot listen: {e}; choose another address"),
+        )
+    })?;
+    tracing::info!("listening on {address}");
+    Ok(endpoint)
+}
+
+fn forward_interrupts(stop: watch::Sender<bool>) -> Result<(), Failure> {
+    let mut interrupts = cli::interrupts()?;
+    tokio::spawn(async move {
+        if interrupts
+            .wait_for(|&interrupted| interrupted)
+            .await
+            .is_ok()
+        {
+            stop.send_replace(true);
+        }
+    });
+    Ok(())
+}
+
+struct Server {
+    key: KeyId,
+    settings: Settings,
+    /// Whoever holds it is being received.
+    pipeline: Mutex<Pipeline>,
+    handshakes: AtomicUsize,
+    stopped: watch::Receiver<bool>,
+}
+
+/// After what the program ends.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// After any attempt, also one that was refused.
+    once: bool,
+    /// After a session that was admitted.
+    after_stream: bool,
+}
+
+/// What became of someone who connected.
+#[derive(Debug)]
+enum Attempt {
+    /// Nobody with a valid handshake, or sent away because another one is being received.
+    Nothing,
+    Distrust(String),
+    Session(Outcome),
+}
+
+async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(), Failure> {
+    let (attempts, mut made) = mpsc::unbounded_channel();
+    let mut stopped = server.stopped.clone();
+    loop {
+        tokio::select! {
+            Some(incoming) = endpoint.accept() => {
+                let open = server.handshakes.load(Ordering::Relaxed);
+                if let Some(connecting) = quic::admit(incoming, open) {
+                    let (server, attempts) = (server.clone(), attempts.clone());
+                    server.handshakes.fetch_add(1, Ordering::Relaxed);
+                    tokio::spawn(async move {
+                        let _ = attempts.send(attempt(&server, connecting).await);
+                    });
+                }
+            }
+            Some(attempt) = made.recv() => {
+                if let Some(result) = judge(attempt, ends) {
+                    return result;
+                }
+            }
+            _ = stopped.wait_for(|&stopped| stopped) => break,
+        }
+    }
+    // The session that is running, if any, sees the same signal and comes to its end.
+    drop(server.pipeline.lock().await);
+    while let Ok(attempt) = made.try_recv() {
+        if let Some(result) = judge(attempt, ends) {
+            return result;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the program ends after this attempt, and how.
+fn judge(attempt: Attempt, ends: Ends) -> Option<Result<(), Failure>> {
+    let (result, admitted, fatal) = match attempt {
+        Attempt::Nothing => return None,
+        Attempt::Distrust(message) => (Err(Failure::new(Exit::Refused, message)), false, false),
+        Attempt::Session(Outcome {
+            failure: Some(failure),
+            begun,
+            ..
+        }) => (Err(failure), begun, true),
+        Attempt::Session(Outcome {
+            end, begun, lost, ..
+        }) => {
+            let fail = |exit, message: String| Err(Failure::new(exit, message));
+            let result = match end {
+                End::Done | End::Stopped => Ok(()),
+                End::Refused(reason) => {
+                    fail(Exit::Refused, format!("refused the sender: {reason}"))
+                }
+                End::Broken(_) => fail(Exit::Failure, end.to_string()),
+                End::Lost => fail(
+                    Exit::Connection,
+                    format!(
+                        "{end}{}; look after the network and start raq-send again",
+                        lost.map(|e| format!(" ({e})")).unwrap_or_default()
+                    ),
+                ),
+            };
+            (result, begun, false)
+        }
+    };
+    if fatal || ends.once || (ends.after_stream && admitted) {
+        return Some(result);
+    }
+    if let Err(failure) = result {
+        tracing::warn!("{failure}; waiting for the next sender");
+    }
+    None
+}
+
+async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
+    let address = connecting.remote_address();
+    let connected = connecting.await;
+    server.handshakes.fetch_sub(1, Ordering::Relaxed);
+    let connection = match connected {
+        Ok(connection) => connection,
+        Err(error) => return no_handshake(address, &error, server.key),
+    };
+    if let Some(key) = quic::peer_key(&connection) {
+        tracing::debug!(%address, %key, "connected");
+    }
+    match server.pipeline.try_lock() {
+        Ok(mut pipeline) => {
+            let (settings, stopped) = (server.settings.clone(), server.stopped.clone());
+            let outcome = connection::receive(&connection, settings, &mut pipeline, stopped).await;
+            Attempt::Session(outcome)
+        }
+        Err(_) => {
+            tracing::info!("sent the sender at {address} away: another one is being received");
+            let _ = timeout(FAREWELL, send_away(&connection)).await;
+            connection.close(Close::Refused.into(), b"busy");
+            Attempt::Nothing
+        }
+    }
+}
+
+fn no_handshake(address: SocketAddr, error: &ConnectionError, key: KeyId) -> Attempt {
+    match Distrust::behind(error) {
+        Some(distrust) => {
+            Attempt::Distrust(distrust.explain(&format!("the sender at {address}"), key))
+        }
+        None => {
+            tracing::info!("no session with {address}: {error}");
+            Attempt::Nothing
+        }
+    }
+}
+
+/// Tells a sender on its control stream that another one is being received.
+async fn send_away(connection: &Connection) -> Result<(), ConnectionError> {
+    let (mut send, _receive) = connection.accept_bi().await?;
+    if send.write_all(&busy_reply()).await.is_ok() && send.finish().is_ok() {
+        let _ = send.stopped().await;
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! A y4m stream at a constant rate, into a file or standard output.
+//!
+//! A frame that is missing is written as a repetition of the one before it (at the beginning: of
+//! the first that came), so a frame's place in the file is its number. Whole frames only: what
+//! is written stays readable whenever it is cut, and no file is made before there is a frame.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Seek};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use raq_shared::exit::{Exit, Failure};
+use raq_shared::frame::Frame;
+use raq_shared::video::VideoFormat;
+use raq_shared::y4m::{Error, Writer};
+
+/// Where the stream goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Whether a file that exists may be replaced.
+        overwrite: bool,
+    },
+}
+
+/// The stream.
+pub(super) struct Y4m {
+    target: Target,
+    format: Option<VideoFormat>,
+    stream: Option<Stream>,
+    last: Option<Frame>,
+    /// Frames written, which is the number of the next one.
+    written: u32,
+    repeated: u64,
+}
+
+struct Stream {
+    writer: Writer<Arc<File>>,
+    file: Arc<File>,
+    /// Length up to the last whole frame; none where it cannot be told (pipes).
+    whole: Option<u64>,
+}
+
+impl Y4m {
+    /// Checks that the target can be written, without touching it.
+    pub(super) fn open(target: Target) -> Result<Self, Failure> {
+        if let Target::File { path, overwrite } = &target {
+            if !overwrite && path.symlink_metadata().is_ok() {
+                return Err(exists(path));
+            }
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let folder = folder.unwrap_or_else(|| Path::new("."));
+            if !folder.is_dir() {
+                return Err(Failure::new(
+                    Exit::Failure,
+                    format_args!(
+                        "cannot write {}: there is no folder {}; make it or choose another",
+                        path.display(),
+                        folder.display()
+                    ),
+                ));
+            }
+        }
+        Ok(Self {
+            target,
+            format: None,
+            stream: None,
+            last: None,
+            written: 0,
+            repeated: 0,
+        })
+    }
+
+    /// Sets the format of the frames to come; a stream holds one session.
+    pub(super) fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
+        if self.stream.is_some() {
+            return Err(Failure::new(
+                Exit::Failure,
+                "a y4m stream holds one session; start raq-recv again for the next",
+            ));
+        }
+        self.format = Some(format);
+        Ok(())
+    }
+
+    /// Writes frame `number`, after repetitions of the last one for those in between. Gives back
+    /// the frame that the next gap no longer needs.
+    pub(super) fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
+        let missing = number.saturating_sub(self.written);
+        if self.stream.is_none() {
+            let Some(format) = self.format else {
+                return Ok(Some(frame));
+            };
+            self.stream = Some(Stream::open(&self.target, &format)?);
+        }
+        let before = self.last.take();
+        for _ in 0..missing {
+            self.write(before.as_ref().unwrap_or(&frame))?;
+            self.repeated += 1;
+        }
+        self.write(&frame)?;
+        self.last = Some(frame);
+        Ok(before)
+    }
+
+    /// Repeats the last frame until there are `frames_sent`; gives the number of all
+    /// repetitions. Without a frame there is no file.
+    pub(super) fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
+        if let Some(last) = self.last.take() {
+            for _ in self.written..frames_sent {
+                self.write(&last)?;
+                self.repeated += 1;
+            }
+        }
+        Ok(self.repeated)
+    }
+
+    fn write(&mut self, frame: &Frame) -> Result<(), Failure> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        match stream.write(frame) {
+            Ok(()) => {
+                self.written += 1;
+                Ok(())
+            }
+            Err(error) => {
+                stream.cut_to_whole_frames(&self.target);
+                Err(failure(&self.target, error))
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn open(target: &Target, format: &VideoFormat) -> Result<Self, Failure> {
+        let file = match target {
+            Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
+            Target::File {
+                path,
+                overwrite: true,
+            } => File::create(path),
+            Target::File {
+                path,
+                overwrite: false,
+            } => OpenOptions::new().write(true).create_new(true).open(path),
+        };
+        let file = Arc::new(file.map_err(|error| match target {
+            Target::File { path, .. } if error.kind() == ErrorKind::AlreadyExists => exists(path),
+            _ => failure(target, Error::Io(error)),
+        })?);
+        match Writer::new(file.clone(), format) {
+            Ok(writer) => Ok(Self {
+                writer,
+                file,
+                whole: None,
+            }),
+            Err(error) => {
+                remove_empty(target);
+                Err(failure(target, error))
+            }
+        }
+    }
+
+    fn write(&mut self, frame: &Frame) -> Result<(), Error> {
+        self.writer.write(frame)?;
+        self.whole = (&*self.file).stream_position().ok();
+        Ok(())
+    }
+
+    /// After a failed write: drops the half frame at the end of a file, and the file if it holds
+    /// no frame.
+    fn cut_to_whole_frames(&self, target: &Target) {
+        match (target, self.whole) {
+            (Target::File { .. }, Some(whole)) => {
+                // A pipe in the place of a file cannot be cut, and needs it as little.
+                let _ = self.file.set_len(whole);
+            }
+            (Target::File { .. }, None) => remove_empty(target),
+            (Target::Stdout, _) => {}
+        }
+    }
+}
+
+fn remove_empty(target: &Target) {
+    if let Target::File { path, .. } = target
+        && path.symlink_metadata().is_ok_and(|meta| meta.is_file())
+    {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format_args!(
+            "{} exists; give --overwrite or another name",
+            path.display()
+        ),
+    )
+}
+
+fn failure(target: &Target, error: Error) -> Failure {
+    let name = match target {
+        Target::Stdout => "standard output".to_owned(),
+        Target::File { path, .. } => path.display().to_string(),
+    };
+    match error {
+        Error::Io(error) if error.kind() == ErrorKind::BrokenPipe => Failure::closed_pipe(),
+        Error::Io(error) => Failure::new(
+            Exit::Failure,
+            format_args!("cannot write {name}: {error}; free space or choose another output"),
+        ),
+        error => Failure::new(Exit::Failure, format_args!("cannot write {name}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

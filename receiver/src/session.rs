@@ -1,0 +1,545 @@
+//! The receiving half of a session, without sockets, clocks or threads.
+//!
+//! Feed it what arrived ([`Session::handle`]) with the time since any fixed moment, then take
+//! what it wants done ([`Session::poll_output`]) until there is nothing left. Call
+//! [`Input::Timeout`] when [`Session::deadline`] has come.
+//!
+//! ```text
+//! preface, Hello -> Prepare -> Prepared -> Welcome [-> codebook] -> datagrams, Bye -> Drain
+//!   -> Drained -> Done
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raq_shared::codebook::Codebook;
+use raq_shared::video::VideoFormat;
+use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
+use raq_shared::wire::shipment::{self, Expected};
+use raq_shared::wire::{self, PROTOCOL_VERSION};
+
+use crate::assembly::{Assembler, Counts, ReceivedFrame};
+
+/// How long the sender may take for its Hello, or for its codebook after the Welcome.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long datagrams may trail behind the Bye.
+const BYE_PATIENCE: Duration = Duration::from_millis(250);
+
+/// What this end holds and allows.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Id of the model.
+    pub model_id: ModelId,
+    /// Name of the model, for messages.
+    pub model_name: String,
+    /// The codebook that this end regenerated.
+    pub codebook: Arc<Codebook>,
+    /// Bound on the values of a codebook that is sent instead.
+    pub codeword_limit: i16,
+    /// Widest frame taken, luma pixels.
+    pub max_width: u32,
+    /// Highest frame taken, luma pixels.
+    pub max_height: u32,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes of the control stream.
+    Control(&'a [u8]),
+    /// The sender ended the control stream.
+    ControlEnd,
+    /// Bytes of the stream that carries a codebook.
+    Codebook(&'a [u8]),
+    /// That stream is over.
+    CodebookEnd,
+    /// A datagram.
+    Datagram(&'a [u8]),
+    /// The decoder is ready for the format of [`Output::Prepare`].
+    Prepared,
+    /// All frames before [`Output::Drain`] are decoded and written.
+    Drained {
+        /// Frames decoded, in whole or in part.
+        frames_decoded: u32,
+    },
+    /// The connection is gone.
+    Lost,
+    /// The user wants to stop.
+    Stop,
+    /// [`Session::deadline`] has come.
+    Timeout,
+}
+
+/// Something to do, in this order.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Get ready to decode video of this format, then say [`Input::Prepared`].
+    Prepare(VideoFormat),
+    /// Write these bytes to the control stream.
+    Control(Vec<u8>),
+    /// Decode the frames to come with this codebook.
+    Codebook {
+        /// The codebook.
+        codebook: Arc<Codebook>,
+        /// Whether the sender had to send it.
+        shipped: bool,
+    },
+    /// Decode this frame.
+    Frame(ReceivedFrame),
+    /// No frames follow: finish what was given out, then say [`Input::Drained`].
+    Drain {
+        /// Frames that the sender sent, as far as known.
+        frames_sent: u32,
+    },
+    /// The session is over; deliver what was written before closing the connection.
+    End(End),
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum End {
+    /// The sender said Bye and everything is decoded.
+    #[error("the sender has ended")]
+    Done,
+    /// The user stopped it.
+    #[error("stopped")]
+    Stopped,
+    /// This end refused the sender.
+    #[error("{0}")]
+    Refused(String),
+    /// The sender broke the protocol.
+    #[error("{0}; install the same version of raq on both sides")]
+    Broken(String),
+    /// The connection was lost before the sender said Bye.
+    #[error("the connection was lost")]
+    Lost,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waits for the two bytes of the version.
+    Preface,
+    Hello,
+    Preparing(Hello),
+    Codebook {
+        expected: Expected,
+        bytes: Vec<u8>,
+    },
+    Streaming,
+    Draining(End),
+    Ended,
+}
+
+/// One session; see the module.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    state: State,
+    control: Vec<u8>,
+    assembler: Option<Assembler>,
+    outputs: VecDeque<Output>,
+    /// When the present state has lasted too long.
+    patience_ends: Option<Duration>,
+    frames_sent: Option<u32>,
+}
+
+impl Session {
+    /// A session whose connection was made at `now`.
+    pub fn new(settings: Settings, now: Duration) -> Self {
+        Self {
+            settings,
+            state: State::Preface,
+            control: Vec::new(),
+            assembler: None,
+            outputs: VecDeque::new(),
+            patience_ends: Some(now + HANDSHAKE_PATIENCE),
+            frames_sent: None,
+        }
+    }
+
+    /// Takes an input that happened at `now`; times never run backwards.
+    pub fn handle(&mut self, now: Duration, input: Input<'_>) {
+        match input {
+            Input::Control(bytes) => self.control(now, bytes),
+            Input::ControlEnd => {
+                // After a Bye the sender has nothing more to say.
+                if !matches!(self.state, State::Draining(_) | State::Ended)
+                    && self.frames_sent.is_none()
+                {
+                    self.fail("the sender ended the control stream without a Bye");
+                }
+            }
+            Input::Codebook(bytes) => self.codebook_bytes(bytes),
+            Input::CodebookEnd => self.codebook_end(now),
+            Input::Datagram(bytes) => self.datagram(now, bytes),
+            Input::Prepared => self.prepared(now),
+            Input::Drained { frames_decoded } => self.drained(frames_decoded),
+            Input::Lost => self.stop(End::Lost),
+            Input::Stop => self.stop(End::Stopped),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do; call it until it gives `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due.
+    pub fn deadline(&self) -> Option<Duration> {
+        let frames = match self.state {
+            State::Streaming => self.assembler.as_ref().and_then(Assembler::deadline),
+            _ => None,
+        };
+        [frames, self.patience_ends].into_iter().flatten().min()
+    }
+
+    /// Gives back the buffers of a decoded frame.
+    pub fn recycle(&mut self, frame: ReceivedFrame) {
+        if let Some(assembler) = &mut self.assembler {
+            assembler.recycle(frame);
+        }
+    }
+
+    /// What became of the datagrams so far.
+    pub fn counts(&self) -> Counts {
+        self.assembler
+            .as_ref()
+            .map(Assembler::counts)
+            .unwrap_or_default()
+    }
+
+    /// Frames that the sender sent: what its Bye says, before that as many as were seen.
+    pub fn frames_sent(&self) -> u32 {
+        let seen = self.assembler.as_ref().map_or(0, Assembler::frames_seen);
+        self.frames_sent.unwrap_or(seen)
+    }
+
+    fn control(&mut self, now: Duration, mut bytes: &[u8]) {
+        // What is kept is at most one message, and messages are limited.
+        while !matches!(self.state, State::Draining(_) | State::Ended) {
+            let wanted = match (&self.state, self.control.first_chunk()) {
+                (State::Preface, _) => 2,
+                (_, None) => 4,
+                (_, Some(&prefix)) => match wire::message_len(prefix) {
+                    Ok(len) => 4 + len,
+                    Err(error) => return self.fail(error),
+                },
+            };
+            let missing = wanted - self.control.len();
+            if missing > 0 {
+                if bytes.is_empty() {
+                    return;
+                }
+                let (head, rest) = bytes.split_at(missing.min(bytes.len()));
+                self.control.extend_from_slice(head);
+                bytes = rest;
+                continue;
+            }
+            let whole = std::mem::take(&mut self.control);
+            match (&self.state, &whole[..]) {
+                (State::Preface, &[high, low]) => self.preface([high, low]),
+                (_, whole) => match wire::decode_message(&whole[4..]) {
+                    Ok(message) => self.message(now, message),
+                    Err(error) => self.fail(error),
+                },
+            }
+        }
+    }
+
+    fn preface(&mut self, bytes: [u8; 2]) {
+        let mut reply = Vec::new();
+        wire::encode_preface(&mut reply);
+        self.outputs.push_back(Output::Control(reply));
+        let theirs = wire::decode_preface(bytes);
+        if theirs == PROTOCOL_VERSION {
+            self.state = State::Hello;
+        } else {
+            // What follows may mean something else there, so nothing more is said.
+            self.end(End::Refused(format!(
+                "the sender speaks protocol {theirs}, this program {PROTOCOL_VERSION}; install \
+                 the same version of raq on both sides"
+            )));
+        }
+    }
+
+    fn message(&mut self, now: Duration, message: Message) {
+        match (&self.state, message) {
+            (State::Hello, Message::Hello(hello)) => self.hello(hello),
+            (State::Streaming | State::Codebook { .. }, Message::Bye { frames_sent })
+                if self.frames_sent.is_none() =>
+            {
+                self.bye(now, frames_sent);
+            }
+            // Already on the way out: nothing it says matters.
+            (State::Draining(_) | State::Ended, _) => {}
+            (_, message) => {
+                let name = match message {
+                    Message::Hello(_) => "Hello",
+                    Message::Welcome { .. } => "Welcome",
+                    Message::Refuse(_) => "Refuse",
+                    Message::Bye { .. } => "Bye",
+                    Message::Done { .. } => "Done",
+                };
+                self.fail(format_args!("the sender said {name} out of turn"));
+            }
+        }
+    }
+
+    fn hello(&mut self, hello: Hello) {
+        let Settings {
+            model_id,
+            ref model_name,
+            max_width,
+            max_height,
+            ..
+        } = self.settings;
+        if hello.protocol != PROTOCOL_VERSION {
+            return self.fail("the sender's Hello names another protocol than its preface");
+        }
+        if hello.model_id != model_id {
+            let reason = format!(
+                "the sender has model {} ({:.16}…), this program {model_name} ({model_id:.16}…); \
+                 give both sides the same --model",
+                hello.model_name, hello.model_id,
+            );
+            let name = Text::new(model_name);
+            return self.refuse(Refusal::Model { id: model_id, name }, reason);
+        }
+        let VideoFormat { width, height, .. } = hello.video;
+        if width > max_width || height > max_height || hello.video.size().is_err() {
+            let reason = format!(
+                "the sender's video is {width}x{height}, allowed is {max_width}x{max_height}; send \
+                 less or raise --max-size"
+            );
+            return self.refuse(
+                Refusal::Size {
+                    max_width,
+                    max_height,
+                },
+                reason,
+            );
+        }
+        self.outputs.push_back(Output::Prepare(hello.video));
+        self.patience_ends = None;
+        self.state = State::Preparing(hello);
+    }
+
+    fn prepared(&mut self, now: Duration) {
+        let State::Preparing(hello) = &self.state else {
+            return;
+        };
+        let Ok(size) = hello.video.size() else { return };
+        let ours = self.settings.codebook.clone();
+        // A frame that stays incomplete is shown when two more were due.
+        let patience = hello
+            .video
+            .frame_rate
+            .time_of(2)
+            .clamp(Duration::from_millis(20), Duration::from_millis(200));
+        let max_codewords = ours.codewords() as u16;
+        self.assembler = Some(Assembler::new(size.grid(), max_codewords, patience));
+        if hello.codebook_digest == ours.digest() {
+            self.say(&Message::Welcome {
+                codebook: CodebookOffer::Same,
+            });
+            self.outputs.push_back(Output::Codebook {
+                codebook: ours,
+                shipped: false,
+            });
+            self.state = State::Streaming;
+            return;
+        }
+        let expected = Expected {
+            codewords: ours.codewords(),
+            dim: ours.dim(),
+            codeword_limit: self.settings.codeword_limit,
+            digest: hello.codebook_digest,
+        };
+        tracing::warn!(
+            ours = %ours.digest(),
+            sender = %expected.digest,
+            "the codebooks differ although the model is the same; taking the sender's"
+        );
+        self.say(&Message::Welcome {
+            codebook: CodebookOffer::Send,
+        });
+        self.state = State::Codebook {
+            expected,
+            bytes: Vec::new(),
+        };
+        self.patience_ends = Some(now + HANDSHAKE_PATIENCE);
+    }
+
+    fn codebook_bytes(&mut self, more: &[u8]) {
+        match &mut self.state {
+            State::Codebook { expected, bytes } => {
+                if more.len() > expected.shipment_len() - bytes.len() {
+                    self.fail("the sender's codebook is longer than the model's");
+                } else {
+                    bytes.extend_from_slice(more);
+                }
+            }
+            State::Draining(_) | State::Ended => {}
+            _ => self.fail("the sender sent a codebook unasked"),
+        }
+    }
+
+    fn codebook_end(&mut self, now: Duration) {
+        let State::Codebook { expected, bytes } = &self.state else {
+            return;
+        };
+        match shipment::decode(bytes, expected) {
+            Ok(codebook) => {
+                tracing::info!(digest = %codebook.digest(), "took the sender's codebook");
+                let codebook = Arc::new(codebook);
+                self.outputs.push_back(Output::Codebook {
+                    codebook,
+                    shipped: true,
+                });
+                self.state = State::Streaming;
+                self.patience_ends = self.frames_sent.map(|_| now + BYE_PATIENCE);
+                self.give_frames(now);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn datagram(&mut self, now: Duration, bytes: &[u8]) {
+        // Before the codebook has come, frames gather in the assembler as far as it has room.
+        if !matches!(self.state, State::Streaming | State::Codebook { .. }) {
+            return;
+        }
+        if let Some(assembler) = &mut self.assembler
+            && let Err(unused) = assembler.datagram(now, bytes)
+        {
+            tracing::trace!(?unused, len = bytes.len(), "unused datagram");
+        }
+        self.give_frames(now);
+    }
+
+    fn bye(&mut self, now: Duration, frames_sent: u32) {
+        let seen = self.assembler.as_ref().map_or(0, Assembler::frames_seen);
+        // The same bound as for frame numbers: a forged total must not fill a disk.
+        let plausible = seen.saturating_add(wire::datagram::MAX_JUMP);
+        if frames_sent < seen || frames_sent > plausible {
+            return self.fail(format_args!(
+                "the sender claims {frames_sent} frames after {seen}"
+            ));
+        }
+        self.frames_sent = Some(frames_sent);
+        if matches!(self.state, State::Streaming) {
+            self.patience_ends = Some(now + BYE_PATIENCE);
+            self.give_frames(now);
+        }
+    }
+
+    fn give_frames(&mut self, now: Duration) {
+        if !matches!(self.state, State::Streaming) {
+            return;
+        }
+        let Some(assembler) = &mut self.assembler else {
+            return;
+        };
+        assembler.advance(now);
+        while let Some(frame) = assembler.next_frame() {
+            self.outputs.push_back(Output::Frame(frame));
+        }
+        if self
+            .frames_sent
+            .is_some_and(|sent| assembler.is_closed_below(sent))
+        {
+            self.drain(End::Done);
+        }
+    }
+
+    fn timeout(&mut self, now: Duration) {
+        self.give_frames(now);
+        if self.patience_ends.is_none_or(|end| now < end) {
+            return;
+        }
+        self.patience_ends = None;
+        match self.state {
+            State::Preface | State::Hello => self.fail("the sender does not say Hello"),
+            State::Codebook { .. } => self.fail("the sender does not send its codebook"),
+            // What trails behind the Bye any longer is lost.
+            State::Streaming => self.drain(End::Done),
+            State::Preparing(_) | State::Draining(_) | State::Ended => {}
+        }
+    }
+
+    /// Gives out what is left and waits until it is decoded.
+    fn drain(&mut self, end: End) {
+        self.patience_ends = None;
+        if let Some(assembler) = &mut self.assembler {
+            assembler.flush();
+            while let Some(frame) = assembler.next_frame() {
+                self.outputs.push_back(Output::Frame(frame));
+            }
+        }
+        self.outputs.push_back(Output::Drain {
+            frames_sent: self.frames_sent(),
+        });
+        self.state = State::Draining(end);
+    }
+
+    fn drained(&mut self, frames_decoded: u32) {
+        let State::Draining(end) = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        if end == End::Done {
+            self.say(&Message::Done { frames_decoded });
+        }
+        self.outputs.push_back(Output::End(end));
+    }
+
+    /// Ends early but keeps the frames that came; before there can be any, at once.
+    fn stop(&mut self, end: End) {
+        match self.state {
+            State::Streaming => self.drain(end),
+            State::Draining(_) | State::Ended => {}
+            _ => self.end(end),
+        }
+    }
+
+    fn fail(&mut self, reason: impl std::fmt::Display) {
+        match self.state {
+            State::Draining(_) | State::Ended => {}
+            State::Streaming => self.drain(End::Broken(reason.to_string())),
+            _ => self.end(End::Broken(reason.to_string())),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal, reason: String) {
+        self.say(&Message::Refuse(refusal));
+        self.end(End::Refused(reason));
+    }
+
+    fn end(&mut self, end: End) {
+        self.patience_ends = None;
+        self.state = State::Ended;
+        self.outputs.push_back(Output::End(end));
+    }
+
+    fn say(&mut self, message: &Message) {
+        let mut bytes = Vec::new();
+        match wire::encode_message(message, &mut bytes) {
+            Ok(()) => self.outputs.push_back(Output::Control(bytes)),
+            // Our own messages are far below the limit.
+            Err(error) => tracing::error!("cannot encode a control message: {error}"),
+        }
+    }
+}
+
+/// What to write to the control stream of a sender while another one is received.
+pub fn busy_reply() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::encode_preface(&mut bytes);
+    // It is far below the limit, so it cannot fail; an empty reply would still refuse.
+    let _ = wire::encode_message(&Message::Refuse(Refusal::Busy), &mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests;
