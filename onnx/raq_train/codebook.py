@@ -7,6 +7,7 @@ codebook that is emitted.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -21,10 +22,14 @@ REPORTED = [2, 4, 16, 64, 256, 1024, 2048, 4096]
 """Codebook sizes that distortions are printed for."""
 
 
-def relative_db(latents: Tensor, table: Tensor, levels: list[int]) -> list[float]:
-    """Distortion relative to the variance of `latents`, in dB (lower is better)."""
-    variance = (latents - latents.mean(0)).pow(2).sum(1).mean().item()
-    return [10 * math.log10(d / variance) for d in distortions(latents, table, levels)]
+def relative_db(
+    latents: Tensor, importance: Tensor, table: Tensor, levels: list[int]
+) -> list[float]:
+    """Weighted distortion relative to the weighted variance, in dB; lower is better."""
+    share = importance / importance.sum()
+    mean = share @ latents
+    variance = (share @ (latents - mean).pow(2).sum(1)).item()
+    return [10 * math.log10(d / variance) for d in distortions(latents, table, levels, share)]
 
 
 def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Adapter:
@@ -38,34 +43,34 @@ def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Ada
     return adapter
 
 
-def _groups(latents: Tensor, count: int, largest: int, random: torch.Generator):
-    """Batches of `count` latents, each with a size drawn log-uniformly from 1..largest."""
+def _groups(
+    latents: Tensor, importance: Tensor, count: int, largest: int, random: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Batches of latents and importance, each with a size drawn log-uniformly from 1..largest."""
     while True:
         size = int(2 ** (torch.rand((), generator=random) * math.log2(largest + 1)))
         pick = torch.randint(len(latents), (count,), generator=random)
-        yield latents[pick], min(size, largest)
+        yield latents[pick], importance[pick], min(size, largest)
 
 
-def log_distortion(codebook: Tensor, latents: Tensor, size: int) -> Tensor:
+def log_distortion(codebook: Tensor, latents: Tensor, importance: Tensor, size: int) -> Tensor:
     """Log of the mean squared distance to the first `size` codewords; gradient to the codebook."""
     indices, _ = nearest(latents, codebook.detach()[:size], [size])
-    return torch.log((codebook[indices[0]] - latents).pow(2).sum(1).mean() + 1.0)
+    errors = (codebook[indices[0]] - latents).pow(2).sum(1)
+    return torch.log((importance * errors).mean() + 1.0)
 
 
 def train_adapter(
-    config: CodebookConfig,
-    adapter: Adapter,
-    table: Tensor,
-    weights: Tensor,
-    latents: Tensor,
-    held: Tensor,
-    checkpoint: Checkpoint,
-    state: dict,
-    seed: int,
+    config: CodebookConfig, adapter: Adapter, checkpoint: Checkpoint, state: dict, seed: int
 ) -> dict:
-    """Imitate `table` [K_max, D], then lower the distortion of `latents`; float, then integer."""
+    """Imitate the state's `table`, then lower the distortion of its `latents`; float, then integer.
+
+    Adds `adapter` and what a resumed run needs to the state.
+    """
+    table, weights, latents = state["table"], state["weights"], state["latents"]
+    importance, held = state["latents_importance"], state["held"]
     random = torch.Generator().manual_seed(seed)
-    batches = _groups(latents, config.batch // 8, config.max_codewords, random)
+    batches = _groups(latents, importance, config.batch // 8, config.max_codewords, random)
     small = [adapter.encoder.weight, adapter.decoder.weight, adapter.output]
     optimiser = torch.optim.Adam(
         [
@@ -96,8 +101,8 @@ def train_adapter(
             loss = miss
         else:
             losses = [log_distortion(codebook, *next(batches)) for _ in range(8)]
-            part, _ = next(batches)
-            own = log_distortion(adapter.base, part, len(adapter.base))
+            part, share, _ = next(batches)
+            own = log_distortion(adapter.base, part, share, len(adapter.base))
             loss = torch.stack(losses).mean() + 0.05 * own + 0.05 * miss
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -112,7 +117,7 @@ def train_adapter(
         checkpoint.save(state)
         if (step + 1) % 250 == 0:
             levels = [level for level in REPORTED if level <= config.max_codewords]
-            values = relative_db(held, codebook.detach(), levels)
+            values = relative_db(held, state["held_importance"], codebook.detach(), levels)
             text = "  ".join(f"{k}: {v:.2f}" for k, v in zip(levels, values, strict=True))
             bar.write(f"{step + 1} {'integer' if integer else 'float'} {loss.item():.3f}  {text}")
     return state

@@ -42,7 +42,7 @@ class CodebookConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Schedule of the networks: unquantised steps, joint steps, last steps for the decoder.
+    """Schedule of the networks: unquantised steps, joint steps, steps with the final codebook.
 
     `photos` names folders below the photos' root; none means generated pictures. In the joint
     phase the encoder also learns from pictures quantised with `ste_above` or more codewords.
@@ -53,8 +53,9 @@ class TrainConfig:
     batch: int = 24
     autoencoder_steps: int = 5500
     joint_steps: int = 8000
-    decoder_steps: int = 2000
-    ste_above: int = 1024
+    settle_steps: int = 2000
+    ste_above: int = 512
+    commitment: float = 0.25
     learning_rate: float = 2e-3
     warmup_steps: int = 200
     chroma_weight: float = 0.7

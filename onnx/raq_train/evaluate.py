@@ -18,15 +18,16 @@ import onnxruntime
 import torch
 from PIL import Image
 
+from .codebook import relative_db
 from .data import Planes, data_root, picture_files, to_planes
 from .export import regenerate
 from .psnr import pad_planes, psnr_luma
-from .table import CHUNK, distortions, fit, nearest
+from .table import CHUNK, fit, ladder, nearest
 
 SIZES = [2, 8, 32, 128, 512, 2048, 4096]
 GAP_SIZES = [16, 64, 256, 1024, 4096]
 KMEANS_SIZES = [256, 1024]
-KMEANS_STEPS = 40
+LLOYD_STEPS = 20
 
 
 class Exported:
@@ -113,28 +114,41 @@ def measure_pictures(model: Exported, files: list[Path]) -> dict:
 
 
 def measure_codebook(model: Exported, run: Path) -> dict:
-    """Held-out latent distortion in dB of the variance: codebook, learned table, k-means."""
+    """Held-out latent distortion in dB of the variance: codebook, learned table, k-means.
+
+    Once with every latent equal, once weighted by importance, as the codebook is trained. Tables
+    and k-means are learned here for each of the two, from the same latents.
+    """
     state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    held, latents = state["held"], state["latents"]
-    variance = (held - held.mean(0)).pow(2).sum(1).mean().item()
-    sizes = [size for size in GAP_SIZES if size <= len(model.codebook)]
-
-    def db(table: torch.Tensor, levels: list[int]) -> list[float]:
-        return [round(10 * math.log10(d / variance), 3) for d in distortions(held, table, levels)]
-
     generated = torch.from_numpy(model.codebook.astype(np.float32))
-    kmeans = {}
-    for size in (size for size in KMEANS_SIZES if size <= len(model.codebook)):
-        torch.manual_seed(size)
-        kmeans[str(size)] = db(fit(latents, size, [size], KMEANS_STEPS)[0], [size])[0]
-    return {
-        "held_out_latents": len(held),
-        "training_latents": len(latents),
+    largest = len(generated)
+    sizes = [size for size in GAP_SIZES if size <= largest]
+    result = {
+        "held_out_latents": len(state["held"]),
+        "training_latents": len(state["latents"]),
         "codewords": sizes,
-        "generated_db": db(generated, sizes),
-        "table_db": db(state["table"], sizes),
-        "kmeans_db": kmeans,
     }
+    for kind in ("equal", "importance"):
+        learned, held = state["latents_importance"], state["held_importance"]
+        if kind == "equal":
+            learned, held = torch.ones_like(learned), torch.ones_like(held)
+
+        def db(table: torch.Tensor, levels: list[int], held: torch.Tensor = held) -> list[float]:
+            return [round(v, 3) for v in relative_db(state["held"], held, table, levels)]
+
+        def learn(size: int, levels: list[int], learned: torch.Tensor = learned) -> torch.Tensor:
+            torch.manual_seed(size)
+            return fit(state["latents"], learned, size, levels, LLOYD_STEPS)[0]
+
+        kmeans = {
+            size: db(learn(size, [size]), [size])[0] for size in KMEANS_SIZES if size <= largest
+        }
+        result[kind] = {
+            "generated_db": db(generated, sizes),
+            "table_db": db(learn(largest, ladder(largest)), sizes),
+            "kmeans_db": {str(size): value for size, value in kmeans.items()},
+        }
+    return result
 
 
 def print_tables(metrics: dict) -> None:
@@ -146,13 +160,16 @@ def print_tables(metrics: dict) -> None:
     print(f"| unquantised | – | {pictures['unquantised_psnr_y']:.2f} |")
     print(f"| JPEG | {pictures['jpeg_bpp']:.4f} | {pictures['jpeg_psnr_y']:.2f} |")
     print("quality 1 larger than that:", ", ".join(pictures["jpeg_quality_1_is_larger"]) or "none")
-    if "codebook" in metrics:
-        codebook = metrics["codebook"]
-        print("\n| codewords | generated | learned table | gap dB | k-means |")
+    for kind in ("equal", "importance"):
+        if "codebook" not in metrics:
+            break
+        sizes, values = metrics["codebook"]["codewords"], metrics["codebook"][kind]
+        print(f"\nlatents weighted: {kind}")
+        print("| codewords | generated | learned table | gap dB | k-means |")
         print("| --- | --- | --- | --- | --- |")
-        columns = (codebook["codewords"], codebook["generated_db"], codebook["table_db"])
-        for size, ours, table in zip(*columns, strict=True):
-            kmeans = codebook["kmeans_db"].get(str(size))
+        columns = (values["generated_db"], values["table_db"])
+        for size, ours, table in zip(sizes, *columns, strict=True):
+            kmeans = values["kmeans_db"].get(str(size))
             last = "–" if kmeans is None else f"{kmeans:.2f}"
             print(f"| {size} | {ours:.2f} | {table:.2f} | {ours - table:.2f} | {last} |")
 

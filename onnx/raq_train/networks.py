@@ -1,4 +1,4 @@
-"""Phases that train the networks: without a quantiser, jointly with a table, decoder alone."""
+"""Phases that train the networks: without a quantiser, jointly with a table, with the codebook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tqdm import tqdm
 from .checkpoint import Average, Checkpoint
 from .config import Config
 from .data import Crops, Planes
-from .model import UNQUANTISED_DEPTH, Autoencoder, distortion
-from .psnr import unquantised_psnr
-from .table import nearest
+from .model import BLOCK, UNQUANTISED_DEPTH, Autoencoder, distortion
+from .psnr import mean_psnr
+from .table import distortions, fit, nearest
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: int) -> float:
@@ -50,38 +50,58 @@ class Quantiser(nn.Module):
         octave = low + torch.rand(count, generator=self.random) * (high - low)
         return torch.exp2(octave).floor().long().clamp(1, len(self.table))
 
-    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Quantise [N, D, h, w], one size per picture.
 
-        Returns codewords, depth [N, 1, h, w] and the mean log distortion, which trains the table.
+        Returns codewords, depth [N, 1, h, w], the mean log distortion, which trains the table, and
+        the same for large sizes as a function of the latents: the commitment, without which the
+        straight-through gradient lets the encoder's outputs grow without bound.
         """
         count, dim, height, width = latents.shape
         sizes = self.draw(count)
         found, losses = [], []
+        commitment = latents.new_zeros(())
         for n in range(count):
-            flat = latents[n].detach().float().reshape(dim, -1).T
+            flat = latents[n].reshape(dim, -1).T
+            fixed = flat.detach()
             size = int(sizes[n])
-            indices, _ = nearest(flat, self.table.detach()[:size], [size])
+            indices, _ = nearest(fixed, self.table.detach()[:size], [size])
             rows = self.table[indices[0]]
-            losses.append(torch.log((rows - flat).pow(2).sum(1).mean() + 1.0))
-            rows = rows.detach().T.reshape(dim, height, width)
+            losses.append(torch.log((rows - fixed).pow(2).sum(1).mean() + 1.0))
+            chosen = rows.detach()
             if size >= self.ste_above:
-                rows = latents[n] + (rows - latents[n]).detach()
-            found.append(rows)
+                error = (chosen - flat).pow(2).sum(1).mean()
+                commitment = commitment + torch.log(error + 1.0) / count
+                chosen = flat + (chosen - fixed)
+            found.append(chosen.T.reshape(dim, height, width))
         depth = sizes.to(latents.device).float().log2()[:, None, None, None]
-        return torch.stack(found), depth.expand(-1, 1, height, width), torch.stack(losses).mean()
+        depth = depth.expand(-1, 1, height, width)
+        return torch.stack(found), depth, torch.stack(losses).mean(), commitment
 
 
-def collect_latents(model: Autoencoder, crops: Crops, count: int, device: torch.device) -> Tensor:
-    """Latents [count, D] in pixel units from random crops."""
-    found, total = [], 0
+def collect_latents(
+    model: Autoencoder, crops: Crops, count: int, table: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Latents [count, D] in pixel units from random crops, and the importance of each [count].
+
+    A latent counts by the inverse of its crop's distortion under `table` (a small one is made where
+    there is none yet): what PSNR averaged over pictures asks for. The mean importance is one.
+    """
+    device = model.encoder.basis.device
+    found = []
     with torch.no_grad():
-        while total < count:
+        for _ in range(math.ceil(count * BLOCK**2 / (crops.batch * crops.crop**2))):
             latents = model.encode(*(t.to(device) for t in crops.next()))
-            found.append(latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1]))
-            total += len(found[-1])
-    rows = torch.cat(found)
-    return rows[torch.randperm(len(rows))[:count]].contiguous()
+            found.append(latents.permute(0, 2, 3, 1).flatten(1, 2))
+    pictures = torch.cat(found)
+    rows = pictures.flatten(0, 1)
+    order = torch.randperm(len(rows))[:count]
+    if table is None:
+        part = rows[order[:20_000]]
+        table, _ = fit(part, torch.ones_like(part[:, 0]), 64, [64], 3)
+    errors = torch.tensor([distortions(one, table, [len(table)])[0] for one in pictures])
+    importance = (1 / (errors + 1.0)).repeat_interleave(pictures.shape[1])[order]
+    return rows[order].contiguous(), importance / importance.mean()
 
 
 def train_networks(
@@ -97,16 +117,12 @@ def train_networks(
     """Run (or resume) one phase; returns the state with the trained and the averaged weights."""
     settings = config.train
     device = model.encoder.basis.device
-    total = settings.autoencoder_steps + settings.joint_steps
-    offset, steps, peak = {
-        "autoencoder": (0, settings.autoencoder_steps, settings.learning_rate),
-        "joint": (settings.autoencoder_steps, settings.joint_steps, settings.learning_rate),
-        "decoder": (0, settings.decoder_steps, settings.learning_rate * 0.15),
+    steps, share = {
+        "autoencoder": (settings.autoencoder_steps, 1.0),
+        "joint": (settings.joint_steps, 0.7),
+        "settle": (settings.settle_steps, 0.15),
     }[phase]
-    if phase == "decoder":
-        total = steps
-        model.encoder.requires_grad_(False)
-        quantiser.requires_grad_(False)
+    peak = settings.learning_rate * share
     groups = [{"params": [p for p in model.parameters() if p.requires_grad], "scale": 1.0}]
     if phase == "joint":
         # The table lives in pixel units: its rate is a distance, not a share of a unit weight.
@@ -119,7 +135,7 @@ def train_networks(
         average.values = state["average"]
     bar = tqdm(range(first, steps), phase, mininterval=5)
     for step in bar:
-        rate = learning_rate(offset + step, total, peak, settings.warmup_steps)
+        rate = learning_rate(step, steps, peak, settings.warmup_steps)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         target = tuple(t.to(device) for t in crops.next())
@@ -129,7 +145,8 @@ def train_networks(
             extra = latents.new_zeros(())
             if quantiser is not None:
                 with torch.autocast(device.type, enabled=False):
-                    rows, coarse, extra = quantiser(latents.float())
+                    rows, coarse, extra, commitment = quantiser(latents.float())
+                    extra = extra + settings.commitment * commitment
                 latents = torch.cat([latents, rows])
                 depth = torch.cat([depth, coarse])
                 target = tuple(torch.cat([t, t]) for t in target)
@@ -141,20 +158,21 @@ def train_networks(
         optimiser.step()
         average.update(model, step)
         state = {
+            **state,
             "phase": phase,
             "step": step + 1,
             "networks": model.state_dict(),
             "average": average.values,
             "optimiser": optimiser.state_dict(),
         }
-        if quantiser is not None:
+        if phase == "joint":
             state["table"] = quantiser.table.detach()
         checkpoint.save(state)
         if (step + 1) % 500 == 0:
             with average.applied(model):
-                db = unquantised_psnr(model, check)
-            text = f"{phase} {step + 1}: loss {loss.item():.3f}, unquantised {db:.2f} dB"
-            if quantiser is not None:
-                text += f", table {extra.item():.3f}"
+                text = f"{phase} {step + 1}: {mean_psnr(model, check):.2f} dB unquantised"
+                if quantiser is not None:
+                    coded = mean_psnr(model, check, quantiser.table.detach())
+                    text += f", {coded:.2f} dB with {len(quantiser.table)} codewords"
             bar.write(text)
     return state

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .data import Planes
 from .model import UNQUANTISED_DEPTH, Autoencoder
+from .table import CHUNK, nearest
 
 PAD = 32
 """Pictures are padded to multiples of this by repeating their edges, as the programs do."""
@@ -32,14 +33,19 @@ def psnr_luma(decoded: np.ndarray, picture: Planes) -> float:
 
 
 @torch.no_grad()
-def unquantised_psnr(model: Autoencoder, pictures: list[Planes]) -> float:
-    """Mean PSNR-Y over pictures that pass through the networks without a quantiser."""
+def mean_psnr(model: Autoencoder, pictures: list[Planes], table: Tensor | None = None) -> float:
+    """Mean PSNR-Y of pictures quantised with `table` [K, D] (pixel units), or not at all."""
     device = model.encoder.basis.device
     total = 0.0
     for picture in pictures:
         luma, chroma = (torch.from_numpy(p).to(device).float() for p in pad_planes(picture))
         latents = model.encode(luma, chroma)
-        depth = torch.full_like(latents[:, :1], UNQUANTISED_DEPTH)
-        decoded: Tensor = model.decode(latents, depth)[0]
+        depth = UNQUANTISED_DEPTH
+        if table is not None:
+            flat = latents[0].flatten(1).T
+            chosen = [nearest(part, table, [len(table)])[0][0] for part in flat.split(CHUNK)]
+            latents = table[torch.cat(chosen)].T.reshape(latents.shape)
+            depth = math.log2(len(table))
+        decoded = model.decode(latents, torch.full_like(latents[:, :1], depth))[0]
         total += psnr_luma(decoded.round().clamp(0, 255).byte().cpu().numpy(), picture)
     return total / len(pictures)

@@ -48,16 +48,25 @@ def nearest(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tensor, 
     return torch.stack(indices), (energy - 2 * torch.stack(values)).clamp_min(0)
 
 
-def distortions(latents: Tensor, table: Tensor, levels: list[int]) -> list[float]:
-    """Mean squared distance of `latents` to their nearest codeword, for each prefix length."""
+def distortions(
+    latents: Tensor, table: Tensor, levels: list[int], importance: Tensor | None = None
+) -> list[float]:
+    """Mean squared distance of `latents` to their nearest codeword, for each prefix length.
+
+    With `importance` [M], which sums to one, a weighted mean.
+    """
+    if importance is None:
+        importance = torch.full((len(latents),), 1 / len(latents), device=latents.device)
     total = torch.zeros(len(levels), dtype=torch.float64)
-    for chunk in latents.split(CHUNK):
-        total += nearest(chunk, table, levels)[1].double().sum(1).cpu()
-    return (total / len(latents)).tolist()
+    for chunk, share in zip(latents.split(CHUNK), importance.split(CHUNK), strict=True):
+        total += (nearest(chunk, table, levels)[1].double() @ share.double()).cpu()
+    return total.tolist()
 
 
-def lloyd_step(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tensor, Tensor]:
-    """One Lloyd iteration for all levels at once.
+def lloyd_step(
+    latents: Tensor, importance: Tensor, table: Tensor, levels: list[int]
+) -> tuple[Tensor, Tensor]:
+    """One Lloyd iteration for all levels at once; latents count by `importance` [M].
 
     A codeword moves to the mean of the latents assigned to it on every level it belongs to, each
     level weighted by the inverse of its distortion: the minimiser of the sum of log distortions
@@ -68,12 +77,13 @@ def lloyd_step(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tenso
     counts = torch.zeros(len(levels), size, device=table.device)
     sums = torch.zeros(len(levels), size, table.shape[1], device=table.device)
     total = torch.zeros(len(levels), device=table.device)
-    for chunk in latents.split(CHUNK):
+    for chunk, share in zip(latents.split(CHUNK), importance.split(CHUNK), strict=True):
         indices, distances = nearest(chunk, table, levels)
-        total += distances.sum(1)
+        total += distances @ share
+        weighted = chunk * share[:, None]
         for n in range(len(levels)):
-            counts[n] += torch.bincount(indices[n], minlength=size)
-            sums[n].index_add_(0, indices[n], chunk)
+            counts[n] += torch.bincount(indices[n], share, minlength=size)
+            sums[n].index_add_(0, indices[n], weighted)
     weight = (1 / total.clamp_min(1e-9))[:, None]
     mass = (weight * counts).sum(0)
     moved = (weight[:, :, None] * sums).sum(0) / mass.clamp_min(1e-30)[:, None]
@@ -85,12 +95,15 @@ def lloyd_step(latents: Tensor, table: Tensor, levels: list[int]) -> tuple[Tenso
     return table, mass / len(levels)
 
 
-def fit(latents: Tensor, codewords: int, levels: list[int], steps: int) -> tuple[Tensor, Tensor]:
+def fit(
+    latents: Tensor, importance: Tensor, codewords: int, levels: list[int], steps: int
+) -> tuple[Tensor, Tensor]:
     """Learn a table [codewords, D]: split and refine up to its size, then `steps` iterations.
 
-    Returns the table and the weights of `lloyd_step`.
+    `latents` [M, D] in random order, `importance` [M] positive. Returns the table and the weights
+    of `lloyd_step`.
     """
-    table = latents.mean(0, keepdim=True)
+    table = (latents * importance[:, None]).sum(0, keepdim=True) / importance.sum()
     spread = latents.std(0)
     size = 1
     while size < codewords:
@@ -98,11 +111,11 @@ def fit(latents: Tensor, codewords: int, levels: list[int], steps: int) -> tuple
         noise = 0.1 * spread * torch.randn_like(table[: grown - size])
         table = torch.cat([table, table[: grown - size] + noise])
         size = grown
-        part = latents[: max(20_000, 64 * size)]
+        part = max(20_000, 64 * size)
         known = [level for level in levels if level < size] + [size]
         for _ in range(6):
-            table, _ = lloyd_step(part, table, known)
+            table, _ = lloyd_step(latents[:part], importance[:part], table, known)
     weights = torch.ones(codewords)
     for _ in tqdm(range(steps), f"table {codewords}", mininterval=5):
-        table, weights = lloyd_step(latents, table, levels)
+        table, weights = lloyd_step(latents, importance, table, levels)
     return table, weights

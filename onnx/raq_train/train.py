@@ -5,7 +5,7 @@ Four phases, each resumable from `checkpoint.pt` in the output folder:
 1. autoencoder: encoder and decoder without a quantiser, from the principal components;
 2. joint: a table of nested codewords, quantised and unquantised branches together;
 3. codebook: the encoder is frozen; the table is refined, the adapter learns to generate one;
-4. decoder: the decoder adapts to the codebook that the integer adapter really emits.
+4. settle: the networks adapt to the codebook that the integer adapter really emits.
 
 `python -m raq_train.export` turns the finished checkpoint into a model folder.
 """
@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from . import config as configuration
 from .checkpoint import Checkpoint
@@ -24,10 +25,10 @@ from .config import Config
 from .data import Crops, Planes, data_root, generate_pictures, load_photos
 from .model import LATENT_SCALE, Autoencoder, to_patches
 from .networks import Quantiser, collect_latents, train_networks
-from .psnr import unquantised_psnr
-from .table import fit, ladder
+from .psnr import mean_psnr
+from .table import fit, ladder, lloyd_step
 
-PHASES = ("autoencoder", "joint", "codebook", "decoder", "done")
+PHASES = ("autoencoder", "joint", "codebook", "settle", "done")
 
 
 def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
@@ -50,34 +51,23 @@ def train_codebook(
     device = model.encoder.basis.device
     if "latents" not in state:
         held = Crops(check, crops.crop, crops.batch, config.train.seed + 1000)
-        state["latents"] = (
-            collect_latents(model, crops, settings.latents, device) * LATENT_SCALE
-        ).round()
-        state["held"] = (
-            collect_latents(model, held, settings.latents // 10, device) * LATENT_SCALE
-        ).round()
-        state["table"], state["weights"] = fit(
-            state["latents"],
-            settings.max_codewords,
-            ladder(settings.max_codewords),
-            settings.table_steps,
-        )
+        for name, source, count in (("latents", crops, 1.0), ("held", held, 0.1)):
+            rows, importance = collect_latents(
+                model, source, int(settings.latents * count), state["table"]
+            )
+            state[name], state[name + "_importance"] = (rows * LATENT_SCALE).round(), importance
+        state["table"] = state["table"] * LATENT_SCALE
+        ladder_of_all = ladder(settings.max_codewords)
+        for _ in tqdm(range(settings.table_steps), "table"):
+            state["table"], state["weights"] = lloyd_step(
+                state["latents"], state["latents_importance"], state["table"], ladder_of_all
+            )
         checkpoint.save(state, now=True)
     levels = [level for level in REPORTED if level <= settings.max_codewords]
-    values = relative_db(state["held"], state["table"], levels)
+    values = relative_db(state["held"], state["held_importance"], state["table"], levels)
     print("table, dB of variance:", {k: round(v, 2) for k, v in zip(levels, values, strict=True)})
     adapter = start_adapter(settings, state["table"], state["latents"]).to(device)
-    return train_adapter(
-        settings,
-        adapter,
-        state["table"],
-        state["weights"],
-        state["latents"],
-        state["held"],
-        checkpoint,
-        state,
-        config.train.seed,
-    )
+    return train_adapter(settings, adapter, checkpoint, state, config.train.seed)
 
 
 def integer_codebook(config: Config, state: dict) -> torch.Tensor:
@@ -120,7 +110,7 @@ def main() -> None:
         model.load_state_dict(state["networks"])
     else:
         start_basis(model, crops, settings.chroma_weight)
-        print(f"principal components alone: {unquantised_psnr(model, check):.2f} dB")
+        print(f"principal components alone: {mean_psnr(model, check):.2f} dB")
         state = {"phase": "autoencoder", "step": 0}
 
     def finish(phase: str) -> None:
@@ -135,9 +125,10 @@ def main() -> None:
         finish("autoencoder")
     if runs("joint"):
         if "table" not in state:
-            latents = collect_latents(model, crops, 10 * config.codebook.max_codewords, device)
-            levels = ladder(config.codebook.max_codewords)
-            state["table"], _ = fit(latents, config.codebook.max_codewords, levels, 1)
+            size = config.codebook.max_codewords
+            latents, importance = collect_latents(model, crops, 20 * size, None)
+            state["table"], _ = fit(latents, importance, size, ladder(size), 1)
+            checkpoint.save(state, now=True)
         quantiser = Quantiser(state["table"], settings.ste_above, seed).to(device)
         state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
         state["networks"] = state["average"]
@@ -146,14 +137,14 @@ def main() -> None:
         model.load_state_dict(state["average"])
         state = train_codebook(config, model, crops, check, checkpoint, state)
         finish("codebook")
-    if runs("decoder"):
-        model.load_state_dict(state["average"])
+    if runs("settle"):
+        if state["step"] == 0:
+            model.load_state_dict(state["average"])
         codebook = integer_codebook(config, state)
         quantiser = Quantiser(codebook / LATENT_SCALE, settings.ste_above, seed).to(device)
-        kept = {k: state[k] for k in ("latents", "held", "table", "weights", "adapter")}
-        state = train_networks(config, "decoder", model, quantiser, crops, check, checkpoint, state)
-        state = {**state, **kept}
-        finish("decoder")
+        quantiser.requires_grad_(False)
+        state = train_networks(config, "settle", model, quantiser, crops, check, checkpoint, state)
+        finish("settle")
     print(f"phase {state['phase']}; checkpoint in {checkpoint.path}")
 
 

@@ -23,12 +23,12 @@ def test_one_scan_equals_a_search_per_prefix() -> None:
 
 def test_nested_table_is_close_to_kmeans_at_every_size() -> None:
     torch.manual_seed(0)
-    latents = torch.randn(20_000, 4)
-    table, weights = fit(latents, 64, ladder(64), 15)
+    latents, even = torch.randn(20_000, 4), torch.ones(20_000)
+    table, weights = fit(latents, even, 64, ladder(64), 15)
     assert weights.min() > 0
     sizes = [4, 16, 64]
     for size, nested in zip(sizes, distortions(latents, table, sizes), strict=True):
-        alone = distortions(latents, fit(latents, size, [size], 15)[0], [size])[0]
+        alone = distortions(latents, fit(latents, even, size, [size], 15)[0], [size])[0]
         assert nested < alone * 1.25
 
 
@@ -37,6 +37,15 @@ def test_a_dead_codeword_comes_back() -> None:
     latents = torch.randn(5000, 3)
     table = torch.randn(8, 3)
     table[5] = 1e3
-    table, _ = lloyd_step(latents, table, [8])
+    table, _ = lloyd_step(latents, torch.ones(5000), table, [8])
     indices, _ = nearest(latents, table, [8])
     assert (indices[0] == 5).any()
+
+
+def test_importance_moves_codewords_where_it_counts() -> None:
+    torch.manual_seed(0)
+    latents = torch.cat([torch.randn(3000, 2), torch.randn(3000, 2) + 50])
+    latents = latents[torch.randperm(6000)]
+    far = latents[:, 0] > 25
+    table, _ = fit(latents, torch.where(far, 1000.0, 1.0), 16, [16], 10)
+    assert (table[:, 0] > 25).sum() > 12
