@@ -1,1 +1,18 @@
-//! Being built.
+//! The sending half of raq.
+//!
+//! ```text
+//! driver: connects, moves bytes between QUIC and the session
+//!   session: handshake, choice of K̃, datagrams (no sockets, clocks, threads)
+//!   capture thread: camera, y4m or test pattern, at the source's pace
+//!   encode thread: encoder network, latents rounded to the grid
+//!   search thread: nearest codewords
+//! ```
+//!
+//! [`session::Session`] with [`rate`], [`packetize`] and [`estimate`], and the test patterns in
+//! [`capture`], build without the feature `program` and run unchanged in a simulator. No audio.
+
+pub mod capture;
+pub mod estimate;
+pub mod packetize;
+pub mod rate;
+pub mod session;

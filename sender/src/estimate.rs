@@ -1,0 +1,92 @@
+//! A simple estimate of what the path carries, from QUIC's congestion control.
+
+use std::time::Duration;
+
+use raq_shared::units::Bitrate;
+
+/// Round trips shorter than this say nothing about the rate of the path.
+const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
+/// A round trip this much longer than the shortest one means that a queue has built up.
+const QUEUE: Duration = Duration::from_millis(10);
+/// Share of cwnd / rtt taken while there is a queue, so that it drains.
+const WITH_QUEUE: f64 = 0.75;
+/// Share taken without one: above 1, since a window that is never filled never grows.
+const WITHOUT_QUEUE: f64 = 1.25;
+/// The estimate at most doubles in this time.
+const DOUBLING: Duration = Duration::from_secs(1);
+
+/// What QUIC says about the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Congestion window, bytes.
+    pub bytes: u64,
+    /// Smoothed round-trip time.
+    pub round_trip: Duration,
+    /// Shortest round-trip time.
+    pub shortest: Duration,
+}
+
+/// Follows the window: down at once, up slowly.
+#[derive(Debug, Default)]
+pub struct Estimator {
+    last: Option<(Duration, Bitrate)>,
+}
+
+impl Estimator {
+    /// The estimate at `now`.
+    pub fn update(&mut self, now: Duration, window: Window) -> Bitrate {
+        let round_trip = window.round_trip.max(SHORTEST_ROUND_TRIP);
+        let queue = round_trip > window.shortest + QUEUE.max(window.shortest / 4);
+        let share = if queue { WITH_QUEUE } else { WITHOUT_QUEUE };
+        let target = Bitrate::from_bytes_over(window.bytes, round_trip).scaled(share);
+        let estimate = match self.last {
+            Some((then, last)) => {
+                let time = now.saturating_sub(then).as_secs_f64();
+                target.min(last.scaled((time / DOUBLING.as_secs_f64()).exp2()))
+            }
+            None => target,
+        };
+        self.last = Some((now, estimate));
+        estimate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(bytes: u64, round_trip: u64, shortest: u64) -> Window {
+        let millis = Duration::from_millis;
+        Window {
+            bytes,
+            round_trip: millis(round_trip),
+            shortest: millis(shortest),
+        }
+    }
+
+    #[test]
+    fn it_is_window_over_round_trip_and_less_with_a_queue() {
+        let at = Duration::from_secs(1);
+        let kilobits = |window| Estimator::default().update(at, window).bits_per_second() / 1000;
+        assert_eq!(kilobits(window(12_000, 50, 50)), 2400);
+        assert_eq!(kilobits(window(12_000, 100, 50)), 720);
+        assert_eq!(kilobits(window(12_000, 0, 0)), 120_000);
+    }
+
+    #[test]
+    fn it_falls_at_once_and_rises_slowly() {
+        let mut estimator = Estimator::default();
+        let mut at = |seconds, bytes| {
+            let now = Duration::from_secs_f64(seconds);
+            estimator
+                .update(now, window(bytes, 50, 50))
+                .kilobits_per_second()
+        };
+        assert_eq!(at(0.0, 12_000), 2400.0);
+        assert_eq!(at(0.1, 3_000), 600.0);
+        assert!(at(0.1, 12_000) < 601.0);
+        let later = at(1.1, 12_000);
+        assert!((1199.0..1201.0).contains(&later), "{later}");
+        assert_eq!(at(4.0, 12_000), 2400.0);
+    }
+}

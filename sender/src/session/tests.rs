@@ -1,0 +1,368 @@
+use raq_shared::frame::Grid;
+use raq_shared::units::Bitrate;
+use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
+use raq_shared::wire::datagram::Header;
+
+use super::*;
+
+const GRID: Grid = Grid {
+    columns: 80,
+    rows: 48,
+};
+
+fn settings(codewords: Codewords) -> Settings {
+    Settings {
+        program: "test".into(),
+        model_id: ModelId([1; 32]),
+        model_name: "base".into(),
+        codebook: Arc::new(Codebook::new(2, (0..8192).map(|i| i as i16).collect()).unwrap()),
+        video: VideoFormat {
+            width: 640,
+            height: 360,
+            frame_rate: FrameRate::new(30, 1).unwrap(),
+            aspect: Fraction::new(1, 1),
+            chroma_siting: ChromaSiting::Mpeg2,
+            colour_range: ColourRange::Limited,
+        },
+        codewords,
+    }
+}
+
+fn path(kilobits: u64) -> Path {
+    let estimate = Bitrate::from_kilobits_per_second(kilobits);
+    Path {
+        estimate,
+        queued: 0,
+        max_datagram: 1162,
+    }
+}
+
+fn at(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn session(codewords: Codewords) -> Session {
+    Session::new(settings(codewords), Duration::ZERO, 1162).unwrap()
+}
+
+fn outputs(session: &mut Session) -> Vec<Output> {
+    std::iter::from_fn(|| session.poll_output()).collect()
+}
+
+fn bytes(message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::encode_message(message, &mut bytes).unwrap();
+    bytes
+}
+
+/// What the receiver says to be welcome.
+fn welcome(codebook: CodebookOffer) -> Vec<u8> {
+    [vec![0, 1], bytes(&Message::Welcome { codebook })].concat()
+}
+
+fn streaming(codewords: Codewords) -> Session {
+    let mut session = session(codewords);
+    session.handle(at(1), Input::Control(&welcome(CodebookOffer::Same)));
+    assert_eq!(outputs(&mut session).pop(), Some(Output::Start));
+    session
+}
+
+fn encoded(number: u32, millis: u64, kilobits: u64) -> Input<'static> {
+    Input::Encoded {
+        number,
+        captured: at(millis),
+        path: path(kilobits),
+    }
+}
+
+fn end_of(session: &mut Session) -> End {
+    match outputs(session).pop() {
+        Some(Output::End(end)) => end,
+        other => panic!("{other:?} instead of the end"),
+    }
+}
+
+#[test]
+fn it_says_hello_first() {
+    let mut session = session(Codewords::Automatic);
+    let said = outputs(&mut session);
+    let [Output::Control(preface), Output::Control(hello)] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!(preface, &[0, 1]);
+    let Ok(Message::Hello(hello)) = wire::decode_message(&hello[4..]) else {
+        panic!()
+    };
+    let ours = settings(Codewords::Automatic);
+    assert_eq!(hello.video, ours.video);
+    assert_eq!((hello.protocol, hello.model_id), (1, ours.model_id));
+    assert_eq!(hello.codebook_digest, ours.codebook.digest());
+}
+
+#[test]
+fn a_welcome_may_come_in_pieces() {
+    let welcome = welcome(CodebookOffer::Same);
+    for cut in 0..=welcome.len() {
+        let mut session = session(Codewords::Automatic);
+        outputs(&mut session);
+        session.handle(at(1), Input::Control(&welcome[..cut]));
+        session.handle(at(2), Input::Control(&welcome[cut..]));
+        assert_eq!(outputs(&mut session), [Output::Start]);
+    }
+}
+
+#[test]
+fn the_codebook_is_shipped_when_asked_for() {
+    let mut session = session(Codewords::Automatic);
+    outputs(&mut session);
+    session.handle(at(1), Input::Control(&welcome(CodebookOffer::Send)));
+    let shipped = shipment::encode(&settings(Codewords::Automatic).codebook);
+    assert_eq!(
+        outputs(&mut session),
+        [Output::Shipment(shipped), Output::Start]
+    );
+    assert!(session.counts().codebook_shipped);
+}
+
+#[test]
+fn a_frame_is_searched_packed_and_counted() {
+    let mut session = streaming(Codewords::Fixed(4096));
+    session.handle(at(40), encoded(0, 33, 100_000));
+    assert_eq!(
+        outputs(&mut session),
+        [Output::Search {
+            number: 0,
+            codewords: 4096
+        }]
+    );
+    let indices = vec![4095; GRID.positions()];
+    session.handle(at(50), Input::Searched { indices: &indices });
+    let mut given = outputs(&mut session);
+    let sent = Sent {
+        number: 0,
+        captured: at(33),
+        codewords: 4096,
+        datagrams: 8,
+        bytes: 5760 + 8 * 12,
+    };
+    assert_eq!(given.pop(), Some(Output::Sent(sent)));
+    assert_eq!(given.len(), 8);
+    for (index, output) in given.iter().enumerate() {
+        let Output::Datagram(datagram) = output else {
+            panic!("{output:?}")
+        };
+        let (header, payload) = Header::parse(datagram).unwrap();
+        assert_eq!((usize::from(header.index), header.count), (index, 8));
+        assert_eq!((header.capture_us, header.send_delay), (33_000, 170));
+        assert_eq!(payload.len(), 720);
+    }
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.bytes), (1, sent.bytes));
+}
+
+#[test]
+fn the_number_of_codewords_follows_the_estimate() {
+    let mut session = streaming(Codewords::Automatic);
+    let mut chosen = |number, kilobits| {
+        let due = u64::from(number) * 33;
+        session.handle(at(due), encoded(number, due, kilobits));
+        match outputs(&mut session)[..] {
+            [Output::Search { codewords, .. }] => codewords,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let rising: Vec<u16> = (0..6)
+        .map(|n| chosen(n, [200, 400, 700, 1000, 1400, 9000][n as usize]))
+        .collect();
+    assert!(
+        rising.is_sorted() && rising[0] >= 2 && rising[5] == 4096,
+        "{rising:?}"
+    );
+    assert_eq!(chosen(6, 200), rising[0], "down at once");
+}
+
+#[test]
+fn a_backlog_skips_and_the_total_says_so() {
+    let mut session = streaming(Codewords::Automatic);
+    let behind = Path {
+        queued: 50_000,
+        ..path(1000)
+    };
+    for number in 0..5 {
+        let input = Input::Encoded {
+            number,
+            captured: at(0),
+            path: behind,
+        };
+        session.handle(at(u64::from(number) * 33), input);
+        assert_eq!(outputs(&mut session), [Output::Discard { number }]);
+    }
+    session.handle(at(200), Input::Skipped { frames: 2 });
+    assert_eq!(session.counts().frames_skipped, 7);
+    session.handle(at(210), Input::SourceEnd { next: 7 });
+    assert_eq!(outputs(&mut session), [Output::Flush]);
+    session.handle(at(220), Input::Flushed);
+    // Seven numbers were used up, so the other end's file is seven frames long.
+    let bye = bytes(&Message::Bye { frames_sent: 7 });
+    assert_eq!(outputs(&mut session), [Output::Control(bye)]);
+}
+
+#[test]
+fn frame_numbers_never_jump_further_than_the_receiver_follows() {
+    let mut session = streaming(Codewords::Automatic);
+    let mut last = 0;
+    for number in 0..40_000u32 {
+        session.handle(at(u64::from(number) * 33), encoded(number, 0, 0));
+        match outputs(&mut session)[..] {
+            [Output::Discard { .. }] => {}
+            [Output::Search { number, codewords }] => {
+                assert_eq!(codewords, 1, "there is no estimate to spend");
+                assert!(number - last <= MAX_JUMP);
+                last = number;
+            }
+            ref other => panic!("{other:?}"),
+        }
+    }
+    assert!(last > 20_000);
+}
+
+#[test]
+fn what_is_under_way_is_sent_before_the_bye() {
+    let mut session = streaming(Codewords::Fixed(16));
+    session.handle(at(10), encoded(0, 5, 1000));
+    session.handle(at(11), Input::SourceEnd { next: 1 });
+    assert_eq!(
+        outputs(&mut session),
+        [Output::Search {
+            number: 0,
+            codewords: 16
+        }]
+    );
+    session.handle(
+        at(20),
+        Input::Searched {
+            indices: &vec![3; GRID.positions()],
+        },
+    );
+    let given = outputs(&mut session);
+    assert_eq!(given.last(), Some(&Output::Flush));
+    assert!(matches!(given[given.len() - 2], Output::Sent(_)));
+    session.handle(at(30), Input::Flushed);
+    let bye = bytes(&Message::Bye { frames_sent: 1 });
+    assert_eq!(outputs(&mut session), [Output::Control(bye)]);
+    let done = bytes(&Message::Done { frames_decoded: 1 });
+    session.handle(at(40), Input::Control(&done));
+    assert_eq!(outputs(&mut session), [Output::End(End::Done)]);
+    assert_eq!(session.deadline(), None);
+}
+
+#[test]
+fn a_stop_ends_like_the_end_of_the_source() {
+    let mut session = streaming(Codewords::Automatic);
+    session.handle(at(10), Input::Stop);
+    assert_eq!(outputs(&mut session), [Output::StopSource]);
+    session.handle(at(11), encoded(0, 10, 1000));
+    assert_eq!(outputs(&mut session), [Output::Discard { number: 0 }]);
+    session.handle(at(12), Input::SourceEnd { next: 1 });
+    session.handle(at(12), Input::Flushed);
+    let done = bytes(&Message::Done { frames_decoded: 0 });
+    session.handle(at(40), Input::Control(&done));
+    assert_eq!(end_of(&mut session), End::Stopped);
+
+    let mut early = self::session(Codewords::Automatic);
+    early.handle(at(1), Input::Stop);
+    assert_eq!(end_of(&mut early), End::Stopped);
+}
+
+#[test]
+fn a_source_that_does_not_end_is_not_waited_for() {
+    let mut session = streaming(Codewords::Automatic);
+    session.handle(at(10), Input::Stop);
+    outputs(&mut session);
+    let deadline = session.deadline().unwrap();
+    session.handle(deadline - at(1), Input::Timeout);
+    assert_eq!(outputs(&mut session), []);
+    session.handle(deadline, Input::Timeout);
+    assert_eq!(outputs(&mut session), [Output::Flush]);
+}
+
+#[test]
+fn silence_ends_the_session() {
+    let mut session = session(Codewords::Automatic);
+    outputs(&mut session);
+    let deadline = session.deadline().unwrap();
+    session.handle(deadline, Input::Timeout);
+    assert!(matches!(end_of(&mut session), End::Silent(_)));
+
+    let mut session = streaming(Codewords::Automatic);
+    session.handle(at(10), Input::SourceEnd { next: 0 });
+    session.handle(at(10), Input::Flushed);
+    outputs(&mut session);
+    let deadline = session.deadline().unwrap();
+    session.handle(deadline, Input::Timeout);
+    assert!(matches!(end_of(&mut session), End::Silent(_)));
+}
+
+#[test]
+fn refusals_name_both_sides() {
+    let refused = |refusal: Refusal| {
+        let mut session = session(Codewords::Automatic);
+        let said = [vec![0, 1], bytes(&Message::Refuse(refusal))].concat();
+        session.handle(at(1), Input::Control(&said));
+        end_of(&mut session)
+    };
+    let other = Refusal::Model {
+        id: ModelId([2; 32]),
+        name: Text::new("other"),
+    };
+    let End::Model(text) = refused(other) else {
+        panic!()
+    };
+    assert!(
+        text.contains("other (0202") && text.contains("base (0101"),
+        "{text}"
+    );
+    let End::Refused(text) = refused(Refusal::Size {
+        max_width: 320,
+        max_height: 240,
+    }) else {
+        panic!()
+    };
+    assert!(
+        text.contains("320x240") && text.contains("640x360"),
+        "{text}"
+    );
+    assert!(matches!(refused(Refusal::Busy), End::Refused(_)));
+
+    let mut session = session(Codewords::Automatic);
+    session.handle(at(1), Input::Control(&[0, 7]));
+    let End::Refused(text) = end_of(&mut session) else {
+        panic!()
+    };
+    assert!(text.contains("protocol 7, this program 1"), "{text}");
+}
+
+#[test]
+fn a_receiver_that_leaves_is_told_from_one_that_breaks_the_protocol() {
+    let mut session = streaming(Codewords::Automatic);
+    session.handle(at(10), Input::ControlEnd);
+    assert_eq!(outputs(&mut session), []);
+    let deadline = session.deadline().unwrap();
+    session.handle(deadline, Input::Timeout);
+    assert_eq!(end_of(&mut session), End::Left);
+
+    let mut session = streaming(Codewords::Automatic);
+    session.handle(at(10), Input::ControlEnd);
+    session.handle(at(11), Input::Lost);
+    assert_eq!(end_of(&mut session), End::Lost);
+
+    for bad in [
+        bytes(&Message::Done { frames_decoded: 1 }),
+        vec![0xff; 4],
+        vec![0, 0, 0, 1, 9],
+    ] {
+        let mut session = streaming(Codewords::Automatic);
+        session.handle(at(10), Input::Control(&bad));
+        assert!(matches!(end_of(&mut session), End::Broken(_)), "{bad:?}");
+    }
+}
