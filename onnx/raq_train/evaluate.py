@@ -81,7 +81,8 @@ def jpeg_psnr(image: Image.Image, reference: Planes, bpp: float) -> tuple[float,
 
 def measure_pictures(model: Exported, files: list[Path]) -> dict:
     """PSNR-Y per codebook size, unquantised and of JPEG at the largest size's rate."""
-    sizes = [size for size in SIZES if size <= len(model.codebook)]
+    largest = len(model.codebook)
+    sizes = sorted({size for size in SIZES if size < largest} | {largest})
     bpp = math.log2(sizes[-1]) / model.manifest["block"] ** 2
     rows, capped = [], []
     for path in files:
