@@ -59,6 +59,7 @@ pub(crate) async fn receive(
         clock,
         pipeline,
         stop,
+        stopped: false,
         control: None,
         control_in: None,
         codebook_in: None,
@@ -123,6 +124,8 @@ struct Receiving<'a> {
     clock: Clock,
     pipeline: &'a mut Pipeline,
     stop: watch::Receiver<bool>,
+    /// Whether the session has been told to stop.
+    stopped: bool,
     control: Option<SendStream>,
     control_in: Option<RecvStream>,
     codebook_in: Option<RecvStream>,
@@ -186,7 +189,6 @@ impl Receiving<'_> {
     async fn input(&mut self) {
         let deadline = self.session.deadline().map(|at| self.clock.0 + at);
         let connected = self.lost.is_none();
-        let stopping = *self.stop.borrow();
         tokio::select! {
             streams = self.connection.accept_bi(), if connected && self.control.is_none() => {
                 match streams {
@@ -241,7 +243,8 @@ impl Receiving<'_> {
                 }
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
-            _ = self.stop.changed(), if !stopping => {
+            () = turned_true(&mut self.stop), if !self.stopped => {
+                self.stopped = true;
                 self.session.handle(self.clock.now(), Input::Stop);
             }
         }
@@ -363,6 +366,13 @@ async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, Re
     match stream {
         Some(stream) => stream.read_chunk(CHUNK, true).await,
         None => pending().await,
+    }
+}
+
+async fn turned_true(flag: &mut watch::Receiver<bool>) {
+    // Without a sender it never will; the program is then on its way out by another road.
+    if flag.wait_for(|&flag| flag).await.is_err() {
+        pending().await
     }
 }
 

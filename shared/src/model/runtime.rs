@@ -106,6 +106,27 @@ impl Runtime {
             _ => None,
         }
     }
+
+    /// Loads NVIDIA's libraries where they lie beside ONNX Runtime, as set-up puts them: the CUDA
+    /// provider asks the system for them by name and then gets these.
+    pub(super) fn load_cuda(&self) {
+        use ort::ep::cuda::{CUDA_DYLIBS, CUDNN_DYLIBS};
+        let Some(folder) = self.path.parent() else {
+            return;
+        };
+        for name in CUDA_DYLIBS.iter().chain(CUDNN_DYLIBS) {
+            let path = folder.join(name);
+            if !path.exists() {
+                continue;
+            }
+            // SAFETY: their initialisers run as they would when the provider loads them.
+            match unsafe { libloading::Library::new(&path) } {
+                // They stay: closing them would undo it.
+                Ok(library) => std::mem::forget(library),
+                Err(error) => tracing::debug!("{}: {error}", path.display()),
+            }
+        }
+    }
 }
 
 /// Asks the library for its version, which also tells whether it is ONNX Runtime at all.

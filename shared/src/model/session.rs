@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use ort::AsPointer;
 use ort::ep::ExecutionProviderDispatch;
+use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, ValueType};
@@ -46,8 +47,13 @@ impl Network {
             let attempt = match runtime.without_cuda() {
                 Some(reason) => Err(reason),
                 None => {
+                    runtime.load_cuda();
                     let dispatch = ort::ep::CUDA::default()
                         .with_device_id(device as i32)
+                        // Pictures then differ from the CPU's by rounding alone.
+                        .with_tf32(false)
+                        // The exhaustive search takes seconds for every new frame size.
+                        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
                         .build()
                         .error_on_failure();
                     build(runtime, &bytes, threads, Some(dispatch)).map_err(|e| {
