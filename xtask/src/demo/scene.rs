@@ -1,10 +1,33 @@
-//! The built-in scene.
+//! The built-in scene: raq-send's test pattern `motion`, in a file so that there is something to
+//! compare with.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
+use raq_send::capture::pattern::{Kind, Pattern};
+use raq_shared::{
+    frame::{Frame, FrameSize},
+    video::FrameRate,
+    y4m::Writer,
+};
 
-/// Writes `frames` frames of it.
-pub(super) fn write(_path: &Path, _frames: u32) -> Result<()> {
-    bail!("being built")
+/// Width and height: what two cores encode and decode in real time without trying hard.
+const SIZE: (u32, u32) = (320, 240);
+const FRAMES_A_SECOND: u32 = 30;
+/// Five seconds.
+const FRAMES: u32 = 150;
+
+/// Writes the scene, at most `limit` frames of it, to `path`.
+pub(super) fn write(path: &Path, limit: u32) -> Result<()> {
+    let (width, height) = SIZE;
+    let size = FrameSize::new(width, height)?;
+    let pattern = Pattern::new(Kind::Motion, size, FrameRate::new(FRAMES_A_SECOND, 1)?);
+    let failed = || format!("cannot write {}", path.display());
+    let mut writer = Writer::new(File::create(path).with_context(failed)?, &pattern.format())?;
+    let mut frame = Frame::new(size);
+    for number in 0..limit.min(FRAMES) {
+        pattern.draw(number, &mut frame);
+        writer.write(&frame).with_context(failed)?;
+    }
+    Ok(())
 }
