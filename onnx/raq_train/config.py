@@ -46,6 +46,7 @@ class TrainConfig:
 
     `photos` names folders below the photos' root; none means generated pictures. In the joint
     phase the encoder also learns from pictures quantised with `ste_above` or more codewords.
+    Chroma enters the latents scaled by `chroma_weight` and the loss by `loss_chroma_weight`.
     """
 
     photos: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ class TrainConfig:
     learning_rate: float = 2e-3
     warmup_steps: int = 200
     chroma_weight: float = 0.7
+    loss_chroma_weight: float = 0.4
     weight_average: float = 0.999
     threads: int = 0
     seed: int = 1

@@ -151,7 +151,7 @@ def train_networks(
                 depth = torch.cat([depth, coarse])
                 target = tuple(torch.cat([t, t]) for t in target)
             decoded = model.decode(latents, depth)
-        loss = decibels(decoded, target, settings.chroma_weight).mean()
+        loss = decibels(decoded, target, settings.loss_chroma_weight).mean()
         optimiser.zero_grad(set_to_none=True)
         (loss + extra).backward()
         nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)
