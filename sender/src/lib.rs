@@ -16,3 +16,26 @@ pub mod estimate;
 pub mod packetize;
 pub mod rate;
 pub mod session;
+
+#[cfg(feature = "program")]
+mod clock;
+#[cfg(feature = "program")]
+mod connect;
+#[cfg(feature = "program")]
+mod connection;
+#[cfg(feature = "program")]
+pub mod driver;
+#[cfg(feature = "program")]
+mod encode;
+#[cfg(feature = "program")]
+mod event;
+#[cfg(feature = "program")]
+mod mailbox;
+#[cfg(feature = "program")]
+pub mod options;
+#[cfg(feature = "program")]
+mod outbox;
+#[cfg(feature = "program")]
+mod search;
+#[cfg(feature = "program")]
+mod tally;

@@ -2,7 +2,15 @@
 //!
 //! Times of day are microseconds since 1970 (Unix time), durations milliseconds.
 
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
 use serde::{Deserialize, Serialize};
+
+use crate::exit::{Exit, Failure};
 
 /// The value of every line's `schema`.
 pub const SCHEMA: &str = "raq-stats/1";
@@ -79,7 +87,7 @@ pub struct SenderSummary {
     pub bytes: u64,
     /// From the first frame's capture to the end.
     pub seconds: f64,
-    /// What ran the encoder, for example `CPUExecutionProvider`.
+    /// What ran the encoder, `cpu` or `cuda:N`.
     pub provider: String,
     /// Digest of the codebook used, hexadecimal.
     pub codebook_digest: String,
@@ -119,7 +127,7 @@ pub struct ReceiverSummary {
     pub bytes: u64,
     /// From the first datagram to the end.
     pub seconds: f64,
-    /// What ran the decoder, for example `CPUExecutionProvider`.
+    /// What ran the decoder, `cpu` or `cuda:N`.
     pub provider: String,
     /// Digest of the codebook used, hexadecimal.
     pub codebook_digest: String,
@@ -127,9 +135,73 @@ pub struct ReceiverSummary {
     pub codebook_shipped: bool,
 }
 
+/// The file of `--stats`.
+#[derive(Debug)]
+pub struct StatsFile {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+}
+
+impl StatsFile {
+    /// Opens the file anew; without a path nothing is written.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be written.
+    pub fn create(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self { path: PathBuf::new(), file: None }) };
+        let file = File::create(path).map_err(|e| {
+            let path = path.display();
+            let text = format_args!("cannot write {path}: {e}; choose another --stats FILE");
+            Failure::new(Exit::Failure, text)
+        })?;
+        Ok(Self { path: path.to_owned(), file: Some(BufWriter::new(file)) })
+    }
+
+    /// Writes a line. A full disk ends the lines, not the session.
+    pub fn write<R: Serialize>(&mut self, record: R) {
+        let Some(file) = &mut self.file else { return };
+        let written = serde_json::to_writer(&mut *file, &Line::new(record))
+            .map_err(io::Error::from)
+            .and_then(|()| file.write_all(b"\n"))
+            .and_then(|()| file.flush());
+        if let Err(error) = written {
+            let path = self.path.display();
+            tracing::error!(
+                "cannot write {path}: {error}; no more statistics are written, free space for the \
+                 next session"
+            );
+            self.file = None;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_gets_a_line_per_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stats");
+        let mut stats = StatsFile::create(Some(&path)).unwrap();
+        for frame in 0..2 {
+            stats.write(ReceiverRecord::Frame(FrameDecoded {
+                frame,
+                shown_unix_us: 1,
+                codewords: 2,
+                datagrams_received: 3,
+                datagrams_expected: 4,
+                concealed_positions: 5,
+                decode_ms: 6.5,
+            }));
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<Line<ReceiverRecord>> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(matches!(lines[1].record, ReceiverRecord::Frame(FrameDecoded { frame: 1, .. })));
+        let nowhere = StatsFile::create(Some(&path.join("x"))).unwrap_err();
+        assert!(nowhere.message.contains("--stats"));
+    }
 
     #[test]
     fn lines_are_flat_and_named() {
@@ -138,7 +210,7 @@ mod tests {
             frames_skipped: 2,
             bytes: 3,
             seconds: 0.5,
-            provider: "CPUExecutionProvider".into(),
+            provider: "cpu".into(),
             codebook_digest: "00".into(),
             codebook_shipped: false,
         }));

@@ -80,7 +80,7 @@ pub enum Message {
     Refuse(Refusal),
     /// Sender → receiver: no more frames.
     Bye {
-        /// Frames sent, which is also the number after the last frame's.
+        /// The number after the last frame of the source: frames sent, and those skipped.
         frames_sent: u32,
     },
     /// Receiver → sender: everything that arrived is decoded and written.

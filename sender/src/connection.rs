@@ -1,0 +1,293 @@
+//! One connection: moves bytes and frames between the session, the threads and QUIC.
+
+use std::future::pending;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use raq_shared::exit::Failure;
+use raq_shared::latent::Latents;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::capture::play::Captured;
+use crate::clock::Clock;
+use crate::event::{Encoded, Event};
+use crate::mailbox::Mailbox;
+use crate::outbox::Outbox;
+use crate::search::Job;
+use crate::session::{End, Input, Output, Session};
+use crate::tally::{Tally, Times};
+
+/// How long the control stream may take no bytes.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+/// How often to look whether QUIC has room for what waits.
+const PUMP: Duration = Duration::from_millis(1);
+/// Most bytes taken from the control stream at once.
+const CHUNK: usize = 64 << 10;
+
+/// The threads' ends that the driver holds.
+pub(crate) struct Pipeline {
+    pub(crate) mailbox: Arc<Mailbox<Captured>>,
+    pub(crate) empty_latents: mpsc::Sender<Latents>,
+    pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) events: UnboundedReceiver<Event>,
+}
+
+/// A session under way.
+pub(crate) struct Sending<'a, S> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) session: Session,
+    pub(crate) clock: Clock,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) tally: Tally,
+    pub(crate) outbox: Outbox,
+    pub(crate) control: SendStream,
+    pub(crate) control_in: Option<RecvStream>,
+    pub(crate) interrupts: watch::Receiver<bool>,
+    /// Starts the capture thread; taken when the receiver has said Welcome.
+    pub(crate) start: Option<S>,
+    /// Frames that are encoded and wait for the session's word.
+    pub(crate) encoded: Vec<Encoded>,
+    /// Lists of indices to be filled again.
+    pub(crate) spare: Vec<Vec<u16>>,
+    pub(crate) source: SourceEnd,
+    pub(crate) flushing: bool,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) lost: Option<ConnectionError>,
+}
+
+/// How far the end of the source has come through the threads.
+#[derive(Debug, Default)]
+pub(crate) struct SourceEnd {
+    /// The number after its last frame.
+    next: Option<u32>,
+    encoded: bool,
+    stopped: bool,
+    told: bool,
+}
+
+impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
+    /// Runs the session to its end.
+    pub(crate) async fn run(&mut self) -> End {
+        loop {
+            while let Some(output) = self.session.poll_output() {
+                if let Some(end) = self.output(output).await {
+                    return end;
+                }
+            }
+            let tally = &mut self.tally;
+            if let Err(error) = self.outbox.pump(self.connection, |sent| tally.sent(sent)) {
+                self.lose(error);
+            } else if self.flushing && self.outbox.is_empty(self.connection) {
+                self.flushing = false;
+                self.session.handle(self.clock.now(), Input::Flushed);
+            } else {
+                self.input().await;
+            }
+        }
+    }
+
+    async fn output(&mut self, output: Output) -> Option<End> {
+        match output {
+            Output::Control(bytes) => self.say(&bytes).await,
+            Output::Shipment(bytes) => self.ship(bytes),
+            Output::Start => {
+                if let Some(Err(failure)) = self.start.take().map(|start| start()) {
+                    self.fail(failure);
+                }
+            }
+            Output::Search { number, codewords } => {
+                if let Some(encoded) = self.take_encoded(number) {
+                    let indices = self.spare.pop().unwrap_or_default();
+                    // The thread ends only after this sender is gone.
+                    let _ = self.pipeline.jobs.send(Job {
+                        encoded,
+                        codewords,
+                        indices,
+                    });
+                }
+            }
+            Output::Discard { number } => {
+                if let Some(encoded) = self.take_encoded(number) {
+                    self.recycle(encoded.latents);
+                }
+            }
+            Output::Datagram(datagram) => self.outbox.datagram(datagram),
+            Output::Sent(sent) => self.outbox.sent(sent),
+            Output::StopSource => {
+                self.source.stopped = true;
+                self.pipeline.mailbox.close();
+                self.tell_source_end();
+            }
+            Output::Flush => self.flushing = true,
+            Output::End(end) => return Some(end),
+        }
+        None
+    }
+
+    /// Waits for the next thing that happens and tells the session.
+    async fn input(&mut self) {
+        let deadline = self.session.deadline().map(|at| self.clock.instant(at));
+        let pump = self.flushing || self.outbox.is_waiting();
+        let interrupted = *self.interrupts.borrow();
+        let connected = self.lost.is_none();
+        tokio::select! {
+            chunk = next_chunk(&mut self.control_in), if connected => match chunk {
+                Ok(Some(chunk)) => {
+                    self.session.handle(self.clock.now(), Input::Control(&chunk.bytes));
+                }
+                Ok(None) | Err(ReadError::Reset(_)) => {
+                    self.control_in = None;
+                    self.session.handle(self.clock.now(), Input::ControlEnd);
+                }
+                Err(ReadError::ConnectionLost(error)) => self.lose(error),
+                Err(error) => {
+                    tracing::debug!("the control stream broke: {error}");
+                    self.lose(ConnectionError::Reset);
+                }
+            },
+            error = self.connection.closed(), if connected => self.lose(error),
+            Some(event) = self.pipeline.events.recv() => self.event(event),
+            _ = self.interrupts.changed(), if !interrupted => {
+                self.session.handle(self.clock.now(), Input::Stop);
+            }
+            () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
+            () = sleep(PUMP), if pump => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Skipped(frames) => self.session.handle(now, Input::Skipped { frames }),
+            Event::Encoded(encoded) => {
+                let Encoded {
+                    number, captured, ..
+                } = encoded;
+                self.encoded.push(encoded);
+                let path = self.outbox.path(now, self.connection);
+                tracing::trace!(number, ?path, "encoded");
+                self.session.handle(
+                    now,
+                    Input::Encoded {
+                        number,
+                        captured,
+                        path,
+                    },
+                );
+            }
+            Event::Searched {
+                encoded,
+                indices,
+                time,
+            } => {
+                let times = Times {
+                    number: encoded.number,
+                    encode: encoded.time,
+                    search: time,
+                };
+                self.tally.searched(times);
+                self.recycle(encoded.latents);
+                self.session
+                    .handle(now, Input::Searched { indices: &indices });
+                self.spare.push(indices);
+            }
+            Event::SourceEnd { next, failure } => {
+                self.source.next = Some(next);
+                if self.failure.is_none() {
+                    self.failure = failure;
+                }
+                self.tell_source_end();
+            }
+            Event::EncodeEnd => {
+                self.source.encoded = true;
+                self.tell_source_end();
+            }
+            Event::Failed(failure) => self.fail(failure),
+        }
+    }
+
+    /// Tells the session of the source's end once every frame of it has come through. A source
+    /// that was stopped is not waited for: it may be blocked in a read.
+    fn tell_source_end(&mut self) {
+        let SourceEnd {
+            next,
+            encoded,
+            stopped,
+            told,
+        } = self.source;
+        if encoded && !told && (next.is_some() || stopped) {
+            self.source.told = true;
+            let next = next.unwrap_or(0);
+            self.session
+                .handle(self.clock.now(), Input::SourceEnd { next });
+        }
+    }
+
+    /// This end cannot go on: sends what there is and ends.
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+        self.session.handle(self.clock.now(), Input::Stop);
+    }
+
+    fn take_encoded(&mut self, number: u32) -> Option<Encoded> {
+        let index = self
+            .encoded
+            .iter()
+            .position(|encoded| encoded.number == number)?;
+        Some(self.encoded.swap_remove(index))
+    }
+
+    fn recycle(&self, latents: Latents) {
+        // The encode thread may have ended already.
+        let _ = self.pipeline.empty_latents.send(latents);
+    }
+
+    async fn say(&mut self, bytes: &[u8]) {
+        // A peer that takes nothing must not hold up everything else.
+        match timeout(WRITE_PATIENCE, self.control.write_all(bytes)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("cannot write to the receiver: {error}"),
+            Err(_) => self.lose(ConnectionError::TimedOut),
+        }
+    }
+
+    /// Sends the codebook beside everything else.
+    fn ship(&self, bytes: Vec<u8>) {
+        let connection = self.connection.clone();
+        tokio::spawn(async move {
+            let sent = async {
+                let mut stream = connection.open_uni().await?;
+                stream.write_all(&bytes).await?;
+                // It fails only for a stream that is finished already.
+                let _ = stream.finish();
+                stream.stopped().await?;
+                Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+            };
+            if let Err(error) = sent.await {
+                tracing::debug!("the codebook was not sent: {error}");
+            }
+        });
+    }
+
+    fn lose(&mut self, error: ConnectionError) {
+        self.lost.get_or_insert(error);
+        self.session.handle(self.clock.now(), Input::Lost);
+    }
+}
+
+async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {
+    match stream {
+        Some(stream) => stream.read_chunk(CHUNK, true).await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<std::time::Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}

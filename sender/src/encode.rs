@@ -1,0 +1,51 @@
+//! The encode thread: pictures to latents on the grid.
+
+use std::sync::{Arc, mpsc};
+
+use raq_shared::latent::Latents;
+use raq_shared::model::Encoder;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::capture::play::Captured;
+use crate::clock::Clock;
+use crate::event::{Encoded, Event};
+use crate::mailbox::Mailbox;
+
+/// What the encode thread works with.
+pub(crate) struct EncodeThread {
+    pub(crate) encoder: Encoder,
+    pub(crate) clock: Clock,
+    pub(crate) mailbox: Arc<Mailbox<Captured>>,
+    /// Latents to be filled; waiting for them is what slows the source down.
+    pub(crate) empty: mpsc::Receiver<Latents>,
+    pub(crate) events: UnboundedSender<Event>,
+}
+
+impl EncodeThread {
+    /// Encodes until the source has ended or nobody wants latents any more.
+    pub(crate) fn run(mut self) {
+        while let Ok(mut latents) = self.empty.recv() {
+            let Some(captured) = self.mailbox.take() else {
+                break;
+            };
+            let began = self.clock.now();
+            let event = match self.encoder.encode(&captured.frame) {
+                Ok(raw) => {
+                    latents.round_from(raw);
+                    Event::Encoded(Encoded {
+                        number: captured.number,
+                        captured: captured.captured,
+                        latents,
+                        time: self.clock.now() - began,
+                    })
+                }
+                Err(error) => Event::Failed(error.into()),
+            };
+            self.mailbox.give_back(captured);
+            if self.events.send(event).is_err() {
+                break;
+            }
+        }
+        let _ = self.events.send(Event::EncodeEnd);
+    }
+}

@@ -1,0 +1,343 @@
+//! The command line of raq-send.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Parser;
+use raq_shared::cli::CommonArgs;
+use raq_shared::exit::{EXIT_CODES, Exit, Failure};
+use raq_shared::frame::FrameSize;
+use raq_shared::video::FrameRate;
+
+#[cfg(feature = "camera")]
+use crate::capture::camera::{Camera, CameraPath};
+use crate::capture::clip::Clip;
+use crate::capture::pattern::{Kind, Pattern};
+use crate::capture::play::{Limits, Source};
+use crate::rate::Codewords;
+
+/// Sends live video over QUIC with as many codewords as the network carries.
+///
+/// Prints nothing on standard output but what is asked for; the log goes to standard error.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "raq-send", version, after_help = EXIT_CODES)]
+pub struct Options {
+    /// Where raq-recv listens: HOST:PORT, 192.0.2.1:PORT or [2001:db8::1]:PORT
+    #[arg(long, value_name = "HOST:PORT")]
+    pub peer: Option<Peer>,
+    /// Use so many codewords for every frame [default: as many as the network carries]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub codewords: Option<u16>,
+
+    /// Send from a camera: its number, or its device such as /dev/video0
+    #[cfg(feature = "camera")]
+    #[arg(
+        long,
+        value_name = "N|/dev/videoN",
+        group = "source",
+        help_heading = "Input"
+    )]
+    pub camera: Option<CameraPath>,
+    /// List cameras and what they give, and end
+    #[cfg(feature = "camera")]
+    #[arg(long, help_heading = "Input")]
+    pub list_cameras: bool,
+    /// Send a y4m file, or a y4m stream on standard input (-), at its frame rate
+    #[arg(
+        long,
+        value_name = "FILE.y4m|-",
+        group = "source",
+        help_heading = "Input"
+    )]
+    pub input: Option<PathBuf>,
+    /// Send a test pattern: motion, bars or noise [default without a name: motion]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "motion",
+        group = "source", help_heading = "Input")]
+    pub test_pattern: Option<Kind>,
+    /// Size of camera and test pattern
+    #[arg(
+        long,
+        value_name = "WxH",
+        default_value = "640x360",
+        conflicts_with = "input",
+        help_heading = "Input"
+    )]
+    pub size: Size,
+    /// Frames per second of camera and test pattern: 30, 29.97 or 30000/1001
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "30",
+        conflicts_with = "input",
+        help_heading = "Input"
+    )]
+    pub fps: FrameRate,
+    /// End after so much video: 30s, 2m or 500ms
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Input")]
+    pub duration: Option<Duration>,
+    /// End after so many frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Input")]
+    pub frames: Option<u32>,
+
+    /// Flags of both programs.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl Options {
+    /// Where to send to.
+    ///
+    /// # Errors
+    /// [`Failure`] where it was not said.
+    pub fn peer(&self) -> Result<&Peer, Failure> {
+        self.peer
+            .as_ref()
+            .ok_or_else(|| usage("say where raq-recv listens: --peer HOST:PORT"))
+    }
+
+    /// Opens what is to be sent.
+    ///
+    /// # Errors
+    /// [`Failure`] where nothing was named, or it cannot be opened.
+    pub fn open_source(&self) -> Result<Source, Failure> {
+        #[cfg(feature = "camera")]
+        if let Some(path) = &self.camera {
+            return Camera::open(path, self.size.0, self.fps).map(Source::Camera);
+        }
+        if let Some(path) = &self.input {
+            return Clip::open(path).map(|clip| Source::Clip(Box::new(clip)));
+        }
+        if let Some(kind) = self.test_pattern {
+            return Ok(Source::Pattern(Pattern::new(kind, self.size.0, self.fps)));
+        }
+        let camera = if cfg!(feature = "camera") {
+            "--camera N, "
+        } else {
+            ""
+        };
+        Err(usage(format_args!(
+            "say what to send: {camera}--input FILE.y4m or --test-pattern"
+        )))
+    }
+
+    /// When to end.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            frames: self.frames.unwrap_or(u32::MAX),
+            duration: self.duration.unwrap_or(Duration::MAX),
+        }
+    }
+
+    /// How K̃ is chosen.
+    ///
+    /// # Errors
+    /// [`Failure`] where the model has not so many codewords.
+    pub fn codewords(&self, max_codewords: usize) -> Result<Codewords, Failure> {
+        match self.codewords {
+            None => Ok(Codewords::Automatic),
+            Some(codewords) if usize::from(codewords) <= max_codewords => {
+                Ok(Codewords::Fixed(codewords))
+            }
+            Some(codewords) => Err(usage(format_args!(
+                "--codewords {codewords} is more than the model's {max_codewords}; give less"
+            ))),
+        }
+    }
+}
+
+fn usage(message: impl fmt::Display) -> Failure {
+    Failure::new(Exit::Usage, message)
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// A name or an address, IPv6 without brackets.
+    pub host: String,
+    /// The port, from 1.
+    pub port: u16,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || {
+            format!("{text:?} is no peer; give HOST:PORT, an IPv6 address as [2001:db8::1]:PORT")
+        };
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port
+            .parse()
+            .ok()
+            .filter(|&port: &u16| port > 0)
+            .ok_or_else(wrong)?;
+        let host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+            Some(Some(inner)) => {
+                // A zone such as fe80::1%eth0 is left to the resolver.
+                let address = inner.split('%').next().unwrap_or(inner);
+                address.parse::<Ipv6Addr>().map_err(|_| wrong())?;
+                inner
+            }
+            Some(None) => return Err(wrong()),
+            None if host.is_empty() || host.contains(':') => return Err(wrong()),
+            None => host,
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+/// The size of a frame, `WxH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub FrameSize);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let sides = text.split_once('x').and_then(|(width, height)| {
+            Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
+        });
+        let (width, height) =
+            sides.ok_or_else(|| format!("{text:?} is no size; give WIDTHxHEIGHT"))?;
+        FrameSize::new(width, height)
+            .map(Self)
+            .map_err(|e| e.to_string())
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time; give seconds, or a number with ms, s, m or h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let seconds: f64 = digits.parse().map_err(|_| wrong())?;
+    let time = Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())?;
+    if time.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, clap::Error> {
+        Options::try_parse_from(["raq-send"].iter().chain(args))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+        let help = Options::command().render_help().to_string();
+        assert!(help.starts_with("Sends live video"), "{help}");
+        assert!(help.contains("130  interrupted twice"));
+    }
+
+    #[test]
+    fn peers_are_names_or_addresses_with_a_port() {
+        for text in [
+            "localhost:4433",
+            "192.0.2.1:1",
+            "[2001:db8::1]:4433",
+            "[fe80::1%eth0]:9",
+        ] {
+            assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
+        }
+        for bad in [
+            "",
+            "localhost",
+            "localhost:",
+            ":1",
+            "::1:4433",
+            "[::1]",
+            "[x]:1",
+            "a:0",
+            "a:65536",
+            "[::1:2",
+        ] {
+            let error = bad.parse::<Peer>().unwrap_err();
+            assert!(error.contains("HOST:PORT"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_source() {
+        let motion = parse(&["--test-pattern", "--peer", "a:1"]).unwrap();
+        assert_eq!(motion.test_pattern, Some(Kind::Motion));
+        let bars = parse(&["--peer", "a:1", "--test-pattern", "bars"]).unwrap();
+        assert_eq!(bars.test_pattern, Some(Kind::Bars));
+        assert!(parse(&["--test-pattern", "dots"]).is_err());
+        assert!(parse(&["--test-pattern", "--input", "x.y4m"]).is_err());
+        let none = parse(&["--peer", "a:1"]).unwrap();
+        let failure = none.open_source().err().unwrap();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("--test-pattern"));
+        assert_eq!(
+            parse(&["--print-id"]).unwrap().peer().unwrap_err().exit,
+            Exit::Usage
+        );
+    }
+
+    #[test]
+    fn a_file_brings_its_own_size_and_rate() {
+        assert!(parse(&["--input", "x.y4m"]).is_ok());
+        assert!(parse(&["--input", "x.y4m", "--size", "1x1"]).is_err());
+        assert!(parse(&["--input", "x.y4m", "--fps", "5"]).is_err());
+        let pattern = parse(&["--test-pattern", "--size", "17x31", "--fps", "29.97"]).unwrap();
+        assert_eq!(pattern.size.0.to_string(), "17x31");
+        for bad in ["0x1", "1", "axb", "99999x1"] {
+            assert!(parse(&["--test-pattern", "--size", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn limits_are_checked() {
+        let limits = parse(&["--frames", "5", "--duration", "1.5s"])
+            .unwrap()
+            .limits();
+        assert_eq!(
+            (limits.frames, limits.duration),
+            (5, Duration::from_millis(1500))
+        );
+        for (text, millis) in [
+            ("2", 2000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)));
+        }
+        for bad in ["", "0", "-1s", "1x", "s", "1e300s", "nan"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert!(parse(&["--frames", "0"]).is_err());
+        assert!(parse(&["--codewords", "4097"]).is_err());
+        let some = parse(&["--codewords", "300"]).unwrap();
+        assert_eq!(some.codewords(300).unwrap(), Codewords::Fixed(300));
+        assert_eq!(some.codewords(299).unwrap_err().exit, Exit::Usage);
+    }
+}
