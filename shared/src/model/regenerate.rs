@@ -15,7 +15,7 @@ use crate::codebook::Codebook;
 /// Which model to run, on what, with which library.
 #[derive(Clone, Debug, Default)]
 pub struct ModelOptions {
-    /// The model folder; none: the usual places ([`locate`]).
+    /// The model folder; none: the usual places ([`locate()`]).
     pub folder: Option<PathBuf>,
     /// The library of ONNX Runtime; none: the usual places ([`super::library`]).
     pub onnxruntime: Option<PathBuf>,

@@ -16,7 +16,7 @@ pub struct ModelId(pub [u8; 32]);
 
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+        f.pad(blake3::Hash::from_bytes(self.0).to_hex().as_str())
     }
 }
 
