@@ -346,7 +346,7 @@ impl Receiving<'_> {
             self.codebook_shipped,
         );
         tracing::info!(
-            "{} frames decoded ({} partial), {} lost, {} repeated; {} datagrams, {} late, {} \
+            "{} frames decoded ({} partial), {} missing, {} repeated; {} datagrams, {} late, {} \
              twice, {} malformed; {} frames too many for the decoder",
             summary.frames_decoded,
             summary.frames_partial,
@@ -372,7 +372,7 @@ async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, Re
 async fn turned_true(flag: &mut watch::Receiver<bool>) {
     // Without a sender it never will; the program is then on its way out by another road.
     if flag.wait_for(|&flag| flag).await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -64,7 +64,7 @@ async fn a_session_leaves_a_file_and_records() {
     // So is the tail.
     assert_eq!(sender.bye(6).await, Message::Done { frames_decoded: 3 });
     let ended = program.end();
-    ended.assert(0, &["3 frames decoded (1 partial), 3 lost, 3 repeated"]);
+    ended.assert(0, &["3 frames decoded (1 partial), 3 missing, 3 repeated"]);
     assert_eq!(frames_in(&ended, "out.y4m"), 6);
     let (frames, summary) = summary(&ended);
     assert_eq!(

@@ -327,7 +327,11 @@ fn another_model_is_refused_with_both_named() {
     let [Output::End(End::Refused(reason))] = &rest[..] else {
         panic!("{rest:?}")
     };
-    for part in ["night (0808080808080808…)", "base (0707070707070707…)", "--model"] {
+    for part in [
+        "night (0808080808080808…)",
+        "base (0707070707070707…)",
+        "--model",
+    ] {
         assert!(reason.contains(part), "{reason}");
     }
 }
