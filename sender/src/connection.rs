@@ -134,6 +134,8 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         let interrupted = *self.interrupts.borrow();
         let connected = self.lost.is_none();
         tokio::select! {
+            // What the receiver said last is heard before the end of the connection.
+            biased;
             chunk = next_chunk(&mut self.control_in), if connected => match chunk {
                 Ok(Some(chunk)) => {
                     self.session.handle(self.clock.now(), Input::Control(&chunk.bytes));

@@ -1,6 +1,5 @@
 //! The program: opens everything, connects, and runs the session.
 
-use std::io::{self, Write};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -110,11 +109,13 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
 #[cfg(feature = "camera")]
 fn list_cameras() -> Result<(), Failure> {
+    use std::io::Write as _;
+
     let text = crate::capture::camera::list()?;
     if text.is_empty() {
         tracing::warn!("no camera found; plug one in, or send with --input or --test-pattern");
     }
-    let mut stdout = io::stdout().lock();
+    let mut stdout = std::io::stdout().lock();
     stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
@@ -202,8 +203,11 @@ impl Sender {
         };
         connection.close(close.into(), end.to_string().as_bytes());
         let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
-        let counts = sending.session.counts();
-        sending.tally.finish(&counts, &self.provider, digest);
+        // Nothing was sent, so there is nothing to sum up, where the receiver said no.
+        if sending.start.is_none() {
+            let counts = sending.session.counts();
+            sending.tally.finish(&counts, &self.provider, digest);
+        }
         let Sending {
             pipeline,
             failure,

@@ -29,20 +29,21 @@ impl EncodeThread {
                 break;
             };
             let began = self.clock.now();
-            let event = match self.encoder.encode(&captured.frame) {
-                Ok(raw) => {
-                    latents.round_from(raw);
-                    Event::Encoded(Encoded {
-                        number: captured.number,
-                        captured: captured.captured,
-                        latents,
-                        time: self.clock.now() - began,
-                    })
+            match self.encoder.encode(&captured.frame) {
+                Ok(raw) => latents.round_from(raw),
+                Err(error) => {
+                    let _ = self.events.send(Event::Failed(error.into()));
+                    break;
                 }
-                Err(error) => Event::Failed(error.into()),
+            }
+            let encoded = Encoded {
+                number: captured.number,
+                captured: captured.captured,
+                latents,
+                time: self.clock.now() - began,
             };
             self.mailbox.give_back(captured);
-            if self.events.send(event).is_err() {
+            if self.events.send(Event::Encoded(encoded)).is_err() {
                 break;
             }
         }

@@ -8,8 +8,10 @@ use raq_shared::units::Bitrate;
 const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
 /// A round trip this much longer than the shortest one means that a queue has built up.
 const QUEUE: Duration = Duration::from_millis(10);
-/// Share of cwnd / rtt taken while there is a queue, so that it drains.
+/// Share of cwnd / rtt taken while there is a queue …
 const WITH_QUEUE: f64 = 0.75;
+/// … and in proportion less, so that it drains fast, once it is longer than this.
+const LONG_QUEUE: Duration = Duration::from_millis(30);
 /// Share taken without one: above 1, since a window that is never filled never grows.
 const WITHOUT_QUEUE: f64 = 1.25;
 /// The estimate at most doubles in this time.
@@ -36,8 +38,12 @@ impl Estimator {
     /// The estimate at `now`.
     pub fn update(&mut self, now: Duration, window: Window) -> Bitrate {
         let round_trip = window.round_trip.max(SHORTEST_ROUND_TRIP);
-        let queue = round_trip > window.shortest + QUEUE.max(window.shortest / 4);
-        let share = if queue { WITH_QUEUE } else { WITHOUT_QUEUE };
+        let share = if round_trip <= window.shortest + QUEUE.max(window.shortest / 4) {
+            WITHOUT_QUEUE
+        } else {
+            let bearable = window.shortest + LONG_QUEUE.max(window.shortest / 2);
+            WITH_QUEUE * bearable.div_duration_f64(round_trip).min(1.0)
+        };
         let target = Bitrate::from_bytes_over(window.bytes, round_trip).scaled(share);
         let estimate = match self.last {
             Some((then, last)) => {
@@ -69,7 +75,8 @@ mod tests {
         let at = Duration::from_secs(1);
         let kilobits = |window| Estimator::default().update(at, window).bits_per_second() / 1000;
         assert_eq!(kilobits(window(12_000, 50, 50)), 2400);
-        assert_eq!(kilobits(window(12_000, 100, 50)), 720);
+        assert_eq!(kilobits(window(12_000, 80, 50)), 900);
+        assert_eq!(kilobits(window(12_000, 160, 50)), 225);
         assert_eq!(kilobits(window(12_000, 0, 0)), 120_000);
     }
 

@@ -48,6 +48,7 @@ impl<T> Mailbox<T> {
 
     /// An empty buffer or else the oldest full one, and whether it was full: live sources
     /// overwrite what nobody had time for. `None` once closed.
+    #[cfg(any(feature = "camera", test))]
     pub(crate) fn empty_or_oldest(&self) -> Option<(T, bool)> {
         let mut state = self.lock();
         loop {

@@ -25,7 +25,7 @@ use crate::rate::Codewords;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "raq-send", version, after_help = EXIT_CODES)]
 pub struct Options {
-    /// Where raq-recv listens: HOST:PORT, 192.0.2.1:PORT or [2001:db8::1]:PORT
+    /// Where raq-recv listens; an IPv6 address stands in brackets
     #[arg(long, value_name = "HOST:PORT")]
     pub peer: Option<Peer>,
     /// Use so many codewords for every frame [default: as many as the network carries]

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use raq_shared::codebook::Codebook;
 use raq_shared::frame::SizeError;
 use raq_shared::video::VideoFormat;
+use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::datagram::{HEADER_LEN, MAX_JUMP};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
 use raq_shared::wire::{self, PROTOCOL_VERSION, shipment};
@@ -218,7 +219,7 @@ struct Frame {
 pub struct Session {
     settings: Settings,
     state: State,
-    control: Vec<u8>,
+    reader: ControlReader,
     rate: RateControl,
     packetizer: Packetizer,
     /// Frames whose codewords are being searched.
@@ -249,7 +250,7 @@ impl Session {
         );
         let mut session = Self {
             state: State::Preface,
-            control: Vec::new(),
+            reader: ControlReader::default(),
             rate,
             packetizer: Packetizer::new(grid),
             searching: VecDeque::new(),
@@ -475,39 +476,17 @@ impl Session {
     }
 
     fn control(&mut self, mut bytes: &[u8]) {
-        // What is kept is at most one message, and messages are limited.
         while !matches!(self.state, State::Left | State::Ended) {
-            let wanted = match (self.state, self.control.first_chunk()) {
-                (State::Preface, _) => 2,
-                (_, None) => 4,
-                (_, Some(&prefix)) => match wire::message_len(prefix) {
-                    Ok(len) => 4 + len,
-                    Err(error) => return self.broken(error),
-                },
-            };
-            let missing = wanted - self.control.len();
-            if missing > 0 {
-                if bytes.is_empty() {
-                    return;
-                }
-                let (head, rest) = bytes.split_at(missing.min(bytes.len()));
-                self.control.extend_from_slice(head);
-                bytes = rest;
-                continue;
-            }
-            let whole = std::mem::take(&mut self.control);
-            match (self.state, &whole[..]) {
-                (State::Preface, &[high, low]) => self.preface([high, low]),
-                (_, whole) => match wire::decode_message(&whole[4..]) {
-                    Ok(message) => self.message(message),
-                    Err(error) => self.broken(error),
-                },
+            match self.reader.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Said::Version(theirs))) => self.version(theirs),
+                Ok(Some(Said::Message(message))) => self.message(message),
+                Err(error) => self.broken(error),
             }
         }
     }
 
-    fn preface(&mut self, bytes: [u8; 2]) {
-        let theirs = wire::decode_preface(bytes);
+    fn version(&mut self, theirs: u16) {
         if theirs == PROTOCOL_VERSION {
             self.state = State::Hello;
         } else {

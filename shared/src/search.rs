@@ -1,6 +1,6 @@
 //! The nearest codeword of every latent, for one or several codebook sizes in one scan.
 //!
-//! Codewords lie in blocks of [`LANES`], one lane each, with half the squared norm in front, so
+//! Codewords lie in blocks of 16, one lane each, with half the squared norm in front, so
 //! that |x − c|²/2 − |x|²/2 = |c|²/2 − x·c is a chain of multiply-adds over fixed-size arrays the
 //! compiler turns into vector code. Only the blocks that K̃ reaches are scanned.
 //!

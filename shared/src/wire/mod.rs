@@ -2,6 +2,7 @@
 //!
 //! The only place that names the serialiser. Lengths are checked before anything is allocated.
 
+pub mod control;
 pub mod datagram;
 pub mod message;
 pub mod shipment;
