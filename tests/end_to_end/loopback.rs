@@ -77,10 +77,11 @@ fn any_codebook_size_is_legal() {
 
 #[test]
 fn real_clips_arrive() {
+    // Some way below what the model gives: a floor against breakage, no measure of it.
     let names = [
-        ("foreman_qcif_176x144_30fps_30f.y4m", 28.0),
-        ("mobile_cif_352x288_30fps_30f.y4m", 20.0),
-        ("lp_d0_256x256_25fps_78f.y4m", 28.0),
+        ("foreman_qcif_176x144_30fps_30f.y4m", 23.5),
+        ("mobile_cif_352x288_30fps_30f.y4m", 18.0),
+        ("lp_d0_256x256_25fps_78f.y4m", 30.0),
     ];
     for (name, least) in names {
         let Some(clip) = clips::real(name) else {
@@ -133,7 +134,7 @@ fn nothing_but_video_passes_through_pipes() {
 }
 
 #[test]
-fn frames_and_fps_limit_what_is_sent() {
+fn frames_limit_what_is_sent() {
     let sandbox = Sandbox::new();
     let clip = clips::generate(&sandbox, &clips::format(32, 32, 30), 9);
     let transfer = Transfer::run(&sandbox, &clip, &["--frames", "4", "--codewords", "2"]);
@@ -156,6 +157,8 @@ fn the_built_in_scenes_can_be_sent() {
         let send = send.args([
             "--test-pattern",
             scene,
+            "--size",
+            "96x64",
             "--frames",
             "3",
             "--codewords",

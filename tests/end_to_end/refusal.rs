@@ -56,7 +56,8 @@ fn unequal_models_are_refused_and_both_are_named() {
     let send = start_sender(&mut send, recv.address)
         .finish(PATIENCE)
         .unwrap();
-    assert_error(&send, 3, &["base", "other", "--model"]);
+    // The sender's model does not fit; the receiver has refused a sender.
+    assert_error(&send, 5, &["base", "other", "--model"]);
     assert_error(&recv.finish(), 3, &["base", "other", "--model"]);
     assert!(!output.exists());
 }

@@ -17,7 +17,16 @@ fn the_window_shows_the_video() {
     let mut recv = sandbox.recv();
     let recv = Receiver::start(recv.arg("--once").env("DISPLAY", display.name()));
     let mut send = sandbox.send();
-    send.args(["--test-pattern", "motion", "--fps", "10", "--frames", "30"]);
+    send.args([
+        "--test-pattern",
+        "motion",
+        "--size",
+        "320x240",
+        "--fps",
+        "10",
+        "--frames",
+        "30",
+    ]);
     let send = start_sender(send.args(["--codewords", "256"]), recv.address);
     let mut most = blank;
     let send = send.finish_with(PATIENCE, || most = most.max(display.colours()));
