@@ -30,15 +30,14 @@ pub const CODEWORDS: [u16; 4] = [2, 16, 256, 4096];
 /// What failed, with the words of the program that failed.
 pub fn run(input: Option<&Path>, frames: u32) -> Result<()> {
     setup::run(false, false)?;
-    eprintln!("Building raq-send and raq-recv …");
-    let programs = build::release()?;
-
     let folder = paths::repository().join("target/demo");
     let failed = || format!("cannot write to {}; free space there", folder.display());
     fs::create_dir_all(&folder).with_context(failed)?;
     let work = tempfile::tempdir_in(&folder).with_context(failed)?;
     let clip = Clip::prepare(input, frames, work.path())?;
     eprintln!("{clip}");
+    eprintln!("Building raq-send and raq-recv …");
+    let programs = build::release()?;
 
     let mut transfers = Vec::new();
     for rate in [Rate::Automatic]

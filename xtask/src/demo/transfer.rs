@@ -67,6 +67,8 @@ impl Transfer {
                 .env("RAQ_CONFIG_DIR", &identity)
                 .arg("--stats")
                 .arg(stats);
+            // The log must say where raq-recv listens, whatever the user filters.
+            command.env_remove("RUST_LOG");
             command.stdin(Stdio::null()).stdout(Stdio::null());
             command
         };
@@ -97,7 +99,7 @@ impl Transfer {
         let send = Program::start("raq-send", &mut send)?;
 
         let bar = bar(clip, rate);
-        let mut lines = LineCount::new(&decoded);
+        let mut lines = LineCount::new(&decoded, clip.frames);
         let patience = 2 * clip.duration() + PATIENCE;
         let send = send.finish_with(patience, || bar.set_position(lines.count()))?;
         if !send.status.success() && recv.is_running() {
@@ -141,19 +143,21 @@ fn bar(clip: &Clip, rate: Rate) -> ProgressBar {
     bar
 }
 
-/// Counts the lines of a file that grows.
+/// Counts the lines of a file that grows, up to a limit: the last one is the summary.
 struct LineCount {
     path: PathBuf,
     file: Option<File>,
     lines: u64,
+    limit: u64,
 }
 
 impl LineCount {
-    fn new(path: &Path) -> Self {
+    fn new(path: &Path, limit: u32) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
             lines: 0,
+            limit: limit.into(),
         }
     }
 
@@ -167,6 +171,6 @@ impl LineCount {
             let _ = file.read_to_end(&mut fresh);
         }
         self.lines += fresh.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        self.lines
+        self.lines.min(self.limit)
     }
 }
