@@ -148,13 +148,21 @@ impl StatsFile {
     /// # Errors
     /// [`Failure`] where it cannot be written.
     pub fn create(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path else { return Ok(Self { path: PathBuf::new(), file: None }) };
+        let Some(path) = path else {
+            return Ok(Self {
+                path: PathBuf::new(),
+                file: None,
+            });
+        };
         let file = File::create(path).map_err(|e| {
             let path = path.display();
             let text = format_args!("cannot write {path}: {e}; choose another --stats FILE");
             Failure::new(Exit::Failure, text)
         })?;
-        Ok(Self { path: path.to_owned(), file: Some(BufWriter::new(file)) })
+        Ok(Self {
+            path: path.to_owned(),
+            file: Some(BufWriter::new(file)),
+        })
     }
 
     /// Writes a line. A full disk ends the lines, not the session.
@@ -196,9 +204,14 @@ mod tests {
             }));
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<Line<ReceiverRecord>> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(matches!(lines[1].record, ReceiverRecord::Frame(FrameDecoded { frame: 1, .. })));
+        let lines: Vec<Line<ReceiverRecord>> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(matches!(
+            lines[1].record,
+            ReceiverRecord::Frame(FrameDecoded { frame: 1, .. })
+        ));
         let nowhere = StatsFile::create(Some(&path.join("x"))).unwrap_err();
         assert!(nowhere.message.contains("--stats"));
     }
