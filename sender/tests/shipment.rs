@@ -1,0 +1,194 @@
+//! raq-send and a receiver whose regenerated codebook went wrong: the real program on one side,
+//! the receiver's session on the other.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quinn::Endpoint;
+use raq_recv::session::{Input, Output, Session, Settings};
+use raq_shared::codebook::Codebook;
+use raq_shared::identity::{Identity, Trust};
+use raq_shared::model::{Model, ModelError, ModelOptions};
+use raq_shared::quic::{self, Close};
+use raq_shared::stats::{Line, SenderRecord};
+
+const FRAMES: u32 = 20;
+
+/// The model, and the codebook it regenerates; skips where there is no ONNX Runtime.
+fn model() -> Option<(Model, Codebook)> {
+    let made = Model::open(&ModelOptions::default()).and_then(|model| {
+        let made = model.regenerate()?;
+        Ok((model, made.codebook))
+    });
+    match made {
+        Err(error @ ModelError::RuntimeNotFound { .. })
+            if std::env::var_os("RAQ_REQUIRE_ALL").is_none_or(|value| value != "1") =>
+        {
+            eprintln!("skipped: {error}");
+            None
+        }
+        made => Some(made.unwrap()),
+    }
+}
+
+/// What the receiver's session gave out.
+#[derive(Default)]
+struct Received {
+    codebooks: Vec<(Arc<Codebook>, bool)>,
+    frames: Vec<u32>,
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this test drives a session over real QUIC"
+)]
+async fn receive(endpoint: &Endpoint, settings: Settings) -> Received {
+    let connection = endpoint.accept().await.unwrap().await.unwrap();
+    let start = Instant::now();
+    let mut session = Session::new(settings, start.elapsed());
+    let (mut send, mut control) = connection.accept_bi().await.unwrap();
+    let mut received = Received::default();
+    loop {
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Prepare(_) => session.handle(start.elapsed(), Input::Prepared),
+                Output::Control(bytes) => send.write_all(&bytes).await.unwrap(),
+                Output::Codebook { codebook, shipped } => {
+                    received.codebooks.push((codebook, shipped));
+                }
+                Output::Frame(frame) => received.frames.push(frame.number),
+                Output::Drain { .. } => {
+                    let frames_decoded = received.frames.len() as u32;
+                    session.handle(start.elapsed(), Input::Drained { frames_decoded });
+                }
+                Output::End(end) => {
+                    send.finish().unwrap();
+                    // The sender closes when it has heard Done.
+                    connection.closed().await;
+                    assert_eq!(end, raq_recv::session::End::Done);
+                    return received;
+                }
+            }
+        }
+        let deadline = session.deadline().unwrap_or(Duration::from_secs(60));
+        let left = deadline.saturating_sub(start.elapsed());
+        tokio::select! {
+            chunk = control.read_chunk(65536, true) => {
+                let now = start.elapsed();
+                match chunk.unwrap() {
+                    Some(chunk) => session.handle(now, Input::Control(&chunk.bytes)),
+                    None => panic!("the sender ended the control stream"),
+                }
+            }
+            stream = connection.accept_uni() => {
+                let bytes = stream.unwrap().read_to_end(1 << 20).await.unwrap();
+                session.handle(start.elapsed(), Input::Codebook(&bytes));
+                session.handle(start.elapsed(), Input::CodebookEnd);
+            }
+            datagram = connection.read_datagram() => {
+                session.handle(start.elapsed(), Input::Datagram(&datagram.unwrap()));
+            }
+            () = tokio::time::sleep(left) => session.handle(start.elapsed(), Input::Timeout),
+        }
+    }
+}
+
+/// Runs raq-send against a receiver that holds `codebook`; gives what both made of it.
+fn transfer(model: &Model, codebook: Codebook, folder: &Path) -> (Received, SenderRecord) {
+    let identity = Identity::load_or_create(folder).unwrap();
+    let trust = Arc::new(Trust::only(identity.id()));
+    let settings = Settings {
+        model_id: model.folder().id(),
+        model_name: model.manifest().name.clone(),
+        codebook: Arc::new(codebook),
+        codeword_limit: model.manifest().codeword_limit,
+        max_width: 4096,
+        max_height: 2304,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let stats = folder.join("stats");
+    let received = runtime.block_on(async {
+        let config = quic::server_config(&identity, trust).unwrap();
+        let endpoint = Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_raq-send"))
+            .env("RAQ_CONFIG_DIR", folder)
+            .args(["--peer", &endpoint.local_addr().unwrap().to_string()])
+            .args(["--test-pattern", "--size", "64x48", "--codewords", "300"])
+            .args(["--frames", &FRAMES.to_string(), "--stats"])
+            .arg(&stats)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let received = receive(&endpoint, settings).await;
+        endpoint.close(Close::Done.into(), b"");
+        assert!(program.wait().unwrap().success());
+        received
+    });
+    let text = std::fs::read_to_string(stats).unwrap();
+    let last: Line<SenderRecord> = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    (received, last.record)
+}
+
+#[test]
+fn equal_codebooks_stay_where_they_are() {
+    let Some((model, codebook)) = model() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let digest = codebook.digest();
+    let (received, last) = transfer(&model, codebook, folder.path());
+    let [(used, false)] = &received.codebooks[..] else {
+        panic!("not the receiver's own")
+    };
+    assert_eq!(used.digest(), digest);
+    assert!(
+        received.frames.iter().copied().eq(0..FRAMES),
+        "{:?}",
+        received.frames
+    );
+    let SenderRecord::Summary(summary) = last else {
+        panic!("{last:?}")
+    };
+    assert!(!summary.codebook_shipped);
+    // A busy machine may skip some, but all are accounted for.
+    assert_eq!(summary.frames_sent + summary.frames_skipped, FRAMES);
+    assert_eq!(received.frames.len(), summary.frames_sent as usize);
+    assert!(received.frames.is_sorted());
+}
+
+#[test]
+fn a_receiver_that_regenerated_another_codebook_is_sent_ours() {
+    let Some((model, codebook)) = model() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let digest = codebook.digest();
+    let mut rows = codebook.rows().to_vec();
+    rows[12_345] ^= 1;
+    let corrupted = Codebook::new(codebook.dim(), rows).unwrap();
+    assert_ne!(corrupted.digest(), digest);
+    let (received, last) = transfer(&model, corrupted, folder.path());
+    let [(used, true)] = &received.codebooks[..] else {
+        panic!("the codebook was not shipped")
+    };
+    assert_eq!(used.digest(), digest);
+    assert_eq!(used.rows(), codebook.rows());
+    // Frames that overtook the codebook wait for it.
+    assert_eq!(
+        received.frames.last(),
+        Some(&(FRAMES - 1)),
+        "{:?}",
+        received.frames
+    );
+    let SenderRecord::Summary(summary) = last else {
+        panic!("{last:?}")
+    };
+    assert!(summary.codebook_shipped);
+    assert_eq!(summary.codebook_digest, digest.to_hex());
+}
