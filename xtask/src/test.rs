@@ -35,7 +35,9 @@ pub fn run() -> Result<()> {
     }
     // The tests start the real programs, which cargo does not build for them.
     let mut build = cargo();
-    build.args(["build", "--workspace", "--bins"]);
+    // Tests along with them: built alone, the programs would get other features of their
+    // dependencies, and those would be built twice.
+    build.args(["build", "--workspace", "--bins", "--tests"]);
     if !steps.step("build", &mut build) {
         bail!("the programs do not build");
     }
