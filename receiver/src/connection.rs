@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
 use raq_shared::quic::Close;
-use raq_shared::stats::ReceiverRecord;
+use raq_shared::stats::{ReceiverRecord, StatsFile};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
@@ -15,7 +15,7 @@ use tokio::time::{sleep_until, timeout};
 use crate::decode::{Job, Jobs};
 use crate::event::Event;
 use crate::session::{End, Input, Output, Session, Settings};
-use crate::stats::{StatsFile, Tally};
+use crate::tally::Tally;
 
 /// How long the last words may take to arrive.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -116,6 +116,8 @@ enum Prepared {
     /// Told of the end.
     Draining,
     Drained,
+    /// It has panicked and answers nothing.
+    Dead,
 }
 
 struct Receiving<'a> {
@@ -176,9 +178,13 @@ impl Receiving<'_> {
                     self.session.recycle(dropped);
                 }
             }
-            Output::Drain { frames_sent } => {
+            Output::Drain { frames_sent } if self.prepared != Prepared::Dead => {
                 self.prepared = Prepared::Draining;
                 self.pipeline.jobs.push(Job::Drain { frames_sent });
+            }
+            Output::Drain { .. } => {
+                let input = Input::Drained { frames_decoded: 0 };
+                self.session.handle(self.clock.now(), input);
             }
             Output::End(end) => return Some(end),
         }
@@ -270,6 +276,16 @@ impl Receiving<'_> {
             Event::Failed(failure) => {
                 self.failure.get_or_insert(failure);
                 Some(Input::Stop)
+            }
+            Event::Panicked(failure) => {
+                self.failure.get_or_insert(failure);
+                let waited_for = self.prepared == Prepared::Draining;
+                self.prepared = Prepared::Dead;
+                Some(if waited_for {
+                    Input::Drained { frames_decoded: 0 }
+                } else {
+                    Input::Stop
+                })
             }
         }
     }

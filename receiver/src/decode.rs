@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use raq_shared::codebook::Codebook;
@@ -11,12 +11,13 @@ use raq_shared::frame::{Frame, FrameSize};
 use raq_shared::model::Decoder;
 use raq_shared::stats::FrameDecoded;
 use raq_shared::video::VideoFormat;
+use raq_shared::worker;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::assembly::ReceivedFrame;
 use crate::concealment::Concealment;
 use crate::event::Event;
-use crate::present::{self, Presenter, Show};
+use crate::present::{Presenter, Show};
 
 /// Something for the thread to do.
 #[derive(Debug)]
@@ -120,21 +121,23 @@ pub(crate) fn start(
     presenter: Presenter,
     events: UnboundedSender<Event>,
 ) -> Result<JoinHandle<()>, Failure> {
-    thread::Builder::new()
-        .name("decode".to_owned())
-        .spawn(move || {
-            let mut decoding = Decoding {
-                decoder,
-                dim,
-                presenter,
-                events,
-                session: None,
-            };
-            while let Some(job) = jobs.next() {
-                decoding.job(job);
-            }
-        })
-        .map_err(present::no_thread)
+    let panicked = {
+        let events = events.clone();
+        move |failure| drop(events.send(Event::Panicked(failure)))
+    };
+    let mut decoding = Decoding {
+        decoder,
+        dim,
+        presenter,
+        events,
+        session: None,
+    };
+    let run = move || {
+        while let Some(job) = jobs.next() {
+            decoding.job(job);
+        }
+    };
+    worker::spawn("decode", run, panicked)
 }
 
 struct Decoding {

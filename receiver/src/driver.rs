@@ -12,6 +12,7 @@ use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::{Identity, KeyId, Trust};
 use raq_shared::model::Model;
 use raq_shared::quic::{self, Close, Distrust};
+use raq_shared::stats::StatsFile;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
@@ -21,7 +22,6 @@ use crate::decode::{self, Jobs};
 use crate::options::{Listen, Options, Output};
 use crate::present;
 use crate::session::{End, Settings, busy_reply};
-use crate::stats::StatsFile;
 
 /// Room for bursts while the program is busy elsewhere.
 const SOCKET_BUFFER: usize = 2 << 20;
@@ -114,9 +114,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // Both threads end once the queue is closed and done.
     jobs.close();
     for thread in [decode_thread, present_thread] {
-        if thread.join().is_err() {
-            tracing::error!("a thread panicked; please report this");
-        }
+        // A panic was told as an event.
+        let _ = thread.join();
     }
     result
 }

@@ -26,4 +26,6 @@ pub(crate) enum Event {
     },
     /// The decoder or the sink cannot go on.
     Failed(Failure),
+    /// One of the two threads is no more: it will answer nothing.
+    Panicked(Failure),
 }

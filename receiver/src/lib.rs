@@ -28,4 +28,4 @@ pub mod options;
 #[cfg(feature = "program")]
 mod present;
 #[cfg(feature = "program")]
-mod stats;
+mod tally;

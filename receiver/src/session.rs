@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use raq_shared::codebook::Codebook;
 use raq_shared::video::VideoFormat;
+use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
 use raq_shared::wire::shipment::{self, Expected};
 use raq_shared::wire::{self, PROTOCOL_VERSION};
@@ -136,7 +137,7 @@ enum State {
 pub struct Session {
     settings: Settings,
     state: State,
-    control: Vec<u8>,
+    reader: ControlReader,
     assembler: Option<Assembler>,
     outputs: VecDeque<Output>,
     /// When the present state has lasted too long.
@@ -150,7 +151,7 @@ impl Session {
         Self {
             settings,
             state: State::Preface,
-            control: Vec::new(),
+            reader: ControlReader::default(),
             assembler: None,
             outputs: VecDeque::new(),
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
@@ -217,42 +218,20 @@ impl Session {
     }
 
     fn control(&mut self, now: Duration, mut bytes: &[u8]) {
-        // What is kept is at most one message, and messages are limited.
         while !matches!(self.state, State::Draining(_) | State::Ended) {
-            let wanted = match (&self.state, self.control.first_chunk()) {
-                (State::Preface, _) => 2,
-                (_, None) => 4,
-                (_, Some(&prefix)) => match wire::message_len(prefix) {
-                    Ok(len) => 4 + len,
-                    Err(error) => return self.fail(error),
-                },
-            };
-            let missing = wanted - self.control.len();
-            if missing > 0 {
-                if bytes.is_empty() {
-                    return;
-                }
-                let (head, rest) = bytes.split_at(missing.min(bytes.len()));
-                self.control.extend_from_slice(head);
-                bytes = rest;
-                continue;
-            }
-            let whole = std::mem::take(&mut self.control);
-            match (&self.state, &whole[..]) {
-                (State::Preface, &[high, low]) => self.preface([high, low]),
-                (_, whole) => match wire::decode_message(&whole[4..]) {
-                    Ok(message) => self.message(now, message),
-                    Err(error) => self.fail(error),
-                },
+            match self.reader.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Said::Version(theirs))) => self.version(theirs),
+                Ok(Some(Said::Message(message))) => self.message(now, message),
+                Err(error) => self.fail(error),
             }
         }
     }
 
-    fn preface(&mut self, bytes: [u8; 2]) {
+    fn version(&mut self, theirs: u16) {
         let mut reply = Vec::new();
         wire::encode_preface(&mut reply);
         self.outputs.push_back(Output::Control(reply));
-        let theirs = wire::decode_preface(bytes);
         if theirs == PROTOCOL_VERSION {
             self.state = State::Hello;
         } else {

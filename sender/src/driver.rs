@@ -1,7 +1,7 @@
 //! The program: opens everything, connects, and runs the session.
 
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint};
@@ -15,6 +15,7 @@ use raq_shared::model::{Encoder, Model};
 use raq_shared::quic::Close;
 use raq_shared::search::Searcher;
 use raq_shared::stats::StatsFile;
+use raq_shared::worker;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -219,9 +220,8 @@ impl Sender {
         pipeline.mailbox.close();
         drop(pipeline);
         for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread panicked; please report this");
-            }
+            // A panic was told while the session ran.
+            let _ = thread.join();
         }
         let lost = lost.filter(|_| end == End::Lost);
         let reason = lost.and_then(|error| {
@@ -284,9 +284,18 @@ fn pipeline(
         jobs: job_receiver,
         events: event_sender.clone(),
     };
+    let panicked = |events: &UnboundedSender<Event>| {
+        let events = events.clone();
+        move |failure| drop(events.send(Event::Failed(failure)))
+    };
+    let (on_encode, on_search, on_capture) = (
+        panicked(&event_sender),
+        panicked(&event_sender),
+        panicked(&event_sender),
+    );
     let threads = vec![
-        spawn("encode", || encode.run())?,
-        spawn("search", || search.run())?,
+        worker::spawn("encode", || encode.run(), on_encode)?,
+        worker::spawn("search", || search.run(), on_search)?,
     ];
     let player = Player {
         source,
@@ -295,7 +304,7 @@ fn pipeline(
         mailbox: mailbox.clone(),
         events: event_sender,
     };
-    let capture = move || spawn("capture", || player.run()).map(drop);
+    let capture = move || worker::spawn("capture", || player.run(), on_capture).map(drop);
     Ok((
         Pipeline {
             mailbox,
@@ -306,16 +315,4 @@ fn pipeline(
         capture,
         threads,
     ))
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|e| {
-            Failure::new(
-                Exit::Failure,
-                format_args!("cannot start a thread: {e}; free memory"),
-            )
-        })
 }

@@ -25,4 +25,5 @@ pub mod stats;
 pub mod units;
 pub mod video;
 pub mod wire;
+pub mod worker;
 pub mod y4m;

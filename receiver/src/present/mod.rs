@@ -8,12 +8,13 @@ mod y4m;
 pub use y4m::Target;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
+use raq_shared::worker;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -152,18 +153,20 @@ pub(crate) fn start(
     let (spare_sender, spare) = channel();
     let (opened, result) = channel();
     let output = output.clone();
-    let thread = thread::Builder::new()
-        .name("present".to_owned())
-        .spawn(move || match Sink::open(&output) {
-            Ok(sink) => {
-                let _ = opened.send(Ok(()));
-                run(sink, &show_receiver, &spare_sender, &events, &stop);
-            }
-            Err(failure) => {
-                let _ = opened.send(Err(failure));
-            }
-        })
-        .map_err(no_thread)?;
+    let panicked = {
+        let events = events.clone();
+        move |failure| drop(events.send(Event::Panicked(failure)))
+    };
+    let present = move || match Sink::open(&output) {
+        Ok(sink) => {
+            let _ = opened.send(Ok(()));
+            run(sink, &show_receiver, &spare_sender, &events, &stop);
+        }
+        Err(failure) => {
+            let _ = opened.send(Err(failure));
+        }
+    };
+    let thread = worker::spawn("present", present, panicked)?;
     match result.recv() {
         Ok(opened) => opened?,
         Err(_) => {
@@ -174,14 +177,6 @@ pub(crate) fn start(
         }
     }
     Ok((Presenter { shows, spare }, thread))
-}
-
-/// A thread could not be started.
-pub(crate) fn no_thread(error: std::io::Error) -> Failure {
-    Failure::new(
-        Exit::Failure,
-        format_args!("cannot start a thread: {error}; free memory first"),
-    )
 }
 
 fn run(

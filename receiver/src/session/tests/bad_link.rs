@@ -1,0 +1,138 @@
+//! Loss, reordering, repetition and forgery, in virtual time.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a link does to one datagram.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    lost: bool,
+    twice: bool,
+    delay_ms: u64,
+}
+
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let fate = (
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.1),
+        0u64..150,
+    )
+        .prop_map(|(lost, twice, delay_ms)| Fate {
+            lost,
+            twice,
+            delay_ms,
+        });
+    prop::collection::vec(fate, 60)
+}
+
+proptest! {
+    /// Loss, reordering and repetition in virtual time: frames come out once each, in order, soon,
+    /// and with exactly the indices that were sent.
+    #[test]
+    fn a_bad_link_costs_positions_but_never_order(
+        fates in fates(), count in 1u8..6, codewords in 1u16..=256,
+    ) {
+        let mut session = streaming();
+        let mut arrivals: Vec<(Duration, u32, Vec<u8>)> = Vec::new();
+        let mut fates = fates.iter().cycle();
+        for frame in 0..20 {
+            for datagram in datagrams(frame, codewords, count) {
+                let fate = fates.next().unwrap();
+                if !fate.lost {
+                    let at = FRAME * frame + ms(fate.delay_ms);
+                    arrivals.push((at, frame, datagram.clone()));
+                    if fate.twice {
+                        arrivals.push((at + ms(1), frame, datagram));
+                    }
+                }
+            }
+        }
+        arrivals.sort();
+        let mut received: Vec<ReceivedFrame> = Vec::new();
+        for (at, _, datagram) in &arrivals {
+            while let Some(due) = session.deadline().filter(|due| due <= at) {
+                session.handle(due, Input::Timeout);
+                received.extend(frames(outputs(&mut session)));
+            }
+            session.handle(*at, Input::Datagram(datagram));
+            received.extend(frames(outputs(&mut session)));
+            // Buffers circulate as in the driver.
+            if let Some(frame) = received.last() {
+                session.recycle(frame.clone());
+            }
+        }
+        session.handle(ms(5000), Input::Control(&message(&Message::Bye { frames_sent: 20 })));
+        received.extend(frames(outputs(&mut session)));
+        session.handle(ms(6000), Input::Timeout);
+        received.extend(frames(outputs(&mut session)));
+        prop_assert!(received.windows(2).all(|pair| pair[0].number < pair[1].number));
+        let counts = session.counts();
+        prop_assert_eq!(counts.frames as usize, received.len());
+        prop_assert_eq!(counts.datagrams as usize, arrivals.len());
+        let used: u64 = received.iter().map(|f| u64::from(f.datagrams_received)).sum();
+        prop_assert_eq!(used + counts.stale + counts.duplicates, counts.datagrams);
+        prop_assert_eq!(counts.malformed, 0);
+    }
+
+    /// Whatever a peer sends on any channel: no panic, bounded output.
+    #[test]
+    fn any_bytes_never_panic(
+        hello_first: bool,
+        inputs in prop::collection::vec(
+            (0u8..8, prop::collection::vec(any::<u8>(), 0..120), 0u64..100), 0..60),
+    ) {
+        let mut session = if hello_first { streaming() } else { Session::new(settings(), ms(0)) };
+        let mut now = ms(10);
+        let mut frames_out = 0;
+        for (kind, bytes, wait) in &inputs {
+            now += ms(*wait);
+            session.handle(now, match kind {
+                0 => Input::Control(bytes),
+                1 => Input::Codebook(bytes),
+                2 => Input::CodebookEnd,
+                3 => Input::Timeout,
+                4 => Input::Prepared,
+                5 => Input::Drained { frames_decoded: 0 },
+                _ => Input::Datagram(bytes),
+            });
+            frames_out += frames_count(&mut session);
+        }
+        prop_assert!(frames_out <= inputs.len());
+    }
+
+    /// Headers that are well formed but forged, with payloads of the right length.
+    #[test]
+    fn forged_headers_never_panic(
+        forged in prop::collection::vec(
+            (1u16..=4096, any::<u16>(), any::<u32>(), 1u8..=255, any::<u8>(), 0u64..50), 0..80),
+    ) {
+        let grid = FrameSize::new(SIZE.0, SIZE.1).unwrap().grid();
+        let mut session = streaming();
+        let mut now = ms(10);
+        let mut last = None;
+        for (codewords, frame, capture_us, count, at, wait) in forged {
+            now += ms(wait);
+            let index = at % count;
+            let header = Header { codewords, frame, capture_us, send_delay: 0, index, count };
+            let mut bytes = header.encode().to_vec();
+            let positions = Interleave::new(grid, count).len(index.into());
+            pack(std::iter::repeat_n(0, positions), codewords.into(), &mut bytes);
+            session.handle(now, Input::Datagram(&bytes));
+            for output in outputs(&mut session) {
+                if let Output::Frame(frame) = output {
+                    prop_assert!(last.is_none_or(|last| last < frame.number));
+                    prop_assert!(frame.codewords <= 256);
+                    last = Some(frame.number);
+                }
+            }
+        }
+    }
+}
+
+fn frames_count(session: &mut Session) -> usize {
+    outputs(session)
+        .iter()
+        .filter(|output| matches!(output, Output::Frame(_)))
+        .count()
+}
