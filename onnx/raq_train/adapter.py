@@ -5,10 +5,12 @@ LSTM decoder emits the adapted codewords; with cross-forcing, every second step 
 original codeword, every other step its own previous output. It never sees the size asked for and
 is causal, so the codebook for K̃ is the first K̃ rows.
 
-Two things differ from the paper. The sequence is cut into `chains` interleaved ones that run side
+Three things differ from the paper. The sequence is cut into `chains` interleaved ones that run side
 by side with the same weights (codeword i is emitted by chain i mod chains at step i // chains): a
-batch instead of a long recurrence. And each step sees a fixed encoding of its index, computed, not
-learned.
+batch instead of a long recurrence. The previous output that a step is fed is that of its parent,
+the codeword in a neighbouring chain at the step's number without its leading bit; the table that
+the adapter learns from is ordered so that parent and child are alike, and what the LSTM emits is
+the difference. And each step sees a fixed encoding of its index, computed, not learned.
 
 The forward pass is exact integer arithmetic in float tensors (every partial sum stays below 2^24),
 so any machine, thread count or summation order gives the same codebook. Gradients pass straight
@@ -161,6 +163,26 @@ class Cell(nn.Module):
         return o * torch.tanh(new * 2.0**-GATE_BITS) * 2.0**UNIT_BITS, new
 
 
+def forced_rows(base: int, codewords: int, chains: int) -> Tensor:
+    """1 for the rows that are fed an original codeword, every second one up to 2K: [K_max]."""
+    index = torch.arange(codewords)
+    even = (index // chains + index % chains) % 2 == 0
+    return (even & (index < 2 * base)).float()
+
+
+def parent_steps(steps: int) -> list[int]:
+    """The step whose output each step is fed: its number without the leading bit.
+
+    Step 0 has no parent; it is fed the start vector.
+    """
+    return [0] + [t - (1 << (t.bit_length() - 1)) for t in range(1, steps)]
+
+
+def neighbour_chains(chains: int) -> Tensor:
+    """The chain of the parent: the other one of a pair, which cross-forcing serves in turn."""
+    return torch.arange(chains) ^ 1
+
+
 class Adapter(nn.Module):
     """Base codebook [K, D] to adapted codebook [K_max, D], both in grid units."""
 
@@ -173,14 +195,12 @@ class Adapter(nn.Module):
         self.base = nn.Parameter(base.clone())
         self.encoder, self.decoder = Cell(dim + 1, hidden), Cell(dim + ENCODING, hidden)
         self.output = nn.Parameter(torch.zeros(hidden, dim))
-        self.bias = nn.Parameter(torch.zeros(dim))
+        self.start = nn.Parameter(torch.zeros(dim))
         self.register_buffer("input_bits", torch.zeros(dim))
         self.register_buffer("output_bits", torch.zeros(dim))
         self.register_buffer("encoding", step_encoding(codewords), persistent=False)
-        index = torch.arange(codewords)
-        even = (index // chains + index % chains) % 2 == 0
-        forced = (even & (index < 2 * count)).float()
-        self.register_buffer("forced", forced.reshape(-1, chains, 1), persistent=False)
+        self.register_buffer("forced", forced_rows(count, codewords, chains), persistent=False)
+        self.parents = parent_steps(codewords // chains)
 
     @torch.no_grad()
     def set_range(self, latents: Tensor) -> None:
@@ -188,7 +208,7 @@ class Adapter(nn.Module):
         peak = latents.abs().quantile(0.999, dim=0).clamp_min(1)
         self.input_bits.copy_(torch.ceil(torch.log2(peak / BYTE)).clamp_min(0))
         self.output_bits.copy_(torch.ceil(torch.log2(peak)))
-        self.bias.copy_(latents.mean(0))
+        self.start.copy_(latents.mean(0))
 
     @torch.no_grad()
     def calibrate(self) -> None:
@@ -217,7 +237,7 @@ class Adapter(nn.Module):
             for cell in (self.encoder, self.decoder)
         ]
         output = self.integer_output() if integer else self.output * 64
-        bias = _Round.apply(self.bias, CODEWORD_LIMIT) if integer else self.bias
+        start = _Round.apply(self.start, CODEWORD_LIMIT) if integer else self.start
 
         def as_input(x: Tensor) -> Tensor:
             x = x * scale
@@ -232,22 +252,20 @@ class Adapter(nn.Module):
 
         pairs = base.reshape(-1, chains // 2, 1, dim).expand(-1, -1, 2, -1).reshape(-1, chains, dim)
         encoding = self.encoding.reshape(-1, chains, ENCODING)
-        previous = base.new_zeros(chains, dim)
+        forced = self.forced.reshape(-1, chains, 1)
+        neighbours = neighbour_chains(chains)
         emitted = []
-        for t in range(self.codewords // chains):
-            forced = self.forced[t]
+        for t, parent in enumerate(self.parents):
+            fed = emitted[parent][neighbours] if t else start.expand(chains, dim)
             if t < len(pairs):
-                original = forced * pairs[t]
-                fed = original + (1 - forced) * previous
-            else:
-                original, fed = 0.0, previous
+                fed = forced[t] * pairs[t] + (1 - forced[t]) * fed
             u = torch.cat([as_input(fed), encoding[t], state], 1)
             state, cell = self.decoder.step(weights[1], u, cell, integer)
             change = (state @ output) * self.output_scale()
             if integer:
                 change = _Round.apply(change, 2.0**20)
-            previous = original + change + bias * (1 - forced)
+            codewords = fed + change
             if integer:
-                previous = _Round.apply(previous, CODEWORD_LIMIT)
-            emitted.append(previous)
+                codewords = _Round.apply(codewords, CODEWORD_LIMIT)
+            emitted.append(codewords)
         return torch.cat(emitted)

@@ -44,21 +44,17 @@ def _as_input(g: Graph, codewords: str) -> str:
     return g.rounded(g.op("Mul", codewords, "input_scale"), rules.BYTE)
 
 
-def _loop_body(
-    name: str, g: Graph, carried: list[tuple[str, str, int]], scan: str | None, chains: int
-):
-    """A Loop body whose carried values are [chains, width] floats."""
+def _loop_body(name: str, g: Graph, carried: list[tuple[str, str, list[int]]]):
+    """A Loop body with carried floats: name at the start, name at the end, shape."""
     kind = TensorProto.FLOAT
     inputs = [
         helper.make_tensor_value_info("t_" + name, TensorProto.INT64, []),
         helper.make_tensor_value_info("go_" + name, TensorProto.BOOL, []),
     ]
-    inputs += [helper.make_tensor_value_info(i, kind, [chains, w]) for i, _, w in carried]
+    inputs += [helper.make_tensor_value_info(i, kind, shape) for i, _, shape in carried]
     g.op("Identity", "go_" + name, output="on_" + name)
     outputs = [helper.make_tensor_value_info("on_" + name, TensorProto.BOOL, [])]
-    outputs += [helper.make_tensor_value_info(o, kind, [chains, w]) for _, o, w in carried]
-    if scan:
-        outputs.append(helper.make_tensor_value_info(scan, kind, [chains, carried[-1][2]]))
+    outputs += [helper.make_tensor_value_info(o, kind, shape) for _, o, shape in carried]
     return helper.make_graph(g.nodes, name, inputs, outputs, g.initialisers)
 
 
@@ -96,8 +92,10 @@ def build(adapter: Adapter) -> onnx.ModelProto:
     output = adapter.integer_output().detach().cpu().numpy().astype(np.int8)
     g.op("Cast", g.constant("output_weight", output), output="output_weight_f", to=1)
     g.constant("output_scale", adapter.output_scale().cpu().numpy().astype(np.float32))
-    bias = rules._Round.apply(adapter.bias, rules.CODEWORD_LIMIT).detach().cpu().numpy()
-    g.constant("output_bias", bias.astype(np.float32))
+    start = rules._Round.apply(adapter.start, rules.CODEWORD_LIMIT).detach().cpu().numpy()
+    g.constant("start", start.astype(np.float32))
+    g.constant("parent", np.array(rules.parent_steps(steps), np.int64))
+    g.constant("neighbour", rules.neighbour_chains(chains).numpy())
     g.constant("input_scale", (2.0**-adapter.input_bits).cpu().numpy().astype(np.float32))
     for name, table in zip(("sigmoid", "tanh", "cell_tanh"), rules.gate_tables(), strict=True):
         stored = g.constant(f"{name}_table", table.numpy().astype(np.int16))
@@ -112,8 +110,9 @@ def build(adapter: Adapter) -> onnx.ModelProto:
     constant = e.op("Expand", e.scalar(rules.ENCODING_PEAK), e.ints(chains, 1))
     u = e.op("Concat", _as_input(e, codewords), constant, "enc_h_in", axis=1)
     _cell(e, u, "enc_c_in", hidden, "encoder", ("enc_h_out", "enc_c_out"))
-    carried = [("enc_h_in", "enc_h_out", hidden), ("enc_c_in", "enc_c_out", hidden)]
-    body = _loop_body("encode", e, carried, None, chains)
+    states = [chains, hidden]
+    carried = [("enc_h_in", "enc_h_out", states), ("enc_c_in", "enc_c_out", states)]
+    body = _loop_body("encode", e, carried)
     g.nodes.append(
         helper.make_node("Loop", [g.ints(read), "", state0, state0], ["enc_h", "enc_c"], body=body)
     )
@@ -138,31 +137,33 @@ def build(adapter: Adapter) -> onnx.ModelProto:
     d = Graph("dec_")
     mask = d.op("Gather", forced, "t_decode", axis=0)
     original = d.op("Gather", originals, "t_decode", axis=0)
+    parent = d.op("Gather", "parent", "t_decode", axis=0)
+    parent = d.op("Gather", d.op("Gather", "dec_all_in", parent, axis=0), "neighbour", axis=0)
     free = d.op("Sub", d.scalar(1), mask)
-    fed = d.op("Add", original, d.op("Mul", free, "dec_y_in"))
+    fed = d.op("Add", original, d.op("Mul", free, parent))
     known = d.op("Gather", encoding, "t_decode", axis=0)
     u = d.op("Concat", _as_input(d, fed), known, "dec_h_in", axis=1)
     _cell(d, u, "dec_c_in", hidden, "decoder", ("dec_h_out", "dec_c_out"))
     change = d.op("Mul", d.op("MatMul", "dec_h_out", "output_weight_f"), "output_scale")
-    change = d.rounded(change, 2.0**20)
-    emitted = d.op("Add", original, change)
-    emitted = d.op("Add", emitted, d.op("Mul", free, "output_bias"))
+    emitted = d.op("Add", fed, d.rounded(change, 2.0**20))
     limit = float(rules.CODEWORD_LIMIT)
-    emitted = d.op("Max", emitted, d.scalar(-limit))
-    d.op("Min", emitted, d.scalar(limit), output="dec_y_out")
-    d.op("Identity", "dec_y_out", output="dec_scan")
+    emitted = d.clamp(emitted, -limit, limit)
+    place = d.op("Reshape", "t_decode", d.ints(1, 1))
+    emitted = d.op("Unsqueeze", emitted, d.ints(0))
+    d.op("ScatterND", "dec_all_in", place, emitted, output="dec_all_out")
     carried = [
-        ("dec_h_in", "dec_h_out", hidden),
-        ("dec_c_in", "dec_c_out", hidden),
-        ("dec_y_in", "dec_y_out", dim),
+        ("dec_h_in", "dec_h_out", states),
+        ("dec_c_in", "dec_c_out", states),
+        ("dec_all_in", "dec_all_out", [steps, chains, dim]),
     ]
-    body = _loop_body("decode", d, carried, "dec_scan", chains)
-    start = g.op("Expand", g.scalar(0), g.ints(chains, dim))
+    body = _loop_body("decode", d, carried)
+    # Step 0 is its own parent: what it is fed there is the start vector.
+    begin = g.op("Expand", "start", g.ints(steps, chains, dim))
     g.nodes.append(
         helper.make_node(
             "Loop",
-            [g.ints(steps), "", "enc_h", "enc_c", start],
-            ["dec_h", "dec_c", "dec_y", "emitted"],
+            [g.ints(steps), "", "enc_h", "enc_c", begin],
+            ["dec_h", "dec_c", "emitted"],
             body=body,
         )
     )

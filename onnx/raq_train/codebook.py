@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .adapter import Adapter
+from .adapter import Adapter, forced_rows
 from .checkpoint import Checkpoint
 from .config import CodebookConfig
 from .table import distortions, nearest
@@ -30,6 +30,36 @@ def relative_db(
     mean = share @ latents
     variance = (share @ (latents - mean).pow(2).sum(1)).item()
     return [10 * math.log10(d / variance) for d in distortions(latents, table, levels, share)]
+
+
+def order_by_parents(table: Tensor, base: int, chains: int) -> Tensor:
+    """Rows of each octave put where the adapter's parent of their place is close to them.
+
+    The parent of place i is (i without its leading bit) ^ 1, see `adapter`. Places that are fed an
+    original codeword take what is left. Prefixes of `chains` times a power of two stay what they
+    are. Greedy: of all free places and rows the closest pairs first.
+    """
+    table, count = table.clone(), len(table)
+    forced = forced_rows(base, count, chains)
+    low = chains
+    while low < count:
+        rows = table[low : 2 * low].clone()
+        child = torch.arange(len(rows))
+        cost = torch.cdist(table[child ^ 1], rows)
+        fed = forced[low : 2 * low].bool()
+        cost[fed] = cost.max() + 1
+        place = torch.full((len(rows),), -1)
+        while (place < 0).any():
+            free = (place < 0).nonzero()[:, 0]
+            near, choice = cost[free].min(1)
+            for n in near.argsort().tolist():
+                row = choice[n]
+                if cost[free[n], row] < math.inf:
+                    place[free[n]] = row
+                    cost[:, row] = math.inf
+        table[low : 2 * low] = rows[place]
+        low *= 2
+    return table
 
 
 def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Adapter:
@@ -76,7 +106,7 @@ def train_adapter(
         [
             {"params": small, "scale": 1.0},
             # These two live in grid units, where a step is a distance.
-            {"params": [adapter.base, adapter.bias], "scale": 300.0},
+            {"params": [adapter.base, adapter.start], "scale": 300.0},
         ],
         betas=(0.9, 0.98),
     )

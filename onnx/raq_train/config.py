@@ -10,13 +10,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shapes of the networks. `latent_dim` is D; channels and blocks set the compute."""
+    """Shapes of the networks. `latent_dim` is D; channels and blocks set the compute.
+
+    A block has `spatial_layers` depth-wise 3x3 convolutions in a row: they hardly cost time and set
+    how far positions can share their bits.
+    """
 
     latent_dim: int = 32
     encoder_channels: int = 96
     encoder_blocks: int = 5
     decoder_channels: int = 128
     decoder_blocks: int = 7
+    spatial_layers: int = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,11 @@ class TrainConfig:
 
     `photos` names folders below the photos' root; none means generated pictures. In the joint
     phase the encoder also learns from pictures quantised with `ste_above` or more codewords.
-    Chroma enters the latents scaled by `chroma_weight` and the loss by `loss_chroma_weight`.
+    Distortion is measured over `crops_per_picture` crops of one photo together, as for a picture;
+    `recolour` of the photos get other colours; `unquantised_share` of a joint batch is decoded
+    without quantisation too and counts as much as the rest: the straight-through gradient alone
+    carries the encoder away. Chroma enters the latents scaled by `chroma_weight` and the loss by
+    `loss_chroma_weight`.
     """
 
     photos: tuple[str, ...] = ()
@@ -55,8 +64,11 @@ class TrainConfig:
     autoencoder_steps: int = 5500
     joint_steps: int = 8000
     settle_steps: int = 2000
-    ste_above: int = 512
-    commitment: float = 0.25
+    crops_per_picture: int = 1
+    recolour: float = 0.25
+    unquantised_share: float = 0.5
+    ste_above: int = 2048
+    commitment: float = 0.5
     learning_rate: float = 2e-3
     warmup_steps: int = 200
     chroma_weight: float = 0.7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -82,14 +83,50 @@ def generate_pictures(count: int, size: int, seed: int) -> list[Planes]:
     return pictures
 
 
+class Recolouring(NamedTuple):
+    """A map of chroma: a turn and stretch of the colour plane, then a shift.
+
+    Photos hardly have saturated, even colours; screens, stage light and chroma keys do.
+    """
+
+    turn: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Recolouring:
+        """Any turn, a stretch between 0.6 and 2.2, a shift of about 20 levels."""
+        angle, stretch = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-0.5, 0.8))
+        cos, sin = stretch * np.cos(angle), stretch * np.sin(angle)
+        turn = np.array([[cos, -sin], [sin, cos]], np.float32)
+        return cls(turn, rng.normal(0, 20, 2).astype(np.float32))
+
+    def apply(self, chroma: np.ndarray) -> np.ndarray:
+        """Chroma [2, H, W], 0 to 255."""
+        moved = np.einsum("ij,jhw->ihw", self.turn, chroma - np.float32(128))
+        return np.clip(128 + moved + self.shift[:, None, None], 0, 255)
+
+
 class Crops:
     """Random square crops, flipped and turned; the same seed gives the same sequence.
 
-    A third of the crops are squeezed into the limited range (16-235), as video has it.
+    `per_picture` crops in a row come from one photo and are treated alike. A third of the photos
+    are squeezed into the limited range (16-235), as video has it; `recolour` of them get other
+    colours.
     """
 
-    def __init__(self, pictures: list[Planes], crop: int, batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        pictures: list[Planes],
+        crop: int,
+        batch: int,
+        seed: int,
+        per_picture: int = 1,
+        recolour: float = 0.0,
+    ) -> None:
+        if batch % per_picture:
+            raise ValueError(f"a batch of {batch} is not whole photos of {per_picture} crops")
         self.pictures, self.crop, self.batch = pictures, crop, batch
+        self.per_picture, self.recolour = per_picture, recolour
         self.rng = np.random.default_rng(seed)
         areas = np.array([luma.size for luma, _ in pictures], np.float64)
         self.weights = areas / areas.sum()
@@ -99,20 +136,30 @@ class Crops:
         half = self.crop // 2
         luma = np.empty((self.batch, 1, self.crop, self.crop), np.float32)
         chroma = np.empty((self.batch, 2, half, half), np.float32)
-        for n, i in enumerate(self.rng.choice(len(self.pictures), self.batch, p=self.weights)):
-            y, c = self.pictures[i]
-            top = int(self.rng.integers(0, (y.shape[0] - self.crop) // 2 + 1)) * 2
-            left = int(self.rng.integers(0, (y.shape[1] - self.crop) // 2 + 1)) * 2
-            y = y[top : top + self.crop, left : left + self.crop]
-            c = c[:, top // 2 : top // 2 + half, left // 2 : left // 2 + half]
-            if self.rng.random() < 0.5:
-                y, c = y[:, ::-1], c[:, :, ::-1]
-            if self.rng.random() < 0.25:
-                y, c = y[::-1], c[:, ::-1]
-            if self.rng.random() < 0.25:
-                y, c = y.T, c.transpose(0, 2, 1)
-            luma[n, 0], chroma[n] = y, c
+        photos = self.rng.choice(len(self.pictures), self.batch // self.per_picture, p=self.weights)
+        for first, photo in zip(range(0, self.batch, self.per_picture), photos, strict=True):
+            group = slice(first, first + self.per_picture)
+            for n in range(group.start, group.stop):
+                luma[n, 0], chroma[n] = self._cut(*self.pictures[photo])
+            if self.rng.random() < self.recolour:
+                colours = Recolouring.draw(self.rng)
+                for n in range(group.start, group.stop):
+                    chroma[n] = colours.apply(chroma[n])
             if self.rng.random() < 0.33:
-                luma[n] = 16 + luma[n] * (219 / 255)
-                chroma[n] = 128 + (chroma[n] - 128) * (224 / 255)
+                luma[group] = 16 + luma[group] * (219 / 255)
+                chroma[group] = 128 + (chroma[group] - 128) * (224 / 255)
         return torch.from_numpy(luma), torch.from_numpy(chroma)
+
+    def _cut(self, y: np.ndarray, c: np.ndarray) -> Planes:
+        half = self.crop // 2
+        top = int(self.rng.integers(0, (y.shape[0] - self.crop) // 2 + 1)) * 2
+        left = int(self.rng.integers(0, (y.shape[1] - self.crop) // 2 + 1)) * 2
+        y = y[top : top + self.crop, left : left + self.crop]
+        c = c[:, top // 2 : top // 2 + half, left // 2 : left // 2 + half]
+        if self.rng.random() < 0.5:
+            y, c = y[:, ::-1], c[:, :, ::-1]
+        if self.rng.random() < 0.25:
+            y, c = y[::-1], c[:, ::-1]
+        if self.rng.random() < 0.25:
+            y, c = y.T, c.transpose(0, 2, 1)
+        return y, c

@@ -56,11 +56,19 @@ def principal_components(patches: Tensor, dim: int) -> Tensor:
 
 
 class Block(nn.Module):
-    """Residual block: 3x3 depth-wise convolution, then a two-layer network per position."""
+    """Residual block: 3x3 depth-wise convolutions, then a two-layer network per position."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, spatial_layers: int) -> None:
         super().__init__()
-        self.spatial = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.spatial = nn.Sequential(
+            *[
+                nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+                for _ in range(spatial_layers)
+            ]
+        )
+        for layer in self.spatial[1:]:
+            nn.init.dirac_(layer.weight, groups=channels)
+            nn.init.zeros_(layer.bias)
         self.widen = nn.Conv2d(channels, 2 * channels, 1)
         self.narrow = nn.Conv2d(2 * channels, channels, 1)
         with torch.no_grad():
@@ -70,13 +78,14 @@ class Block(nn.Module):
         return x + self.narrow(F.relu(self.widen(self.spatial(x))))
 
 
-def _trunk(inputs: int, channels: int, blocks: int, outputs: int) -> nn.Sequential:
+def _trunk(
+    inputs: int, channels: int, blocks: int, spatial_layers: int, outputs: int
+) -> nn.Sequential:
     last = nn.Conv2d(channels, outputs, 1)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(
-        nn.Conv2d(inputs, channels, 1), *[Block(channels) for _ in range(blocks)], last
-    )
+    middle = [Block(channels, spatial_layers) for _ in range(blocks)]
+    return nn.Sequential(nn.Conv2d(inputs, channels, 1), *middle, last)
 
 
 class Encoder(nn.Module):
@@ -86,7 +95,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.register_buffer("basis", torch.zeros(config.latent_dim, PATCH))
         self.trunk = _trunk(
-            PATCH, config.encoder_channels, config.encoder_blocks, config.latent_dim
+            PATCH,
+            config.encoder_channels,
+            config.encoder_blocks,
+            config.spatial_layers,
+            config.latent_dim,
         )
 
     def forward(self, patches: Tensor) -> Tensor:
@@ -107,7 +120,11 @@ class Decoder(nn.Module):
         self.register_buffer("basis", torch.zeros(config.latent_dim, PATCH))
         self.register_buffer("spread", torch.ones(config.latent_dim))
         self.trunk = _trunk(
-            config.latent_dim + 2, config.decoder_channels, config.decoder_blocks, PATCH
+            config.latent_dim + 2,
+            config.decoder_channels,
+            config.decoder_blocks,
+            config.spatial_layers,
+            PATCH,
         )
 
     def forward(self, latents: Tensor, depth: Tensor) -> Tensor:

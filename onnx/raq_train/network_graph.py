@@ -27,15 +27,16 @@ def _blocks(g: Graph, x: str, trunk: nn.Sequential) -> str:
     """The residual blocks between the first and the last layer of a trunk."""
     for n, block in enumerate(list(trunk)[1:-1]):
         name = f"block{n}"
-        channels = block.spatial.weight.shape[0]
-        y = g.conv(
-            x,
-            f"{name}_spatial",
-            _array(block.spatial.weight),
-            _array(block.spatial.bias),
-            group=channels,
-            pads=[1, 1, 1, 1],
-        )
+        y = x
+        for k, layer in enumerate(block.spatial):
+            y = g.conv(
+                y,
+                f"{name}_spatial{k}",
+                _array(layer.weight),
+                _array(layer.bias),
+                group=layer.groups,
+                pads=[1, 1, 1, 1],
+            )
         y = g.conv(y, f"{name}_widen", _array(block.widen.weight), _array(block.widen.bias))
         y = g.op("Relu", y)
         y = g.conv(y, f"{name}_narrow", _array(block.narrow.weight), _array(block.narrow.bias))

@@ -24,59 +24,64 @@ def learning_rate(step: int, total: int, peak: float, warmup: int) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def decibels(planes: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], weight: float) -> Tensor:
-    """Log distortion per picture [N]: in this measure every rate pulls equally hard."""
-    return torch.log(distortion(planes, target, weight) + 0.1)
+def decibels(
+    planes: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], weight: float, per_picture: int
+) -> Tensor:
+    """Log distortion per picture: in this measure every rate pulls equally hard."""
+    crops = distortion(planes, target, weight)
+    return torch.log(crops.reshape(-1, per_picture).mean(1) + 0.1)
 
 
 class Quantiser(nn.Module):
     """A table of nested codewords [K_max, D] in pixel units; each picture draws its own size.
 
-    Sizes are log-uniform over 1..K_max, for half of the pictures over `ste_above`..K_max: those
-    also teach the encoder, by a straight-through gradient.
+    Half of the pictures draw their size log-uniformly from 1..K_max, a quarter from
+    `ste_above`..K_max, a quarter uses all codewords. From `ste_above` up the encoder learns too, by
+    a straight-through gradient.
     """
 
-    def __init__(self, table: Tensor, ste_above: int, seed: int) -> None:
+    def __init__(self, table: Tensor, ste_above: int, per_picture: int, seed: int) -> None:
         super().__init__()
         self.table = nn.Parameter(table.clone())
         self.ste_above = ste_above
+        self.per_picture = per_picture
         self.random = torch.Generator().manual_seed(seed)
 
     def draw(self, count: int) -> Tensor:
-        """Sizes [count]; the second half of them is large."""
-        low = torch.zeros(count)
-        low[count // 2 :] = math.log2(self.ste_above)
+        """Sizes of pictures [count]."""
         high = math.log2(len(self.table) + 1)
+        kind = torch.rand(count, generator=self.random)
+        low = torch.where(kind < 0.5, 0.0, math.log2(self.ste_above))
         octave = low + torch.rand(count, generator=self.random) * (high - low)
+        octave[kind > 0.75] = high
         return torch.exp2(octave).floor().long().clamp(1, len(self.table))
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Quantise [N, D, h, w], one size per picture.
+        """Quantise [N, D, h, w], one size for the crops of a picture.
 
-        Returns codewords, depth [N, 1, h, w], the mean log distortion, which trains the table, and
-        the same for large sizes as a function of the latents: the commitment, without which the
-        straight-through gradient lets the encoder's outputs grow without bound.
+        Returns codewords, depth [N, 1, h, w], the mean log distortion, which alone trains the table
+        (the decoder's gradient drives it away from the latents and both diverge), and the same for
+        large sizes as a function of the latents: the commitment, without which the straight-through
+        gradient lets the encoder's outputs grow without bound.
         """
-        count, dim, height, width = latents.shape
-        sizes = self.draw(count)
-        found, losses = [], []
+        pictures = latents.split(self.per_picture)
+        sizes = self.draw(len(pictures)).tolist()
+        found, losses, depths = [], [], []
         commitment = latents.new_zeros(())
-        for n in range(count):
-            flat = latents[n].reshape(dim, -1).T
-            fixed = flat.detach()
-            size = int(sizes[n])
+        for picture, size in zip(pictures, sizes, strict=True):
+            flat = picture.permute(0, 2, 3, 1)
+            fixed = flat.detach().flatten(0, 2)
             indices, _ = nearest(fixed, self.table.detach()[:size], [size])
             rows = self.table[indices[0]]
             losses.append(torch.log((rows - fixed).pow(2).sum(1).mean() + 1.0))
-            chosen = rows.detach()
+            chosen = rows.detach().reshape(flat.shape)
             if size >= self.ste_above:
-                error = (chosen - flat).pow(2).sum(1).mean()
-                commitment = commitment + torch.log(error + 1.0) / count
-                chosen = flat + (chosen - fixed)
-            found.append(chosen.T.reshape(dim, height, width))
-        depth = sizes.to(latents.device).float().log2()[:, None, None, None]
-        depth = depth.expand(-1, 1, height, width)
-        return torch.stack(found), depth, torch.stack(losses).mean(), commitment
+                error = (chosen - flat).pow(2).sum(3).mean()
+                commitment = commitment + torch.log(error + 1.0) / len(pictures)
+                chosen = chosen + (flat - flat.detach())
+            found.append(chosen.permute(0, 3, 1, 2))
+            depths.append(torch.full_like(picture[:, :1], math.log2(size)))
+        return torch.cat(found), torch.cat(depths), torch.stack(losses).mean(), commitment
 
 
 def collect_latents(
@@ -84,15 +89,16 @@ def collect_latents(
 ) -> tuple[Tensor, Tensor]:
     """Latents [count, D] in pixel units from random crops, and the importance of each [count].
 
-    A latent counts by the inverse of its crop's distortion under `table` (a small one is made where
-    there is none yet): what PSNR averaged over pictures asks for. The mean importance is one.
+    A latent counts by the inverse of its picture's distortion under `table` (a small one is made
+    where there is none yet): what PSNR averaged over pictures asks for. Their mean is one.
     """
     device = model.encoder.basis.device
     found = []
     with torch.no_grad():
         for _ in range(math.ceil(count * BLOCK**2 / (crops.batch * crops.crop**2))):
             latents = model.encode(*(t.to(device) for t in crops.next()))
-            found.append(latents.permute(0, 2, 3, 1).flatten(1, 2))
+            latents = latents.unflatten(0, (-1, crops.per_picture))
+            found.append(latents.permute(0, 1, 3, 4, 2).flatten(1, 3))
     pictures = torch.cat(found)
     rows = pictures.flatten(0, 1)
     order = torch.randperm(len(rows))[:count]
@@ -129,6 +135,8 @@ def train_networks(
         groups.append({"params": list(quantiser.parameters()), "scale": 100.0, "weight_decay": 0.0})
     optimiser = torch.optim.AdamW(groups, lr=peak, weight_decay=1e-4)
     average = Average(model, settings.weight_average)
+    pictures = settings.batch // settings.crops_per_picture
+    clean = round(pictures * settings.unquantised_share) * settings.crops_per_picture
     first = state.get("step", 0)
     if first and "optimiser" in state:
         optimiser.load_state_dict(state["optimiser"])
@@ -147,11 +155,14 @@ def train_networks(
                 with torch.autocast(device.type, enabled=False):
                     rows, coarse, extra, commitment = quantiser(latents.float())
                     extra = extra + settings.commitment * commitment
-                latents = torch.cat([latents, rows])
-                depth = torch.cat([depth, coarse])
-                target = tuple(torch.cat([t, t]) for t in target)
+                latents = torch.cat([rows, latents[:clean]])
+                depth = torch.cat([coarse, depth[:clean]])
+                target = tuple(torch.cat([t, t[:clean]]) for t in target)
             decoded = model.decode(latents, depth)
-        loss = decibels(decoded, target, settings.loss_chroma_weight).mean()
+        loss = decibels(decoded, target, settings.loss_chroma_weight, crops.per_picture)
+        if quantiser is not None:  # both kinds count alike, however few are unquantised
+            loss = (loss[:pictures].mean() + loss[pictures:].mean()) / 2
+        loss = loss.mean()
         optimiser.zero_grad(set_to_none=True)
         (loss + extra).backward()
         nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)

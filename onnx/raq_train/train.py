@@ -20,7 +20,13 @@ from tqdm import tqdm
 
 from . import config as configuration
 from .checkpoint import Checkpoint
-from .codebook import REPORTED, relative_db, start_adapter, train_adapter
+from .codebook import (
+    REPORTED,
+    order_by_parents,
+    relative_db,
+    start_adapter,
+    train_adapter,
+)
 from .config import Config
 from .data import Crops, Planes, data_root, generate_pictures, load_photos
 from .model import LATENT_SCALE, Autoencoder, to_patches
@@ -38,6 +44,19 @@ def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
     model.set_basis(torch.cat([p.permute(0, 2, 3, 1).reshape(-1, p.shape[1]) for p in patches]))
 
 
+def training_crops(config: Config, pictures: list[Planes], seed: int) -> Crops:
+    """Crops of `pictures` as the configuration asks for."""
+    settings = config.train
+    return Crops(
+        pictures,
+        settings.crop,
+        settings.batch,
+        seed,
+        settings.crops_per_picture,
+        settings.recolour,
+    )
+
+
 def train_codebook(
     config: Config,
     model: Autoencoder,
@@ -50,7 +69,7 @@ def train_codebook(
     settings = config.codebook
     device = model.encoder.basis.device
     if "latents" not in state:
-        held = Crops(check, crops.crop, crops.batch, config.train.seed + 1000)
+        held = training_crops(config, check, config.train.seed + 1000)
         for name, source, count in (("latents", crops, 1.0), ("held", held, 0.1)):
             rows, importance = collect_latents(
                 model, source, int(settings.latents * count), state["table"]
@@ -103,7 +122,7 @@ def main() -> None:
     checkpoint = Checkpoint(options.out, settings.checkpoint_seconds)
     state = checkpoint.load()
     seed = settings.seed + state.get("step", 0)
-    crops = Crops(pictures, settings.crop, settings.batch, seed)
+    crops = training_crops(config, pictures, seed)
     model = Autoencoder(config.model, settings.chroma_weight).to(device)
     model = model.to(memory_format=torch.channels_last)
     if state:
@@ -127,9 +146,13 @@ def main() -> None:
         if "table" not in state:
             size = config.codebook.max_codewords
             latents, importance = collect_latents(model, crops, 20 * size, None)
-            state["table"], _ = fit(latents, importance, size, ladder(size), 1)
+            table, _ = fit(latents, importance, size, ladder(size), 1)
+            shape = config.codebook
+            state["table"] = order_by_parents(table, shape.base_codewords, shape.chains)
             checkpoint.save(state, now=True)
-        quantiser = Quantiser(state["table"], settings.ste_above, seed).to(device)
+        quantiser = Quantiser(
+            state["table"], settings.ste_above, settings.crops_per_picture, seed
+        ).to(device)
         state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
         state["networks"] = state["average"]
         finish("joint")
@@ -141,7 +164,9 @@ def main() -> None:
         if state["step"] == 0:
             model.load_state_dict(state["average"])
         codebook = integer_codebook(config, state)
-        quantiser = Quantiser(codebook / LATENT_SCALE, settings.ste_above, seed).to(device)
+        quantiser = Quantiser(
+            codebook / LATENT_SCALE, settings.ste_above, settings.crops_per_picture, seed
+        ).to(device)
         quantiser.requires_grad_(False)
         state = train_networks(config, "settle", model, quantiser, crops, check, checkpoint, state)
         finish("settle")

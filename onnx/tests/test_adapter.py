@@ -9,6 +9,7 @@ from onnx import numpy_helper
 
 from raq_train import adapter_graph
 from raq_train.adapter import ENCODING_PEAK, Adapter, step_encoding
+from raq_train.codebook import order_by_parents
 
 DIM, BASE, CODEWORDS, CHAINS = 8, 32, 256, 16
 
@@ -81,6 +82,40 @@ def test_cross_forcing_feeds_each_base_codeword_once(adapter: Adapter) -> None:
         rows = adapter(integer=True)
         adapter.output.copy_(output)
     assert torch.equal(rows[forced.bool()], adapter.base.detach())
+
+
+def test_other_steps_are_fed_their_parent(adapter: Adapter) -> None:
+    """With a silent output a codeword that is not forced is its parent's, down to the start."""
+    output = adapter.output.detach().clone()
+    with torch.no_grad():
+        adapter.output.zero_()
+        rows = adapter(integer=True)
+        adapter.output.copy_(output)
+    forced = adapter.forced.bool()
+    for i in range(CODEWORDS):
+        step, chain = divmod(i, CHAINS)
+        if forced[i]:
+            continue
+        if step == 0:
+            expected = adapter.start.round()
+        else:
+            expected = rows[(step - 2 ** (step.bit_length() - 1)) * CHAINS + (chain ^ 1)]
+        assert torch.equal(rows[i], expected), i
+
+
+def test_rows_are_ordered_to_be_like_their_parents() -> None:
+    torch.manual_seed(3)
+    table = torch.randn(CODEWORDS, DIM)
+    ordered = order_by_parents(table, BASE, CHAINS)
+    size = CHAINS
+    while size <= CODEWORDS:  # every octave holds the rows it held
+        before, after = (t[:size].sort(0).values for t in (table, ordered))
+        assert torch.equal(before, after)
+        size *= 2
+    child = torch.arange(CODEWORDS // 2, CODEWORDS)
+    parent = (child - CODEWORDS // 2) ^ 1
+    before, after = ((t[child] - t[parent]).pow(2).sum(1).mean() for t in (table, ordered))
+    assert after < 0.6 * before
 
 
 def test_float_and_integer_forms_agree_roughly(adapter: Adapter) -> None:

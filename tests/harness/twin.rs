@@ -25,7 +25,7 @@ pub struct Twin {
     decoder: Cell,
     output: Vec<i64>,
     output_shift: Vec<i32>,
-    bias: Vec<i64>,
+    start: Vec<i64>,
     input_shift: Vec<i32>,
     wave_frequency: Vec<i64>,
     wave_phase: Vec<i64>,
@@ -96,7 +96,7 @@ impl Twin {
             decoder: cell("decoder"),
             output: whole("output_weight"),
             output_shift: shifts("output_scale"),
-            bias: whole("output_bias"),
+            start: whole("start"),
             input_shift: shifts("input_scale"),
             wave_frequency: whole("wave_frequency"),
             wave_phase: whole("wave_phase"),
@@ -130,36 +130,32 @@ impl Twin {
             self.encoder
                 .step(&self.gates, &input, &mut states[i % chains]);
         }
-        let mut previous = vec![vec![0; self.dim]; chains];
-        let mut rows = Vec::with_capacity(codewords * self.dim);
+        let mut rows: Vec<Vec<i64>> = Vec::with_capacity(codewords);
         for i in 0..codewords {
-            let chain = i % chains;
+            let (step, chain) = (i / chains, i % chains);
             // Cross-forcing: up to twice the base, every second step is fed an original codeword.
-            let forced = i < 2 * base.len() && (i / chains + chain).is_multiple_of(2);
-            let original: Vec<i64> = match forced {
-                true => base[i / 2].iter().map(|&v| v.into()).collect(),
-                false => vec![0; self.dim],
+            let forced = i < 2 * base.len() && (step + chain).is_multiple_of(2);
+            let fed: Vec<i64> = match (forced, step.checked_ilog2()) {
+                (true, _) => base[i / 2].iter().map(|&v| v.into()).collect(),
+                (false, None) => self.start.clone(),
+                (false, Some(leading)) => {
+                    let parent = step - (1 << leading);
+                    rows[parent * chains + (chain ^ 1)].clone()
+                }
             };
-            let fed = if forced { &original } else { &previous[chain] };
-            let mut input = self.as_input(fed);
+            let mut input = self.as_input(&fed);
             input.extend(self.encoding(i as i64));
             self.decoder.step(&self.gates, &input, &mut states[chain]);
-            let emitted: Vec<i64> = (0..self.dim)
-                .map(|d| {
-                    let products = states[chain]
-                        .hidden
-                        .iter()
-                        .zip(self.output[d..].iter().step_by(self.dim));
-                    let sum = products.map(|(h, w)| h * w).sum();
-                    let change = scaled(sum, self.output_shift[d]).clamp(-(1 << 20), 1 << 20);
-                    let bias = if forced { 0 } else { self.bias[d] };
-                    (original[d] + change + bias).clamp(-LIMIT, LIMIT)
-                })
-                .collect();
-            rows.extend(emitted.iter().map(|&v| v as i16));
-            previous[chain] = emitted;
+            let emitted = |d: usize| {
+                let weights = self.output[d..].iter().step_by(self.dim);
+                let products = states[chain].hidden.iter().zip(weights);
+                let sum = products.map(|(h, w)| h * w).sum();
+                let change = scaled(sum, self.output_shift[d]).clamp(-(1 << 20), 1 << 20);
+                (fed[d] + change).clamp(-LIMIT, LIMIT)
+            };
+            rows.push((0..self.dim).map(emitted).collect());
         }
-        rows
+        rows.concat().into_iter().map(|v| v as i16).collect()
     }
 
     /// How many sequences the adapter runs side by side: the graph cuts the base into
