@@ -125,7 +125,7 @@ def train_networks(
     device = model.encoder.basis.device
     steps, share = {
         "autoencoder": (settings.autoencoder_steps, 1.0),
-        "joint": (settings.joint_steps, 0.7),
+        "joint": (settings.joint_steps, 0.5),
         "settle": (settings.settle_steps, 0.15),
     }[phase]
     peak = settings.learning_rate * share

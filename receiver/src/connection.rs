@@ -2,10 +2,11 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
-use raq_shared::exit::Failure;
+use raq_shared::exit::{Exit, Failure};
 use raq_shared::quic::Close;
 use raq_shared::stats::{ReceiverRecord, StatsFile};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -30,6 +31,8 @@ pub(crate) struct Pipeline {
     pub(crate) stats: StatsFile,
     /// Where the decoder runs.
     pub(crate) provider: String,
+    /// The decoder or the output answers no more, so that nobody should wait for its thread.
+    pub(crate) dead: Arc<AtomicBool>,
 }
 
 /// How a connection's session went.
@@ -342,10 +345,23 @@ impl Receiving<'_> {
             self.prepared = Prepared::Draining;
         }
         while self.prepared == Prepared::Draining {
-            match self.pipeline.events.recv().await {
-                Some(event) => drop(self.event(event)),
-                None => return,
+            match timeout(FAREWELL, self.pipeline.events.recv()).await {
+                Ok(Some(event)) => drop(self.event(event)),
+                Ok(None) => return,
+                Err(_) => {
+                    self.failure.get_or_insert_with(|| {
+                        Failure::new(
+                            Exit::Failure,
+                            "the output takes nothing more, the last frames are lost; see that \
+                             whatever reads it goes on reading",
+                        )
+                    });
+                    self.prepared = Prepared::Dead;
+                }
             }
+        }
+        if self.prepared == Prepared::Dead {
+            self.pipeline.dead.store(true, Ordering::Relaxed);
         }
     }
 

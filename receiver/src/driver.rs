@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use quinn::{Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
@@ -59,7 +59,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (presenter, present_thread) = present::start(&output, event_sender.clone(), stop.clone())?;
+    let (presenter, present_thread) = present::start(&output, event_sender.clone(), stop.clone())
+        .map_err(|failure| options.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let decoder = model.decoder()?;
@@ -87,6 +88,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         max_width: options.max_size.width,
         max_height: options.max_size.height,
     };
+    let dead = Arc::new(AtomicBool::new(false));
     let server = Server {
         key: identity.id(),
         settings,
@@ -95,6 +97,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             events,
             stats,
             provider,
+            dead: dead.clone(),
         }),
         handshakes: AtomicUsize::new(0),
         stopped,
@@ -114,6 +117,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // Both threads end once the queue is closed and done.
     jobs.close();
     for thread in [decode_thread, present_thread] {
+        if dead.load(Ordering::Relaxed) {
+            break;
+        }
         // A panic was told as an event.
         let _ = thread.join();
     }
@@ -238,8 +244,15 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
                 }
             }
             Some(attempt) = made.recv() => {
-                if let Some(result) = judge(attempt, ends) {
-                    return result;
+                // A stranger must not end the session of somebody who was let in.
+                let receiving = server.pipeline.try_lock().is_err();
+                match attempt {
+                    Attempt::Distrust(message) if receiving => tracing::warn!("{message}"),
+                    attempt => {
+                        if let Some(result) = judge(attempt, ends) {
+                            return result;
+                        }
+                    }
                 }
             }
             _ = stopped.wait_for(|&stopped| stopped) => break,

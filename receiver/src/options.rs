@@ -56,6 +56,14 @@ pub enum Output {
 }
 
 impl Options {
+    /// A window that nobody asked for and that does not open is a missing choice.
+    pub(crate) fn blame(&self, failure: Failure) -> Failure {
+        match self.output {
+            None => Failure::new(Exit::Usage, failure),
+            Some(_) => failure,
+        }
+    }
+
     /// The output, checked against what the system has.
     ///
     /// # Errors

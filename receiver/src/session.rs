@@ -24,6 +24,8 @@ use crate::assembly::{Assembler, Counts, ReceivedFrame};
 
 /// How long the sender may take for its Hello, or for its codebook after the Welcome.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what came may take to be decoded and written once the session is stopped or lost.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long datagrams may trail behind the Bye.
 const BYE_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -176,8 +178,8 @@ impl Session {
             Input::Datagram(bytes) => self.datagram(now, bytes),
             Input::Prepared => self.prepared(now),
             Input::Drained { frames_decoded } => self.drained(frames_decoded),
-            Input::Lost => self.stop(End::Lost),
-            Input::Stop => self.stop(End::Stopped),
+            Input::Lost => self.stop(now, End::Lost),
+            Input::Stop => self.stop(now, End::Stopped),
             Input::Timeout => self.timeout(now),
         }
     }
@@ -444,7 +446,9 @@ impl Session {
             State::Codebook { .. } => self.fail("the sender does not send its codebook"),
             // What trails behind the Bye any longer is lost.
             State::Streaming => self.drain(End::Done),
-            State::Preparing(_) | State::Draining(_) | State::Ended => {}
+            // The output takes nothing more.
+            State::Draining(_) => self.end(End::Stopped),
+            State::Preparing(_) | State::Ended => {}
         }
     }
 
@@ -474,10 +478,16 @@ impl Session {
     }
 
     /// Ends early but keeps the frames that came; before there can be any, at once.
-    fn stop(&mut self, end: End) {
+    fn stop(&mut self, now: Duration, end: End) {
         match self.state {
-            State::Streaming => self.drain(end),
-            State::Draining(_) | State::Ended => {}
+            State::Streaming => {
+                self.drain(end);
+                self.patience_ends = Some(now + DRAIN_PATIENCE);
+            }
+            State::Draining(_) => {
+                self.patience_ends.get_or_insert(now + DRAIN_PATIENCE);
+            }
+            State::Ended => {}
             _ => self.end(end),
         }
     }

@@ -167,6 +167,22 @@ async fn strangers_are_refused_with_the_cure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_end_somebody_elses_session() {
+    let Some(model) = model() else { return };
+    let mut program = Program::start(&SESSION);
+    let (address, identity) = (program.address(), program.identity());
+    let mut sender = Sender::greet(address, &identity, hello(&model)).await;
+    sender.first_answer().await;
+    let stranger = Identity::ephemeral().unwrap();
+    let (connection, _endpoint) = connect(address, &stranger, &identity).await.unwrap();
+    connection.closed().await;
+    program.wait_for("is not trusted");
+    sender.frame(0, &[0, 1, 2]).await;
+    assert_eq!(sender.bye(1).await, Message::Done { frames_decoded: 1 });
+    program.end().assert(0, &["1 frames decoded"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_in_the_trust_file_is_admitted() {
     let Some(model) = model() else { return };
     let stranger = Identity::ephemeral().unwrap();

@@ -9,7 +9,6 @@ use quinn::{ConnectError, Connection, ConnectionError, Endpoint, TransportErrorC
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::{Identity, KeyId, Trust};
 use raq_shared::quic::{self, Close, Distrust, SERVER_NAME};
-use raq_shared::wire::PROTOCOL_VERSION;
 use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -132,10 +131,7 @@ pub(crate) fn refusal(peer: &str, error: &ConnectionError, own: KeyId) -> Option
     if code == Some(no_protocol) || matches!(error, ConnectionError::VersionMismatch) {
         return Some(Failure::new(
             Exit::Refused,
-            format_args!(
-                "{peer} does not speak protocol {PROTOCOL_VERSION} of raq; install the same \
-                 version of raq on both sides, or correct --peer"
-            ),
+            format_args!("{peer} does not speak raq; correct --peer"),
         ));
     }
     let ConnectionError::ApplicationClosed(close) = error else {

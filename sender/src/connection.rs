@@ -46,6 +46,8 @@ pub(crate) struct Sending<'a, S> {
     pub(crate) control: SendStream,
     pub(crate) control_in: Option<RecvStream>,
     pub(crate) interrupts: watch::Receiver<bool>,
+    /// Whether the session has been told to stop.
+    pub(crate) interrupted: bool,
     /// Starts the capture thread; taken when the receiver has said Welcome.
     pub(crate) start: Option<S>,
     /// Frames that are encoded and wait for the session's word.
@@ -131,7 +133,6 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
     async fn input(&mut self) {
         let deadline = self.session.deadline().map(|at| self.clock.instant(at));
         let pump = self.flushing || self.outbox.is_waiting();
-        let interrupted = *self.interrupts.borrow();
         let connected = self.lost.is_none();
         tokio::select! {
             // What the receiver said last is heard before the end of the connection.
@@ -152,7 +153,8 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
             },
             error = self.connection.closed(), if connected => self.lose(error),
             Some(event) = self.pipeline.events.recv() => self.event(event),
-            _ = self.interrupts.changed(), if !interrupted => {
+            () = turned_true(&mut self.interrupts), if !self.interrupted => {
+                self.interrupted = true;
                 self.session.handle(self.clock.now(), Input::Stop);
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
@@ -284,6 +286,13 @@ async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, Re
     match stream {
         Some(stream) => stream.read_chunk(CHUNK, true).await,
         None => pending().await,
+    }
+}
+
+async fn turned_true(flag: &mut watch::Receiver<bool>) {
+    // Without a sender it never will; the program is then on its way out by another road.
+    if flag.wait_for(|&flag| flag).await.is_err() {
+        pending::<()>().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program: opens everything, connects, and runs the session.
 
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -57,8 +58,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let source = options.open_source()?;
     let identity = options.common.identity()?;
     let trust = options.common.accepted_keys(&identity)?;
-    let stats = StatsFile::create(options.common.stats.as_deref())?;
-
     let video = source.format();
     let size = video.size().map_err(|e| Failure::new(Exit::Failure, e))?;
     let model = Model::open(&options.common.model_options())?;
@@ -96,7 +95,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         limits: options.limits(),
         dim: manifest.latent_dim,
         settings,
-        stats,
+        stats: options.common.stats.clone(),
     };
     runtime.block_on(async {
         let mut interrupts = cli::interrupts()?;
@@ -134,7 +133,7 @@ struct Sender {
     source: Source,
     limits: Limits,
     dim: usize,
-    stats: StatsFile,
+    stats: Option<PathBuf>,
 }
 
 impl Sender {
@@ -144,6 +143,8 @@ impl Sender {
         connection: &Connection,
         interrupts: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
+        // Only now: what an earlier session left is not to be lost to one that never began.
+        let stats = StatsFile::create(self.stats.as_deref())?;
         let address = connection.remote_address();
         let peer = format!("the receiver at {address}");
         let video = self.settings.video;
@@ -183,11 +184,12 @@ impl Sender {
             session,
             clock,
             pipeline,
-            tally: Tally::new(clock, self.stats),
+            tally: Tally::new(clock, stats),
             outbox: Outbox::new(connection),
             control,
             control_in: Some(control_in),
             interrupts,
+            interrupted: false,
             start: Some(capture),
             encoded: Vec::new(),
             spare: Vec::new(),

@@ -14,6 +14,8 @@ const WITH_QUEUE: f64 = 0.75;
 const LONG_QUEUE: Duration = Duration::from_millis(30);
 /// Share taken without one: above 1, since a window that is never filled never grows.
 const WITHOUT_QUEUE: f64 = 1.25;
+/// Below this the estimate rises at once: it could not find its way back from nearly nothing.
+const FLOOR: Bitrate = Bitrate::from_kilobits_per_second(16);
 /// The estimate at most doubles in this time.
 const DOUBLING: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,8 @@ impl Estimator {
         let estimate = match self.last {
             Some((then, last)) => {
                 let time = now.saturating_sub(then).as_secs_f64();
-                target.min(last.scaled((time / DOUBLING.as_secs_f64()).exp2()))
+                let reach = last.scaled((time / DOUBLING.as_secs_f64()).exp2());
+                target.min(reach.max(FLOOR))
             }
             None => target,
         };
@@ -78,6 +81,22 @@ mod tests {
         assert_eq!(kilobits(window(12_000, 80, 50)), 900);
         assert_eq!(kilobits(window(12_000, 160, 50)), 225);
         assert_eq!(kilobits(window(12_000, 0, 0)), 120_000);
+    }
+
+    #[test]
+    fn it_comes_back_from_nearly_nothing() {
+        let mut estimator = Estimator::default();
+        let mut last = Bitrate::ZERO;
+        for frame in 0..1000 {
+            let now = Duration::from_millis(frame);
+            let faded = (10..20).contains(&frame);
+            last = estimator.update(now, window(if faded { 2 } else { 12_000 }, 50, 50));
+            if faded {
+                assert!(last.bits_per_second() < 1000, "{last}");
+            }
+        }
+        // A second later it has doubled once from the floor.
+        assert!(last.bits_per_second() > 30_000, "{last}");
     }
 
     #[test]

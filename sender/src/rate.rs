@@ -10,6 +10,8 @@ use crate::packetize::{PATH_OVERHEAD, Spreads};
 
 /// Below this K̃ a frame says too little to be worth its datagrams.
 const MIN_CODEWORDS: u16 = 2;
+/// How long to wait at most for a frame to be paid for: the estimate may rise meanwhile.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// What may wait in front of a frame before the frame is rather skipped: more is only delay.
 const MAX_BACKLOG: Duration = Duration::from_millis(100);
 
@@ -124,7 +126,7 @@ impl RateControl {
                 }
                 // Counted on from the moment it was due, not from the frame that came after it.
                 let due = self.not_before.max(now.saturating_sub(interval));
-                self.not_before = due.saturating_add(drains_in(cost));
+                self.not_before = due.saturating_add(drains_in(cost).min(MAX_WAIT));
                 Some(least)
             }
         }

@@ -32,7 +32,7 @@ const WELCOME_PATIENCE: Duration = Duration::from_secs(20);
 /// How long frames under way may take when the source has ended.
 const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the receiver may take to decode and write what it has.
-const DONE_PATIENCE: Duration = Duration::from_secs(30);
+const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
@@ -444,12 +444,12 @@ impl Session {
                 self.patience_ends = Some(now + FINISH_PATIENCE);
                 self.outputs.push_back(Output::StopSource);
             }
-            State::Stopping
-            | State::Finishing
-            | State::Flushing
-            | State::Bye
-            | State::Left
-            | State::Ended => {}
+            State::Stopping | State::Finishing | State::Flushing | State::Left | State::Ended => {}
+            // The receiver still decodes; whoever stops now does not want to wait for it.
+            State::Bye => {
+                let soon = now + CLOSE_PATIENCE;
+                self.patience_ends = Some(self.patience_ends.map_or(soon, |end| end.min(soon)));
+            }
         }
     }
 

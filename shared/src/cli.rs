@@ -122,6 +122,8 @@ impl CommonArgs {
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(io::stderr)
+            // Where standard error is closed there is nobody to tell, and telling would panic.
+            .log_internal_errors(false)
             .with_ansi(colours)
             .with_target(self.verbose > 0);
         // It fails only where a log was set up before, which then stays.

@@ -1,6 +1,7 @@
 //! How the programs end: exit codes, and errors that carry one.
 
 use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::model::ModelError;
@@ -94,7 +95,8 @@ pub fn finish(program: &str, result: Result<(), Failure>) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if failure.exit != Exit::Done {
-        eprintln!("{program}: {failure}");
+        // Standard error may be closed; the exit code still speaks.
+        let _ = writeln!(io::stderr(), "{program}: {failure}");
     }
     ExitCode::from(failure.exit as u8)
 }

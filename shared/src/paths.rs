@@ -70,6 +70,13 @@ pub fn onnxruntime_library() -> String {
     format!("libonnxruntime.so.{ONNXRUNTIME_VERSION}")
 }
 
+/// The variables above that are set, made absolute: for programs started in another folder.
+pub fn absolute_variables() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    [DATA_VARIABLE, DATA_DIR_VARIABLE, CONFIG_DIR_VARIABLE]
+        .into_iter()
+        .filter_map(|name| Some((name, given(name)?)))
+}
+
 fn per_user(
     variable: &'static str,
     folder: impl Fn(&etcetera::base_strategy::Xdg) -> PathBuf,
@@ -81,9 +88,8 @@ fn per_user(
     Ok(folder(&strategy).join("raq"))
 }
 
-/// A variable that is set and not empty.
+/// A variable that is set and not empty, made absolute.
 fn given(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    let value = env::var_os(variable).filter(|value| !value.is_empty())?;
+    Some(std::path::absolute(&value).unwrap_or_else(|_| PathBuf::from(value)))
 }

@@ -141,3 +141,18 @@ fn a_reader_that_leaves_printed_text_is_no_failure() {
             .unwrap();
     }
 }
+
+#[test]
+fn a_closed_standard_error_does_not_matter() {
+    let sandbox = Sandbox::new();
+    let mut recv = sandbox.recv();
+    let recv = Receiver::start(recv.args(["--once", "--output", "null"]));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut send = sandbox.send();
+    send.args(["--test-pattern", "bars", "--size", "64x64"]);
+    send.args(["--frames", "3", "-v", "--peer"]);
+    send.arg(recv.address.to_string()).stderr(writer);
+    assert_eq!(send.status().unwrap().code(), Some(0));
+    recv.finish().well().unwrap();
+}

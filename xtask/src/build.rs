@@ -18,10 +18,11 @@ pub struct Programs {
     pub recv: PathBuf,
 }
 
-/// cargo, at the repository's root.
+/// cargo, at the repository's root; what it runs finds the same folders from anywhere.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::repository()).stdin(Stdio::null());
+    cargo.envs(paths::absolute_variables());
     cargo
 }
 

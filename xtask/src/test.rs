@@ -85,6 +85,7 @@ fn python(steps: &mut Steps) {
         command
             .args(arguments)
             .current_dir(&onnx)
+            .envs(paths::absolute_variables())
             .stdin(Stdio::null());
         command
     };

@@ -309,6 +309,25 @@ fn what_came_before_the_connection_was_lost_is_kept() {
 }
 
 #[test]
+fn an_output_that_takes_nothing_does_not_hold_the_session_for_ever() {
+    // Stopped while streaming, and stopped while what came is being written.
+    for bye_first in [false, true] {
+        let mut session = streaming();
+        if bye_first {
+            let bye = message(&Message::Bye { frames_sent: 0 });
+            session.handle(ms(10), Input::Control(&bye));
+            assert_eq!(outputs(&mut session), [Output::Drain { frames_sent: 0 }]);
+            assert_eq!(session.deadline(), None, "a slow reader is waited for");
+        }
+        session.handle(ms(20), Input::Stop);
+        outputs(&mut session);
+        let due = session.deadline().expect("patience ends");
+        session.handle(due, Input::Timeout);
+        assert_eq!(end(&mut session), End::Stopped);
+    }
+}
+
+#[test]
 fn the_busy_reply_is_a_whole_answer() {
     let bytes = busy_reply();
     assert_eq!(bytes[..2], PROTOCOL_VERSION.to_be_bytes());

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "camera")]
+use raq_shared::exit::Exit;
 use raq_shared::exit::Failure;
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
@@ -16,6 +18,10 @@ use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::mailbox::Mailbox;
+
+/// Broken pictures in a row after which the camera is given up.
+#[cfg(feature = "camera")]
+const MAX_BROKEN: u32 = 100;
 
 /// Where frames come from.
 pub enum Source {
@@ -113,6 +119,7 @@ impl Player {
                 if !within(self.limits, *number) || !self.skip()? {
                     return Ok(());
                 }
+                schedule.read(*number, began, self.clock.now());
                 *number += 1;
                 let _ = self.events.send(Event::Skipped(1));
             };
@@ -168,8 +175,19 @@ impl Player {
                 let _ = self.events.send(Event::Skipped(1));
             }
             // A broken picture is the cable's fault; the next one comes soon.
+            let mut broken = 0;
             while !stream.read(&mut slot.frame)? {
                 let _ = self.events.send(Event::Skipped(1));
+                broken += 1;
+                if broken == MAX_BROKEN {
+                    return Err(Failure::new(
+                        Exit::Device,
+                        format_args!(
+                            "none of the camera's last {MAX_BROKEN} pictures can be read; unplug \
+                             it and plug it in again, or choose another --size"
+                        ),
+                    ));
+                }
             }
             let captured = self.clock.now();
             let elapsed = captured - *start.get_or_insert(captured);

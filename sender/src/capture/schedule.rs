@@ -32,12 +32,15 @@ impl Schedule {
         now > self.due(number) + TOLERANCE
     }
 
-    /// Notes that reading frame `number` took from `began` to `ended`. What the source itself is
-    /// late (a pipe whose writer is slow), the schedule waits for; what this program is late, not.
+    /// Notes that reading or skipping frame `number` took from `began` to `ended`. What the source
+    /// itself is late (a pipe whose writer is slow), the schedule waits for: the time after the
+    /// frame was due and this program wanted it. What this program is late, it does not wait for.
     pub fn read(&mut self, number: u32, began: Duration, ended: Duration) {
-        let due = self.due(number);
-        if began <= due && ended > due {
-            self.start += ended - due;
+        let wanted = self.due(number).max(began);
+        let waited = ended.saturating_sub(began);
+        // Reading takes some time in any case; a source that waits takes longer than its interval.
+        if began <= self.due(number) || waited > self.rate.time_of(1) {
+            self.start += ended.saturating_sub(wanted);
         }
     }
 }
@@ -97,5 +100,24 @@ mod tests {
         schedule.read(2, at(1900), at(1950));
         schedule.read(3, at(1800), at(1850));
         assert_eq!(schedule.due(3), at(1900));
+    }
+
+    #[test]
+    fn a_source_that_stalls_while_frames_are_late_is_waited_for() {
+        let mut schedule = schedule();
+        // Nothing comes before the first frame, which this program wanted a little after its time.
+        schedule.read(0, at(1001), at(4000));
+        assert!(!schedule.is_late(1, at(4001)));
+        // Frames that are skipped at the pace of their writer are the writer's delay, too.
+        let mut now = at(9000);
+        let mut skipped = 0;
+        let mut number = 1;
+        while schedule.is_late(number, now) {
+            schedule.read(number, now, now + at(120));
+            now += at(120);
+            number += 1;
+            skipped += 1;
+            assert!(skipped < 1000, "it catches up");
+        }
     }
 }

@@ -11,8 +11,9 @@ use message::Message;
 
 /// The protocol version both ends must share.
 pub const PROTOCOL_VERSION: u16 = 1;
-/// The application protocol that TLS negotiates; names the same version.
-pub const ALPN: &[u8] = b"raq/1";
+/// The application protocol that TLS negotiates. It names no version, so that unequal versions meet
+/// and each can be told of the other.
+pub const ALPN: &[u8] = b"raq";
 /// The longest control message in bytes, without its length prefix.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
