@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 use tokio::signal::unix::{SignalKind, signal};
@@ -145,8 +146,11 @@ pub fn stdout_failure(error: io::Error) -> Failure {
     }
 }
 
-/// Turns true at the first SIGINT or SIGTERM; the second ends the process with 130 on the spot.
-/// Call it inside a tokio runtime.
+/// Signals that come together are one: `timeout` sends to a program and then to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
+
+/// Turns true at the first SIGINT, SIGTERM or SIGHUP (the terminal or ssh has gone); the second ends
+/// the process with 130 on the spot. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// [`Failure`] where the system takes no signal handlers.
@@ -161,20 +165,34 @@ pub fn interrupts() -> Result<watch::Receiver<bool>, Failure> {
     };
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut terminate = handler(SignalKind::terminate())?;
+    let mut hang_up = handler(SignalKind::hangup())?;
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        for first in [true, false] {
+        let mut again_from = None;
+        loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
-            if first {
-                tracing::info!("ending; once more to end at once");
-                sender.send_replace(true);
-            } else {
-                std::process::exit(130);
+            match again_from {
+                None => {
+                    again_from = Some(now() + SAME_SIGNAL);
+                    tracing::info!("ending; once more to end at once");
+                    sender.send_replace(true);
+                }
+                Some(from) if now() < from => {}
+                Some(_) => std::process::exit(130),
             }
         }
     });
     Ok(receiver)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "signals come from the system, at its time"
+)]
+fn now() -> Instant {
+    Instant::now()
 }

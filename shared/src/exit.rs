@@ -28,7 +28,7 @@ pub enum Exit {
 
 /// The text for `--help`.
 pub const EXIT_CODES: &str = "Exit codes:\n  \
-    0  done, also when ended by SIGINT or SIGTERM during a session\n  \
+    0  done, also when ended by SIGINT, SIGTERM or SIGHUP during a session\n  \
     1  failure\n  \
     2  wrong command line\n  \
     3  peer not trusted, or refused by the peer\n  \

@@ -140,10 +140,13 @@ pub struct ReceiverSummary {
 pub struct StatsFile {
     path: PathBuf,
     file: Option<BufWriter<File>>,
+    /// Whether it still holds what was there before.
+    old: bool,
 }
 
 impl StatsFile {
-    /// Opens the file anew; without a path nothing is written.
+    /// Opens the file; without a path nothing is written. What it holds is replaced by the first
+    /// line, so that a session that never begins takes nothing away.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be written.
@@ -152,9 +155,12 @@ impl StatsFile {
             return Ok(Self {
                 path: PathBuf::new(),
                 file: None,
+                old: false,
             });
         };
-        let file = File::create(path).map_err(|e| {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(|e| {
             let path = path.display();
             let text = format_args!("cannot write {path}: {e}; choose another --stats FILE");
             Failure::new(Exit::Failure, text)
@@ -162,12 +168,17 @@ impl StatsFile {
         Ok(Self {
             path: path.to_owned(),
             file: Some(BufWriter::new(file)),
+            old: true,
         })
     }
 
     /// Writes a line. A full disk ends the lines, not the session.
     pub fn write<R: Serialize>(&mut self, record: R) {
         let Some(file) = &mut self.file else { return };
+        if std::mem::take(&mut self.old) {
+            // Pipes and terminals have no length; there is nothing to replace.
+            let _ = file.get_ref().set_len(0);
+        }
         let written = serde_json::to_writer(&mut *file, &Line::new(record))
             .map_err(io::Error::from)
             .and_then(|()| file.write_all(b"\n"))
@@ -191,7 +202,13 @@ mod tests {
     fn a_file_gets_a_line_per_record() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("stats");
+        std::fs::write(
+            &path,
+            "what an earlier session left, longer than a line ".repeat(20),
+        )
+        .unwrap();
         let mut stats = StatsFile::create(Some(&path)).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() > 500);
         for frame in 0..2 {
             stats.write(ReceiverRecord::Frame(FrameDecoded {
                 frame,

@@ -113,7 +113,8 @@ impl FromStr for FrameRate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no frame rate: write 30, 29.97 or 30000/1001");
+        let wrong =
+            || format!("`{text}` is no frame rate: write 30, 29.97 or 30000/1001, up to 1000");
         let (num, den) = if let Some((num, den)) = text.split_once(['/', ':']) {
             (
                 num.parse().map_err(|_| wrong())?,

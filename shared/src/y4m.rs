@@ -53,7 +53,7 @@ pub enum Error {
         cut: bool,
     },
     /// The file system or pipe says no.
-    #[error("y4m: {0}")]
+    #[error("{0}; give a readable y4m stream")]
     Io(#[from] io::Error),
 }
 

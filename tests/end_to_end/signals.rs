@@ -64,6 +64,17 @@ fn interrupting_the_sender_ends_both_well() {
 }
 
 #[test]
+fn signals_that_come_together_are_one() {
+    let sandbox = Sandbox::new();
+    let (send, recv) = running(&sandbox);
+    // As `timeout` does: to the program, and once more to its group.
+    interrupt(&send);
+    interrupt(&send);
+    send.finish(PATIENCE).unwrap().well().unwrap();
+    recv.finish().well().unwrap();
+}
+
+#[test]
 fn interrupting_the_receiver_leaves_a_whole_file() {
     let sandbox = Sandbox::new();
     let (send, recv) = running(&sandbox);

@@ -48,7 +48,7 @@ struct Stream {
 }
 
 impl Y4m {
-    /// Checks that the target can be written, without touching it.
+    /// Checks that the target can be written, and leaves it as it was.
     pub(super) fn open(target: Target) -> Result<Self, Failure> {
         if let Target::File { path, overwrite } = &target {
             if !overwrite && path.symlink_metadata().is_ok() {
@@ -66,6 +66,7 @@ impl Y4m {
                     ),
                 ));
             }
+            try_out(path).map_err(|error| failure(&target, error.into()))?;
         }
         Ok(Self {
             target,
@@ -206,6 +207,21 @@ fn exists(path: &Path) -> Failure {
     )
 }
 
+/// Opens `path` for writing without changing it; what was not there is not there afterwards. Pipes
+/// and devices are left alone: whoever reads them would take this for the end.
+fn try_out(path: &Path) -> io::Result<()> {
+    match path.metadata() {
+        Ok(found) if found.is_file() || found.is_dir() => {
+            OpenOptions::new().write(true).open(path).map(drop)
+        }
+        Ok(_) => Ok(()),
+        Err(_) => {
+            File::create_new(path)?;
+            std::fs::remove_file(path)
+        }
+    }
+}
+
 fn failure(target: &Target, error: Error) -> Failure {
     let name = match target {
         Target::Stdout => "standard output".to_owned(),
@@ -215,7 +231,12 @@ fn failure(target: &Target, error: Error) -> Failure {
         Error::Io(error) if error.kind() == ErrorKind::BrokenPipe => Failure::closed_pipe(),
         Error::Io(error) => Failure::new(
             Exit::Failure,
-            format_args!("cannot write {name}: {error}; free space or choose another output"),
+            match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    format!("cannot write {name}: {error}; free space or choose another --output")
+                }
+                _ => format!("cannot write {name}: {error}; choose another --output"),
+            },
         ),
         error => Failure::new(Exit::Failure, format_args!("cannot write {name}: {error}")),
     }

@@ -42,7 +42,9 @@ impl fmt::Debug for KeyId {
 
 /// The text is not a key id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0:?} is not a key id ({PREFIX} and 52 characters a–z, 2–7)")]
+#[error(
+    "{0:?} is not a key id ({PREFIX} and 52 characters a–z, 2–7); copy it again from --print-id, whole"
+)]
 pub struct ParseKeyIdError(String);
 
 impl FromStr for KeyId {

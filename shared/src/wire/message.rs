@@ -144,7 +144,10 @@ pub enum Refusal {
         max_height: u32,
     },
     /// Another sender is being received.
-    #[error("the receiver is busy with another sender; try again when that one has ended")]
+    #[error(
+        "the receiver is busy with another sender; try again when that one has ended, \
+            about 15 s later if it was killed"
+    )]
     Busy,
     /// Anything else about the format.
     #[error("the receiver cannot take this video: {0}")]

@@ -176,3 +176,18 @@ fn half_a_frame_is_cut_off() {
     stream.cut_to_whole_frames(&target);
     assert_eq!(lumas(&path), [1]);
 }
+
+#[test]
+fn places_that_cannot_be_written_are_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("link.y4m");
+    std::os::unix::fs::symlink("nowhere/at-all.y4m", &link).unwrap();
+    for path in [dir.path().to_owned(), link, "/proc/out.y4m".into()] {
+        let overwrite = true;
+        let failure = Y4m::open(Target::File { path, overwrite }).err().unwrap();
+        assert!(failure.message.contains("choose another"), "{failure}");
+    }
+    let (path, target) = target(&dir, false);
+    Y4m::open(target).unwrap();
+    assert!(!path.exists(), "trying leaves nothing");
+}
