@@ -202,6 +202,11 @@ class Adapter(nn.Module):
         self.register_buffer("forced", forced_rows(count, codewords, chains), persistent=False)
         self.parents = parent_steps(codewords // chains)
 
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Weights near one, and parameters in grid units, where a step is a distance."""
+        small = [self.encoder.weight, self.decoder.weight, self.output]
+        return small, [self.base, self.start]
+
     @torch.no_grad()
     def set_range(self, latents: Tensor) -> None:
         """Choose the input shifts, and the output's scale, from latents [M, D] in grid units."""

@@ -101,12 +101,11 @@ def train_adapter(
     importance, held = state["latents_importance"], state["held"]
     random = torch.Generator().manual_seed(seed)
     batches = _groups(latents, importance, config.batch // 8, config.max_codewords, random)
-    small = [adapter.encoder.weight, adapter.decoder.weight, adapter.output]
+    small, large = adapter.parameter_groups()
     optimiser = torch.optim.Adam(
         [
             {"params": small, "scale": 1.0},
-            # These two live in grid units, where a step is a distance.
-            {"params": [adapter.base, adapter.start], "scale": 300.0},
+            {"params": large, "scale": 300.0},
         ],
         betas=(0.9, 0.98),
     )

@@ -1,4 +1,4 @@
-"""Phases that train the networks: without a quantiser, jointly with a table, with the codebook."""
+"""Phases that train the networks: without a quantiser, jointly with a table, with the adapter."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .adapter import Adapter
 from .checkpoint import Average, Checkpoint
 from .config import Config
 from .data import Crops, Planes
-from .model import BLOCK, UNQUANTISED_DEPTH, Autoencoder, distortion
+from .model import BLOCK, LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder, distortion
 from .psnr import mean_psnr
 from .table import distortions, fit, nearest
 
@@ -32,29 +33,67 @@ def decibels(
     return torch.log(crops.reshape(-1, per_picture).mean(1) + 0.1)
 
 
+class Table(nn.Module):
+    """Nested codewords [K_max, D] in pixel units, each free to move."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(rows.clone())
+
+    def forward(self) -> Tensor:
+        return self.rows
+
+    def groups(self) -> list[dict]:
+        """Parameters of the optimiser: a rate here is a distance, not a share of a unit weight."""
+        return [{"params": [self.rows], "scale": 100.0, "weight_decay": 0.0}]
+
+
+class Emitted(nn.Module):
+    """The nested codewords that an integer adapter emits [K_max, D], in pixel units."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        super().__init__()
+        self.adapter = adapter
+
+    def forward(self) -> Tensor:
+        return self.adapter(integer=True) / LATENT_SCALE
+
+    def groups(self) -> list[dict]:
+        """Parameters of the optimiser, as in `train_adapter`."""
+        small, large = self.adapter.parameter_groups()
+        return [
+            {"params": small, "scale": 0.5, "weight_decay": 0.0},
+            {"params": large, "scale": 150.0, "weight_decay": 0.0},
+        ]
+
+
 class Quantiser(nn.Module):
-    """A table of nested codewords [K_max, D] in pixel units; each picture draws its own size.
+    """Replaces latents by nested codewords; each picture draws its own size.
 
     Half of the pictures draw their size log-uniformly from 1..K_max, a quarter from
     `ste_above`..K_max, a quarter uses all codewords. From `ste_above` up the encoder learns too, by
     a straight-through gradient.
     """
 
-    def __init__(self, table: Tensor, ste_above: int, per_picture: int, seed: int) -> None:
+    def __init__(
+        self, codewords: Table | Emitted, ste_above: int, per_picture: int, seed: int
+    ) -> None:
         super().__init__()
-        self.table = nn.Parameter(table.clone())
+        self.codewords = codewords
+        with torch.no_grad():
+            self.size = len(codewords())
         self.ste_above = ste_above
         self.per_picture = per_picture
         self.random = torch.Generator().manual_seed(seed)
 
     def draw(self, count: int) -> Tensor:
         """Sizes of pictures [count]."""
-        high = math.log2(len(self.table) + 1)
+        high = math.log2(self.size + 1)
         kind = torch.rand(count, generator=self.random)
         low = torch.where(kind < 0.5, 0.0, math.log2(self.ste_above))
         octave = low + torch.rand(count, generator=self.random) * (high - low)
         octave[kind > 0.75] = high
-        return torch.exp2(octave).floor().long().clamp(1, len(self.table))
+        return torch.exp2(octave).floor().long().clamp(1, self.size)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Quantise [N, D, h, w], one size for the crops of a picture.
@@ -64,6 +103,7 @@ class Quantiser(nn.Module):
         large sizes as a function of the latents: the commitment, without which the straight-through
         gradient lets the encoder's outputs grow without bound.
         """
+        table = self.codewords()
         pictures = latents.split(self.per_picture)
         sizes = self.draw(len(pictures)).tolist()
         found, losses, depths = [], [], []
@@ -71,8 +111,8 @@ class Quantiser(nn.Module):
         for picture, size in zip(pictures, sizes, strict=True):
             flat = picture.permute(0, 2, 3, 1)
             fixed = flat.detach().flatten(0, 2)
-            indices, _ = nearest(fixed, self.table.detach()[:size], [size])
-            rows = self.table[indices[0]]
+            indices, _ = nearest(fixed, table.detach()[:size], [size])
+            rows = table[indices[0]]
             losses.append(torch.log((rows - fixed).pow(2).sum(1).mean() + 1.0))
             chosen = rows.detach().reshape(flat.shape)
             if size >= self.ste_above:
@@ -130,9 +170,8 @@ def train_networks(
     }[phase]
     peak = settings.learning_rate * share
     groups = [{"params": [p for p in model.parameters() if p.requires_grad], "scale": 1.0}]
-    if phase == "joint":
-        # The table lives in pixel units: its rate is a distance, not a share of a unit weight.
-        groups.append({"params": list(quantiser.parameters()), "scale": 100.0, "weight_decay": 0.0})
+    if quantiser is not None:
+        groups += quantiser.codewords.groups()
     optimiser = torch.optim.AdamW(groups, lr=peak, weight_decay=1e-4)
     average = Average(model, settings.weight_average)
     pictures = settings.batch // settings.crops_per_picture
@@ -177,13 +216,16 @@ def train_networks(
             "optimiser": optimiser.state_dict(),
         }
         if phase == "joint":
-            state["table"] = quantiser.table.detach()
+            state["table"] = quantiser.codewords().detach()
+        if phase == "settle":
+            state["adapter"] = quantiser.codewords.adapter.state_dict()
         checkpoint.save(state)
         if (step + 1) % 500 == 0:
             with average.applied(model):
                 text = f"{phase} {step + 1}: {mean_psnr(model, check):.2f} dB unquantised"
                 if quantiser is not None:
-                    coded = mean_psnr(model, check, quantiser.table.detach())
-                    text += f", {coded:.2f} dB with {len(quantiser.table)} codewords"
+                    with torch.no_grad():
+                        coded = mean_psnr(model, check, quantiser.codewords())
+                    text += f", {coded:.2f} dB with {quantiser.size} codewords"
             bar.write(text)
     return state

@@ -5,7 +5,7 @@ Four phases, each resumable from `checkpoint.pt` in the output folder:
 1. autoencoder: encoder and decoder without a quantiser, from the principal components;
 2. joint: a table of nested codewords, quantised and unquantised branches together;
 3. codebook: the encoder is frozen; the table is refined, the adapter learns to generate one;
-4. settle: the networks adapt to the codebook that the integer adapter really emits.
+4. settle: networks and integer adapter together, on the codebook that is really emitted.
 
 `python -m raq_train.export` turns the finished checkpoint into a model folder.
 """
@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 from . import config as configuration
+from .adapter import Adapter
 from .checkpoint import Checkpoint
 from .codebook import (
     REPORTED,
@@ -30,7 +31,7 @@ from .codebook import (
 from .config import Config
 from .data import Crops, Planes, data_root, generate_pictures, load_photos
 from .model import LATENT_SCALE, Autoencoder, to_patches
-from .networks import Quantiser, collect_latents, train_networks
+from .networks import Emitted, Quantiser, Table, collect_latents, train_networks
 from .psnr import mean_psnr
 from .table import fit, ladder, lloyd_step
 
@@ -89,12 +90,11 @@ def train_codebook(
     return train_adapter(settings, adapter, checkpoint, state, config.train.seed)
 
 
-def integer_codebook(config: Config, state: dict) -> torch.Tensor:
-    """What the trained adapter emits [K_max, D], in grid units."""
+def trained_adapter(config: Config, state: dict) -> Adapter:
+    """The adapter of a state."""
     adapter = start_adapter(config.codebook, state["table"], state["latents"])
     adapter.load_state_dict(state["adapter"])
-    with torch.no_grad():
-        return adapter(integer=True)
+    return adapter
 
 
 def main() -> None:
@@ -151,7 +151,7 @@ def main() -> None:
             state["table"] = order_by_parents(table, shape.base_codewords, shape.chains)
             checkpoint.save(state, now=True)
         quantiser = Quantiser(
-            state["table"], settings.ste_above, settings.crops_per_picture, seed
+            Table(state["table"]), settings.ste_above, settings.crops_per_picture, seed
         ).to(device)
         state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
         state["networks"] = state["average"]
@@ -163,11 +163,10 @@ def main() -> None:
     if runs("settle"):
         if state["step"] == 0:
             model.load_state_dict(state["average"])
-        codebook = integer_codebook(config, state)
-        quantiser = Quantiser(
-            codebook / LATENT_SCALE, settings.ste_above, settings.crops_per_picture, seed
-        ).to(device)
-        quantiser.requires_grad_(False)
+        codewords = Emitted(trained_adapter(config, state))
+        quantiser = Quantiser(codewords, settings.ste_above, settings.crops_per_picture, seed).to(
+            device
+        )
         state = train_networks(config, "settle", model, quantiser, crops, check, checkpoint, state)
         finish("settle")
     print(f"phase {state['phase']}; checkpoint in {checkpoint.path}")
