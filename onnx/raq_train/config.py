@@ -30,6 +30,7 @@ class CodebookConfig:
 
     `chains` decoder chains run side by side, so the adapter takes `max_codewords / chains`
     recurrent steps. Steps count optimiser updates; `latents` is the number of training vectors.
+    `table_steps` are Lloyd iterations on the joint phase's table before the adapter imitates it.
     """
 
     base_codewords: int = 512
@@ -37,7 +38,7 @@ class CodebookConfig:
     hidden: int = 256
     chains: int = 32
     latents: int = 300_000
-    table_steps: int = 25
+    table_steps: int = 0
     distil_steps: int = 1000
     float_steps: int = 2000
     integer_steps: int = 2000

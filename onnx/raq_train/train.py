@@ -78,10 +78,10 @@ def train_codebook(
             state[name], state[name + "_importance"] = (rows * LATENT_SCALE).round(), importance
         state["table"] = state["table"] * LATENT_SCALE
         ladder_of_all = ladder(settings.max_codewords)
+        vectors = state["latents"], state["latents_importance"]
         for _ in tqdm(range(settings.table_steps), "table"):
-            state["table"], state["weights"] = lloyd_step(
-                state["latents"], state["latents_importance"], state["table"], ladder_of_all
-            )
+            state["table"], _ = lloyd_step(*vectors, state["table"], ladder_of_all)
+        _, state["weights"] = lloyd_step(*vectors, state["table"], ladder_of_all)
         checkpoint.save(state, now=True)
     levels = [level for level in REPORTED if level <= settings.max_codewords]
     values = relative_db(state["held"], state["held_importance"], state["table"], levels)
