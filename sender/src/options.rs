@@ -10,6 +10,7 @@ use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::{EXIT_CODES, Exit, Failure};
 use raq_shared::frame::FrameSize;
+use raq_shared::units::parse_duration;
 use raq_shared::video::FrameRate;
 
 #[cfg(feature = "camera")]
@@ -76,7 +77,7 @@ pub struct Options {
     )]
     pub fps: FrameRate,
     /// End after so much video: 30s, 2m or 500ms
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Input")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Input")]
     pub duration: Option<Duration>,
     /// End after so many frames
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
@@ -210,33 +211,7 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let sides = text.split_once('x').and_then(|(width, height)| {
-            Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
-        });
-        let (width, height) =
-            sides.ok_or_else(|| format!("{text:?} is no size; give WIDTHxHEIGHT"))?;
-        FrameSize::new(width, height)
-            .map(Self)
-            .map_err(|e| e.to_string())
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time; give seconds, or a number with ms, s, m or h");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let scale = match &text[digits.len()..] {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(wrong()),
-    };
-    let seconds: f64 = digits.parse().map_err(|_| wrong())?;
-    let time = Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())?;
-    if time.is_zero() {
-        Err(wrong())
-    } else {
-        Ok(time)
+        text.parse().map(Self)
     }
 }
 
@@ -323,17 +298,7 @@ mod tests {
             (limits.frames, limits.duration),
             (5, Duration::from_millis(1500))
         );
-        for (text, millis) in [
-            ("2", 2000),
-            ("500ms", 500),
-            ("2m", 120_000),
-            ("1h", 3_600_000),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)));
-        }
-        for bad in ["", "0", "-1s", "1x", "s", "1e300s", "nan"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
+        assert!(parse(&["--duration", "0"]).is_err());
         assert!(parse(&["--frames", "0"]).is_err());
         assert!(parse(&["--codewords", "4097"]).is_err());
         let some = parse(&["--codewords", "300"]).unwrap();

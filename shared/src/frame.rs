@@ -4,7 +4,7 @@
 //! chroma `[2, Hp/2, Wp/2]` (U, then V). The padded buffers *are* the encoder's inputs and the
 //! decoder's outputs, so pixels are copied once when they are read and once when they are written.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Sides are padded to multiples of this many luma pixels by repeating the edge.
 pub const PAD: u32 = 32;
@@ -102,6 +102,20 @@ impl FrameSize {
 impl fmt::Display for FrameSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// Reads `WIDTHxHEIGHT`, as a command line gives it.
+impl FromStr for FrameSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once('x').and_then(|(width, height)| {
+            Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
+        });
+        let (width, height) =
+            sides.ok_or_else(|| format!("{text:?} is no size; give WIDTHxHEIGHT"))?;
+        Self::new(width, height).map_err(|e| e.to_string())
     }
 }
 
@@ -292,6 +306,23 @@ mod tests {
             assert!(FrameSize::new(width, height).is_err(), "{width}x{height}");
         }
         assert!(FrameSize::new(8192, 8192).is_ok());
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        let size: FrameSize = "17x31".parse().unwrap();
+        assert_eq!(size.to_string(), "17x31");
+        for (bad, says) in [
+            ("", "WIDTHxHEIGHT"),
+            ("17", "WIDTHxHEIGHT"),
+            ("axb", "WIDTHxHEIGHT"),
+            ("1x2x3", "WIDTHxHEIGHT"),
+            ("-1x2", "WIDTHxHEIGHT"),
+            ("0x1", "outside 1x1"),
+        ] {
+            let error = bad.parse::<FrameSize>().unwrap_err();
+            assert!(error.contains(says), "{bad:?}: {error}");
+        }
     }
 
     #[test]

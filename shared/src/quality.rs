@@ -1,4 +1,4 @@
-//! How close a decoded picture comes to the original: PSNR and SSIM of the luma plane.
+//! How close a decoded picture comes to the original: PSNR of any plane, SSIM of luma.
 
 use crate::frame::{Frame, Plane};
 
@@ -7,7 +7,15 @@ use crate::frame::{Frame, Plane};
 /// # Panics
 /// When the sizes differ.
 pub fn psnr_y(a: &Frame, b: &Frame) -> f64 {
-    10.0 * (255.0f64.powi(2) / mse_y(a, b)).log10()
+    psnr(a, b, Plane::Y)
+}
+
+/// Peak signal-to-noise ratio of one plane in decibels; infinite for equal planes.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn psnr(a: &Frame, b: &Frame, plane: Plane) -> f64 {
+    10.0 * (255.0f64.powi(2) / mse(a, b, plane)).log10()
 }
 
 /// Mean squared error of luma.
@@ -15,10 +23,18 @@ pub fn psnr_y(a: &Frame, b: &Frame) -> f64 {
 /// # Panics
 /// When the sizes differ.
 pub fn mse_y(a: &Frame, b: &Frame) -> f64 {
+    mse(a, b, Plane::Y)
+}
+
+/// Mean squared error of one plane over its visible samples.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn mse(a: &Frame, b: &Frame, plane: Plane) -> f64 {
     assert_eq!(a.size(), b.size(), "pictures of one size");
-    let (width, height) = a.plane_size(Plane::Y);
+    let (width, height) = a.plane_size(plane);
     let sum: u64 = (0..height)
-        .flat_map(|y| a.row(Plane::Y, y).iter().zip(b.row(Plane::Y, y)))
+        .flat_map(|y| a.row(plane, y).iter().zip(b.row(plane, y)))
         .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
         .sum();
     sum as f64 / (width * height) as f64
@@ -125,6 +141,20 @@ mod tests {
                 ssim_y(&a, &b)
             );
         }
+    }
+
+    #[test]
+    fn planes_are_told_apart_and_padding_does_not_count() {
+        let a = Frame::new(FrameSize::new(6, 3).unwrap());
+        let mut b = a.clone();
+        // 3×2 visible chroma samples, of which one is off by 12.
+        b.row_mut(Plane::V, 1)[2] += 12;
+        assert_eq!(mse(&a, &b, Plane::V), 24.0);
+        b.pad();
+        assert_eq!(mse(&a, &b, Plane::V), 24.0);
+        assert!((psnr(&a, &b, Plane::V) - 34.328_691).abs() < 1e-6);
+        assert_eq!(psnr(&a, &b, Plane::U), f64::INFINITY);
+        assert_eq!(mse_y(&a, &b), 0.0);
     }
 
     #[test]

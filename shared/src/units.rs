@@ -75,9 +75,48 @@ impl fmt::Display for Bitrate {
     }
 }
 
+/// Reads a time as a command line gives it: seconds, or a number with `ms`, `s`, `m` or `h`; more
+/// than nothing.
+///
+/// # Errors
+/// What is wrong with the text and what to give.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time; give seconds, or a number with ms, s, m or h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let seconds: f64 = digits.parse().map_err(|_| wrong())?;
+    let time = Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())?;
+    if time.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(time)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        for (text, millis) in [
+            ("2", 2000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)));
+        }
+        for bad in ["", "0", "-1s", "1x", "s", "1e300s", "nan"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_frame_gets_its_share() {
