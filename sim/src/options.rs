@@ -1,0 +1,260 @@
+//! The command line of raq-sim.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand};
+use raq_shared::{
+    exit::{Exit, Failure},
+    frame::FrameSize,
+    units::{Bitrate, parse_duration},
+};
+
+use crate::rd::{self, Codec, FIRST_MEASURED};
+
+/// The text for `--help`.
+const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  failure\n  2  wrong command line";
+
+/// Measures raq without a network.
+///
+/// Tables go to standard output, what is being done to standard error.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "raq-sim", version, after_help = EXIT_CODES)]
+pub struct Options {
+    /// What to measure.
+    #[command(subcommand)]
+    pub instrument: Instrument,
+}
+
+/// What raq-sim can measure.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Instrument {
+    /// Rate and distortion of clips at given bitrates, beside other codecs
+    Rd(RdOptions),
+}
+
+/// Flags of `raq-sim rd`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct RdOptions {
+    /// A clip: y4m, or anything ffmpeg reads; may be given again
+    #[arg(long, value_name = "CLIP", required = true, help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// Scale every clip to this size first (bicubic, by ffmpeg) [default: its own]
+    #[arg(long, value_name = "WxH", help_heading = "Input")]
+    pub size: Option<FrameSize>,
+    /// Take no more than this many frames of each clip, at least 6
+    #[arg(long, value_name = "N", default_value = "300", value_parser = frames,
+        help_heading = "Input")]
+    pub frames: usize,
+
+    /// Bitrates to encode at, in kbit/s
+    #[arg(long, value_name = "KBPS,…", required = true, value_delimiter = ',',
+        value_parser = rate)]
+    pub rates: Vec<Bitrate>,
+    /// Codecs to measure [default: all]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values_t = Codec::ALL,
+        hide_default_value = true)]
+    pub codecs: Vec<Codec>,
+
+    /// Lose this share of raq's datagrams, 0 to 1; the other codecs never lose any
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "raq alone")]
+    pub loss: Option<f64>,
+    /// Let raq's encoder learn of a loss only after this time: 100ms or 0.1s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "raq alone")]
+    pub feedback_delay: Option<Duration>,
+    /// Choose the lost datagrams by this number
+    #[arg(long, value_name = "N", help_heading = "raq alone")]
+    pub seed: Option<u64>,
+    /// Model folder
+    #[arg(long, value_name = "DIR", help_heading = "raq alone")]
+    pub model: Option<PathBuf>,
+
+    /// Folder for rd.json, bd.json, frames.csv, frames.json, index.html and the plots
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: PathBuf,
+    /// Show so many frames of each clip in index.html, evenly spread
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u8).range(0..=20), help_heading = "Output")]
+    pub pictures: u8,
+    /// Compute BD-rates up to this bitrate, in kbit/s [default: as far as both curves go]
+    #[arg(long, value_name = "KBPS", value_parser = rate, help_heading = "Output")]
+    pub bd_max_kbps: Option<Bitrate>,
+}
+
+impl Options {
+    /// Measures, and prints the tables on standard output.
+    ///
+    /// # Errors
+    /// [`Failure`] with cause and cure.
+    pub fn run(&self) -> Result<(), Failure> {
+        match &self.instrument {
+            Instrument::Rd(options) => print(&rd::run(options)?.tables()),
+        }
+    }
+}
+
+impl RdOptions {
+    /// What one flag cannot know of another.
+    ///
+    /// # Errors
+    /// [`Failure`] with [`Exit::Usage`] for flags that would do nothing.
+    pub fn check(&self) -> Result<(), Failure> {
+        let flags = [
+            ("--loss", self.loss.is_some()),
+            ("--feedback-delay", self.feedback_delay.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--model", self.model.is_some()),
+        ];
+        let given = flags.iter().find(|(_, given)| *given);
+        match given {
+            Some((flag, _)) if !self.codecs.iter().any(|codec| codec.is_ours()) => {
+                Err(Failure::new(
+                    Exit::Usage,
+                    format_args!(
+                        "{flag} concerns raq alone, which is not among the codecs; leave it out"
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The bitrates in ascending order, each once.
+    pub fn ascending_rates(&self) -> Vec<Bitrate> {
+        let mut rates = self.rates.clone();
+        rates.sort_unstable();
+        rates.dedup();
+        rates
+    }
+
+    /// The codecs in the order of [`Codec::ALL`], each once.
+    pub fn distinct_codecs(&self) -> Vec<Codec> {
+        let asked = |codec: &Codec| self.codecs.contains(codec);
+        Codec::ALL.into_iter().filter(asked).collect()
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::closed_pipe()),
+        Err(error) => Err(Failure::new(
+            Exit::Failure,
+            format_args!("cannot write to standard output: {error}; free space or close less"),
+        )),
+    }
+}
+
+fn frames(text: &str) -> Result<usize, String> {
+    let frames = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no number of frames; give a whole number"))?;
+    if frames > FIRST_MEASURED {
+        Ok(frames)
+    } else {
+        Err(format!(
+            "{frames} are too few: means begin with the sixth frame; give 6 or more"
+        ))
+    }
+}
+
+fn rate(text: &str) -> Result<Bitrate, String> {
+    match text.parse() {
+        Ok(kilobits @ 1..=1_000_000) => Ok(Bitrate::from_kilobits_per_second(kilobits)),
+        _ => Err(format!(
+            "{text:?} is no bitrate; give whole kbit/s from 1 to 1000000"
+        )),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("{text:?} is no share; give 0 to 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<RdOptions, String> {
+        let needed = ["raq-sim", "rd", "--input", "a.y4m", "--out", "o"];
+        Options::try_parse_from(needed.iter().chain(args))
+            .map(|options| match options.instrument {
+                Instrument::Rd(rd) => rd,
+            })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_and_codecs_are_put_in_order() {
+        let options = parse(&["--rates", "150,60,150", "--codecs", "jpeg,x264-ultrafast"]).unwrap();
+        let kbps: Vec<_> = options
+            .ascending_rates()
+            .iter()
+            .map(|rate| rate.kilobits_per_second())
+            .collect();
+        assert_eq!(kbps, [60.0, 150.0]);
+        assert_eq!(
+            options.distinct_codecs(),
+            [Codec::X264Ultrafast, Codec::Jpeg]
+        );
+        assert_eq!(
+            parse(&["--rates", "9"]).unwrap().distinct_codecs(),
+            Codec::ALL
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_reason() {
+        for (args, says) in [
+            (&["--rates", "0"][..], "no bitrate"),
+            (&["--rates", ""], "no bitrate"),
+            (&["--rates", "60,"], "no bitrate"),
+            (&["--rates", "-5"], "-5"),
+            (&["--rates", "nan"], "no bitrate"),
+            (&[], "--rates"),
+            (&["--rates", "60", "--size", "0x4"], "outside 1x1"),
+            (&["--rates", "60", "--size", "big"], "WIDTHxHEIGHT"),
+            (&["--rates", "60", "--frames", "5"], "sixth frame"),
+            (&["--rates", "60", "--frames", "x"], "whole number"),
+            (&["--rates", "60", "--codecs", "h265"], "x264-ultrafast"),
+            (&["--rates", "60", "--loss", "1.1"], "0 to 1"),
+            (&["--rates", "60", "--pictures", "21"], "0..=20"),
+        ] {
+            let error = parse(args).expect_err(&format!("{args:?}"));
+            assert!(error.contains(says), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_that_would_do_nothing_are_refused() {
+        for flag in [
+            ["--loss", "0.1"],
+            ["--feedback-delay", "100ms"],
+            ["--seed", "1"],
+            ["--model", "m"],
+        ] {
+            let args = ["--rates", "60", "--codecs", "jpeg", flag[0], flag[1]];
+            let failure = parse(&args).unwrap().check().unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.starts_with(flag[0]), "{failure}");
+        }
+        assert_eq!(parse(&["--rates", "60"]).unwrap().check(), Ok(()));
+    }
+}

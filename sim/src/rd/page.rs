@@ -1,0 +1,199 @@
+//! `index.html`: tables, plots and pictures in one file that needs no other.
+
+use std::fmt::Write as _;
+
+use data_encoding::BASE64;
+
+use super::{
+    Codec,
+    comparison::clips,
+    picture::Picture,
+    report::{NamedPlot, Report, dash},
+    svg::escape,
+};
+
+const STYLE: &str = "\
+    :root{color-scheme:light dark}\
+    body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem auto;padding:0 1rem;\
+    color:#1c1c1e;background:#fff}\
+    table{border-collapse:collapse;margin:.6rem 0 1.6rem}\
+    th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #d8d8dc}\
+    th:first-child,td:first-child{text-align:left}\
+    svg{max-width:100%;height:auto}\
+    .row{display:flex;flex-wrap:wrap;gap:.8rem}\
+    figure{margin:0 0 1rem}figure img{max-width:100%;display:block}figcaption{font-size:13px}\
+    @media(prefers-color-scheme:dark){body{color:#ececf0;background:#18181b}\
+    th,td{border-color:#44444c}}";
+
+/// The whole page.
+pub(super) fn html(report: &Report, plots: &[NamedPlot]) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Rate and distortion</title><style>{STYLE}</style></head><body>\n\
+         <h1>Rate and distortion</h1>\n\
+         <p>Rates and means are over the sixth and later frames. PSNR is of 8-bit luma. Times \
+         are of the whole encode on one thread; for codecs in ffmpeg they include the start of \
+         the process.</p>\n"
+    );
+    for clip in clips(&report.points) {
+        let _ = writeln!(page, "<h2>{}</h2>\n<div class=\"row\">", escape(clip));
+        for plot in plots.iter().filter(|plot| plot.clip == clip) {
+            page += &plot.svg;
+        }
+        page += "</div>\n";
+        points(&mut page, report, clip);
+        bd_rates(&mut page, report, clip);
+        equal_rates(&mut page, report, clip);
+        pictures(&mut page, report, clip);
+    }
+    page + "</body></html>\n"
+}
+
+fn points(page: &mut String, report: &Report, clip: &str) {
+    let head = [
+        "target kbit/s",
+        "kbit/s",
+        "PSNR-Y dB",
+        "SSIM",
+        "ms per frame",
+        "setting",
+    ];
+    let rows = report.of(clip).map(|point| {
+        let cells = vec![
+            point.target_kbps.map_or_else(dash, |kbps| kbps.to_string()),
+            format!("{:.1}", point.kbps),
+            format!("{:.2}", point.psnr_y_db),
+            point.ssim.map_or_else(dash, |ssim| format!("{ssim:.4}")),
+            format!("{:.2}", point.ms_per_frame),
+            point.setting.clone(),
+        ];
+        (point.codec.to_string(), cells)
+    });
+    table(page, "codec", &head.map(str::to_owned), rows);
+}
+
+fn bd_rates(page: &mut String, report: &Report, clip: &str) {
+    let codecs = report.codecs(clip);
+    let of = |codec, reference| report.comparison.of(clip, codec, reference);
+    let limit = report
+        .comparison
+        .bd_rate
+        .iter()
+        .find_map(|record| record.max_kbps);
+    let limit = limit.map_or_else(String::new, |kbps| format!(", up to {kbps} kbit/s"));
+    let _ = writeln!(
+        page,
+        "<h3>BD-rate{limit}</h3><p>How much more rate the codec of a line needs than the one of \
+         a column for the same PSNR-Y, in percent; negative is better.</p>"
+    );
+    let head: Vec<_> = codecs.iter().map(|codec| codec.to_string()).collect();
+    let rows = codecs.iter().map(|&codec| {
+        let cell = |&reference: &Codec| {
+            let percent = of(codec, reference).and_then(|record| record.bd_rate_percent);
+            percent.map_or_else(dash, |percent| format!("{percent:+.1}"))
+        };
+        (codec.to_string(), codecs.iter().map(cell).collect())
+    });
+    table(page, "codec", &head, rows);
+    let mut reasons: Vec<_> = codecs
+        .iter()
+        .flat_map(|&codec| codecs.iter().map(move |&reference| (codec, reference)))
+        .filter(|(codec, reference)| codec < reference)
+        .filter_map(|(codec, reference)| {
+            let reason = of(codec, reference)?.reason.as_ref()?;
+            Some(format!("{codec}, {reference}: {reason}."))
+        })
+        .collect();
+    reasons.dedup();
+    if !reasons.is_empty() {
+        let _ = writeln!(page, "<p>{}</p>", escape(&reasons.join(" ")));
+    }
+}
+
+fn equal_rates(page: &mut String, report: &Report, clip: &str) {
+    page.push_str(
+        "<h3>PSNR-Y at equal measured rate, dB</h3><p>Each line is a measured point of its codec; \
+         the other codecs are interpolated at that rate, and left out where they have no points \
+         on both sides.</p>\n",
+    );
+    let codecs = report.codecs(clip);
+    let head: Vec<_> = ["kbit/s".to_owned()]
+        .into_iter()
+        .chain(codecs.iter().map(|codec| codec.to_string()))
+        .collect();
+    let asked = report.of(clip).filter(|point| point.target_kbps.is_some());
+    let rows = asked.map(|point| {
+        let records = &report.comparison.equal_rate;
+        let cell = |&codec: &Codec| {
+            if codec == point.codec {
+                return format!("{:.2}", point.psnr_y_db);
+            }
+            let record = records.iter().find(|record| {
+                record.clip == clip
+                    && (record.codec, record.other) == (point.codec, codec)
+                    && Some(record.target_kbps) == point.target_kbps
+            });
+            let other = record.and_then(|record| record.other_psnr_y_db);
+            other.map_or_else(dash, |db| format!("{db:.2}"))
+        };
+        let rate = format!("{:.1}", point.kbps);
+        let cells = [rate].into_iter().chain(codecs.iter().map(cell)).collect();
+        (point.codec.to_string(), cells)
+    });
+    table(page, "point of", &head, rows);
+}
+
+fn pictures(page: &mut String, report: &Report, clip: &str) {
+    let mut of_clip = report
+        .pictures
+        .iter()
+        .filter(|picture| picture.clip == clip)
+        .peekable();
+    if of_clip.peek().is_none() {
+        return;
+    }
+    page.push_str("<h3>Pictures</h3>\n");
+    let of_clip: Vec<_> = of_clip.collect();
+    for original in of_clip.iter().filter(|picture| picture.decoded.is_none()) {
+        page.push_str("<div class=\"row\">\n");
+        let same = |picture: &&&Picture| picture.frame == original.frame;
+        for picture in of_clip.iter().filter(same) {
+            let caption = match &picture.decoded {
+                None => format!("original, frame {}", picture.frame),
+                Some(decoded) => format!(
+                    "{}: {:.2} dB at {:.1} kbit/s",
+                    decoded.codec, decoded.psnr_y_db, decoded.kbps
+                ),
+            };
+            let _ = writeln!(
+                page,
+                "<figure><img alt=\"{caption}\" src=\"data:image/png;base64,{}\">\
+                 <figcaption>{caption}</figcaption></figure>",
+                BASE64.encode(&picture.png)
+            );
+        }
+        page.push_str("</div>\n");
+    }
+}
+
+fn table(
+    page: &mut String,
+    corner: &str,
+    head: &[String],
+    rows: impl Iterator<Item = (String, Vec<String>)>,
+) {
+    let _ = write!(page, "<table><tr><th>{corner}</th>");
+    for name in head {
+        let _ = write!(page, "<th>{}</th>", escape(name));
+    }
+    page.push_str("</tr>\n");
+    for (name, cells) in rows {
+        let _ = write!(page, "<tr><td>{}</td>", escape(&name));
+        for cell in cells {
+            let _ = write!(page, "<td>{}</td>", escape(&cell));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</table>\n");
+}

@@ -1,0 +1,135 @@
+//! Pictures for the page.
+
+use png::{ColorType, Encoder};
+use raq_shared::{
+    exit::{Exit, Failure},
+    frame::{Frame, Plane},
+    video::{ColourRange, VideoFormat},
+};
+use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
+
+use super::{Clip, Codec, FIRST_MEASURED, encoded::Encoded, record::FrameRecord};
+
+/// One picture, as a PNG file in memory.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// The clip's name.
+    pub clip: String,
+    /// Number of the frame in the clip, from 0.
+    pub frame: usize,
+    /// What is shown; none for the original.
+    pub decoded: Option<Decoded>,
+    /// The file's bytes.
+    pub png: Vec<u8>,
+}
+
+/// Where a decoded picture comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The codec.
+    pub codec: Codec,
+    /// PSNR-Y of this frame, dB.
+    pub psnr_y_db: f64,
+    /// Rate of the whole encode, kbit/s.
+    pub kbps: f64,
+}
+
+/// The numbers of `count` frames, evenly spread over the measured ones of `frames`, each once.
+pub fn shown_frames(frames: usize, count: usize) -> Vec<usize> {
+    let measured = frames - FIRST_MEASURED;
+    let mut numbers: Vec<_> = (0..count)
+        .map(|n| FIRST_MEASURED + (2 * n + 1) * measured / (2 * count))
+        .collect();
+    numbers.dedup();
+    numbers
+}
+
+impl Picture {
+    /// Frame `number` as it is in the clip.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be converted.
+    pub fn original(clip: &Clip, number: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            clip: clip.name.clone(),
+            frame: number,
+            decoded: None,
+            png: png(&clip.frames[number], &clip.format)?,
+        })
+    }
+
+    /// Frame `number` as a codec gives it; `record` is that frame's, `kbps` the encode's.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be converted.
+    pub fn decoded(
+        clip: &Clip,
+        encoded: &Encoded,
+        record: &FrameRecord,
+        kbps: f64,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            clip: clip.name.clone(),
+            frame: record.frame,
+            decoded: Some(Decoded {
+                codec: record.codec,
+                psnr_y_db: record.psnr_y_db,
+                kbps,
+            }),
+            png: png(&encoded.frames[record.frame].picture, &clip.format)?,
+        })
+    }
+}
+
+/// Files do not say which matrix they use; as players do, BT.709 from 720 lines up and BT.601
+/// below.
+fn png(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let text = format_args!("cannot make a picture: {error}; leave it out with --pictures 0");
+        Failure::new(Exit::Failure, text)
+    };
+    let (width, height) = frame.plane_size(Plane::Y);
+    let stride = frame.size().padded_width() as u32;
+    let chroma = frame.chroma_tensor();
+    let (u_plane, v_plane) = chroma.split_at(chroma.len() / 2);
+    let image = YuvPlanarImage {
+        y_plane: frame.luma_tensor(),
+        y_stride: stride,
+        u_plane,
+        u_stride: stride / 2,
+        v_plane,
+        v_stride: stride / 2,
+        width: width as u32,
+        height: height as u32,
+    };
+    let range = match format.colour_range {
+        ColourRange::Full => YuvRange::Full,
+        _ => YuvRange::Limited,
+    };
+    let matrix = if height < 720 {
+        YuvStandardMatrix::Bt601
+    } else {
+        YuvStandardMatrix::Bt709
+    };
+    let mut rgb = vec![0; 3 * width * height];
+    yuv420_to_rgb(&image, &mut rgb, 3 * width as u32, range, matrix).map_err(|e| failed(&e))?;
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(ColorType::Rgb);
+    let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
+    writer.write_image_data(&rgb).map_err(|e| failed(&e))?;
+    writer.finish().map_err(|e| failed(&e))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_spread_over_the_measured_ones() {
+        assert_eq!(shown_frames(25, 2), [10, 20]);
+        assert_eq!(shown_frames(6, 3), [5]);
+        assert!(shown_frames(25, 0).is_empty());
+    }
+}

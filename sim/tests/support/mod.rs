@@ -1,0 +1,79 @@
+//! A small clip, and what is not there.
+
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+use raq_shared::{
+    frame::{Frame, Plane},
+    video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
+    y4m::Writer,
+};
+
+/// Whether ffmpeg is installed; says that the test is skipped where not, and fails it under
+/// `RAQ_REQUIRE_ALL=1`.
+pub(crate) fn ffmpeg() -> bool {
+    let mut command = Command::new("ffmpeg");
+    command.arg("-version").stdout(Stdio::null());
+    if command.status().is_ok() {
+        return true;
+    }
+    let reason = "ffmpeg is not installed (Debian, Ubuntu: apt-get install ffmpeg)";
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
+    assert!(!required, "{test} cannot be run: {reason}");
+    let line = format!("{test}: {reason}\n");
+    eprint!("skipped: {line}");
+    // The runner hides what passing tests print, so `cargo xtask test` collects it.
+    if let Some(path) = env::var_os("RAQ_SKIPS") {
+        let file = OpenOptions::new().append(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+    false
+}
+
+/// Writes a y4m file of waves that move, 25 frames a second, and gives its path and frames.
+pub(crate) fn clip(
+    folder: &Path,
+    name: &str,
+    (width, height): (u32, u32),
+    frames: u32,
+    colour_range: ColourRange,
+) -> (PathBuf, Vec<Frame>) {
+    let format = VideoFormat {
+        width,
+        height,
+        frame_rate: FrameRate::new(25, 1).unwrap(),
+        aspect: Fraction::new(1, 1),
+        chroma_siting: ChromaSiting::Jpeg,
+        colour_range,
+    };
+    let path = folder.join(name);
+    let mut writer = Writer::new(File::create(&path).unwrap(), &format).unwrap();
+    let frames: Vec<_> = (0..frames)
+        .map(|number| {
+            let mut frame = Frame::new(format.size().unwrap());
+            for plane in Plane::ALL {
+                let (_, rows) = frame.plane_size(plane);
+                for y in 0..rows {
+                    for (x, sample) in frame.row_mut(plane, y).iter_mut().enumerate() {
+                        let (x, t) = (x as f64, f64::from(number));
+                        let waves = (0.3 * x + t).sin() + (0.2 * y as f64 - 0.5 * t).cos();
+                        let texture = (1.9 * x).sin() * (1.7 * y as f64).cos();
+                        // 3 to 253: beyond what limited range allows.
+                        *sample = (128.0 + 52.0 * waves + 20.0 * texture) as u8;
+                    }
+                }
+            }
+            frame.pad();
+            writer.write(&frame).unwrap();
+            frame
+        })
+        .collect();
+    (path, frames)
+}
