@@ -31,12 +31,11 @@ const AREA: [f64; 4] = [62.0, 36.0, 560.0, 350.0];
 const COLOURS: [&str; 8] = [
     "#d9480f", "#2f7fd0", "#2b9348", "#a855c7", "#b07d12", "#d6457f", "#12909a", "#7a7f87",
 ];
-const STYLE: &str = "\
-    .rd{font:13px system-ui,sans-serif;--ink:#1c1c1e;--grid:#d8d8dc;--ground:#fff}\
-    @media(prefers-color-scheme:dark){.rd{--ink:#ececf0;--grid:#44444c;--ground:#18181b}}\
-    .rd text{fill:var(--ink)}.rd .ground{fill:var(--ground)}\
-    .rd .grid{stroke:var(--grid);stroke-width:1}\
-    .rd .line{fill:none;stroke-width:2;stroke-linejoin:round}";
+const INK: &str = "#1c1c1e";
+const GRID: &str = "#d8d8dc";
+/// Light is in the attributes, since not every viewer knows style sheets.
+const DARK: &str = "@media(prefers-color-scheme:dark){\
+    .rd text{fill:#ececf0}.rd .ground{fill:#18181b}.rd .grid{stroke:#44444c}}";
 
 impl Plot<'_> {
     /// The plot as an SVG document, which may also stand inside HTML.
@@ -55,15 +54,16 @@ impl Plot<'_> {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
              width=\"{width}\" height=\"{height}\" class=\"rd\" role=\"img\" \
-             aria-label=\"{title}\"><style>{STYLE}</style>\
-             <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\
+             aria-label=\"{title}\" font-family=\"system-ui,sans-serif\" font-size=\"13\" \
+             fill=\"{INK}\"><style>{DARK}</style>\
+             <rect class=\"ground\" fill=\"#fff\" width=\"{width}\" height=\"{height}\"/>\
              <text x=\"{left}\" y=\"22\" font-weight=\"600\">{title}</text>\n"
         );
         for kbps in rate_ticks(rates) {
             let x = x(kbps);
             let _ = writeln!(
                 svg,
-                "<path class=\"grid\" d=\"M{x:.1} {top}V{bottom}\"/>\
+                "<path class=\"grid\" stroke=\"{GRID}\" d=\"M{x:.1} {top}V{bottom}\"/>\
                  <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{kbps}</text>",
                 bottom + 18.0
             );
@@ -73,7 +73,7 @@ impl Plot<'_> {
             let y = y(quality);
             let _ = writeln!(
                 svg,
-                "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>\
+                "<path class=\"grid\" stroke=\"{GRID}\" d=\"M{left} {y:.1}H{right}\"/>\
                  <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{quality:.decimals$}</text>",
                 left - 6.0,
                 y + 4.0
@@ -101,7 +101,7 @@ impl Plot<'_> {
                 .collect();
             let _ = writeln!(
                 svg,
-                "<polyline class=\"line\" stroke=\"{colour}\" points=\"{}\"/>",
+                "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"{colour}\" points=\"{}\"/>",
                 line.join(" ")
             );
             for point in &series.points {
@@ -118,7 +118,7 @@ impl Plot<'_> {
             let (x, y) = (right + 16.0, top + 12.0 + 22.0 * row as f64);
             let _ = writeln!(
                 svg,
-                "<path class=\"line\" stroke=\"{colour}\" d=\"M{x} {y}h24\"/>\
+                "<path stroke-width=\"2\" stroke=\"{colour}\" d=\"M{x} {y}h24\"/>\
                  <path fill=\"{colour}\" d=\"{}\"/><text x=\"{}\" y=\"{}\">{}</text>",
                 mark(series.style, x + 12.0, y),
                 x + 32.0,
