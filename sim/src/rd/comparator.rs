@@ -3,7 +3,8 @@
 //! All of them are set for a conversation: no look-ahead, no frame that waits for another, one
 //! thread, a key frame only at the start, and a decoder buffer of two frames' worth of the bitrate.
 //! Their own headers count where they are part of every frame (JPEG's tables) and not where a
-//! session sends them once (H.264's parameter sets).
+//! session sends them once: H.264's parameter sets stay out of the stream, which also keeps x264's
+//! rate control from charging its first frame for them.
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +27,6 @@ use super::{
     ffmpeg::{Ffmpeg, RawVideo},
 };
 
-/// No key frame after the first in any clip.
-const ONE_KEY_FRAME: &str = "100000";
 /// JPEG's finest and coarsest setting in ffmpeg.
 const JPEG_QUALITIES: (u8, u8) = (2, 31);
 
@@ -49,13 +48,21 @@ pub struct Comparators<'a> {
     jpeg_bytes: BTreeMap<u8, f64>,
 }
 
-/// The encoder's name in ffmpeg; `None` for raq, which is not there.
+/// ffmpeg's flags for a codec but for its rate or quality, the encoder's name second; `None` for a
+/// codec that is not ffmpeg's. No clip is long enough for a second key frame after 100000 frames.
+fn flags(codec: Codec) -> Option<&'static str> {
+    Some(match codec {
+        Codec::X264Ultrafast => "-c:v libx264 -preset ultrafast -tune zerolatency -g 100000",
+        Codec::X264Veryfast => "-c:v libx264 -preset veryfast -tune zerolatency -g 100000",
+        Codec::X264Intra => "-c:v libx264 -preset ultrafast -tune zerolatency -g 1",
+        Codec::Vp8 => "-c:v libvpx -deadline realtime -cpu-used 8 -lag-in-frames 0 -g 100000",
+        Codec::Jpeg => "-c:v mjpeg",
+    })
+}
+
+/// The encoder's name in ffmpeg; `None` for a codec that is not ffmpeg's.
 pub fn encoder(codec: Codec) -> Option<&'static str> {
-    match codec {
-        Codec::X264Ultrafast | Codec::X264Veryfast | Codec::X264Intra => Some("libx264"),
-        Codec::Vp8 => Some("libvpx"),
-        Codec::Jpeg => Some("mjpeg"),
-    }
+    flags(codec)?.split(' ').nth(1)
 }
 
 /// Qualities that are tried besides the bitrates asked for where a codec cannot get down to one of
@@ -65,7 +72,7 @@ pub fn sweep(codec: Codec) -> &'static [u8] {
     match codec {
         Codec::X264Intra => &[51, 47, 43, 39],
         Codec::Jpeg => &[31, 22, 15, 10],
-        Codec::X264Ultrafast | Codec::X264Veryfast | Codec::Vp8 => &[],
+        _ => &[],
     }
 }
 
@@ -188,21 +195,8 @@ impl<'a> Comparators<'a> {
 
 /// The codec's flags, without input and output.
 fn arguments(codec: Codec, setting: Setting, fps: f64) -> Vec<String> {
-    let x264 = |preset, key_frames| {
-        let flags = ["-c:v", "libx264", "-preset", preset, "-tune", "zerolatency"];
-        [&flags[..], &["-g", key_frames]].concat()
-    };
-    let flags = match codec {
-        Codec::X264Ultrafast => x264("ultrafast", ONE_KEY_FRAME),
-        Codec::X264Veryfast => x264("veryfast", ONE_KEY_FRAME),
-        Codec::X264Intra => x264("ultrafast", "1"),
-        Codec::Vp8 => {
-            let flags = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"];
-            [&flags[..], &["-lag-in-frames", "0", "-g", ONE_KEY_FRAME]].concat()
-        }
-        Codec::Jpeg => vec!["-c:v", "mjpeg"],
-    };
-    let mut arguments: Vec<_> = flags.into_iter().map(str::to_owned).collect();
+    let flags = flags(codec).into_iter().flat_map(|flags| flags.split(' '));
+    let mut arguments: Vec<_> = flags.map(str::to_owned).collect();
     let mut add = |flag: &str, value: u64| arguments.extend([flag.to_owned(), value.to_string()]);
     match setting {
         Setting::Rate(rate) => {
@@ -274,6 +268,7 @@ mod tests {
         assert_eq!(after(&x264, "-bufsize").as_deref(), Some("5000"));
         assert_eq!(after(&x264, "-maxrate").as_deref(), Some("60000"));
         assert_eq!(after(&x264, "-g").as_deref(), Some("1"));
+        assert_eq!(after(&x264, "-c:v").as_deref(), encoder(Codec::X264Intra));
         assert_eq!(after(&x264, "-minrate"), None);
         let vp8 = arguments(Codec::Vp8, rate(1), 30.0);
         assert_eq!(after(&vp8, "-bufsize").as_deref(), Some("1000"));
