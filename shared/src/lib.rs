@@ -21,7 +21,9 @@ pub mod quality;
 #[cfg(feature = "quic")]
 pub mod quic;
 pub mod search;
+pub mod stage;
 pub mod stats;
+pub mod tile;
 pub mod units;
 pub mod video;
 pub mod wire;
