@@ -8,6 +8,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codebook;
+pub mod coding;
 pub mod exit;
 pub mod frame;
 #[cfg(feature = "quic")]

@@ -216,8 +216,8 @@ mod tests {
         let mut samples = Samples::new(grid);
         for (x, y) in (0..8).flat_map(|y| (0..12).map(move |x| (x, y))) {
             let mut patch: Patch = [0; PATCH];
-            for i in 0..64 {
-                patch[i] = f(x * 8 + i % 8, y * 8 + i / 8);
+            for (i, value) in patch[..64].iter_mut().enumerate() {
+                *value = f(x * 8 + i % 8, y * 8 + i / 8);
             }
             for i in 0..16 {
                 patch[64 + i] = g(x * 4 + i % 4, y * 4 + i / 4);
