@@ -4,13 +4,15 @@
 //! position and a depth per position, all integers, so prediction in this domain is exact on every
 //! machine. An [`Update`] turns the content of one generation into the next by a start (reset,
 //! keep or copy) and refinements; [`apply`](apply::Updater::apply) is the one function that does
-//! it, on both ends. A scene keeps several generations per tile and holds the rules for loss.
+//! it, on both ends. [`Scene`] keeps several generations per tile and holds the rules for loss.
 
 pub mod apply;
 pub mod basis;
 pub mod content;
 pub mod displace;
 pub mod grid;
+pub mod ring;
+pub mod scene;
 pub mod update;
 
 pub use apply::Updater;
@@ -18,4 +20,6 @@ pub use basis::Basis;
 pub use content::Content;
 pub use displace::{Displacement, Filter};
 pub use grid::TileGrid;
+pub use ring::Ring;
+pub use scene::Scene;
 pub use update::{Base, Operation, Start, Update};
