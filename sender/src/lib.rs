@@ -12,7 +12,9 @@
 //! [`capture`], build without the feature `program` and run unchanged in a simulator. No audio.
 
 pub mod capture;
+pub mod choice;
 pub mod estimate;
+pub mod mirror;
 pub mod packetize;
 pub mod rate;
 pub mod session;

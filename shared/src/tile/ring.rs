@@ -48,6 +48,11 @@ impl Ring {
         self.generations.insert(place, generation);
     }
 
+    /// Frees everything.
+    pub fn clear(&mut self, spare: &mut Vec<Content>) {
+        spare.extend(self.generations.drain(..).map(|g| g.content));
+    }
+
     /// Frees what no later update may name once all frames through `closed` are closed and the
     /// floor of later ones is at or above `floor`: all before the newest at or below the floor, and
     /// of closed frames all but the newest [`KEPT`]. What is freed goes to `spare`.

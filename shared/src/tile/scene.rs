@@ -229,7 +229,8 @@ impl Scene {
         if frame < self.first_open {
             return;
         }
-        while let Some(open) = self.open.pop_front_if(|open| open.head.frame <= frame) {
+        let closing = self.open.partition_point(|open| open.head.frame <= frame);
+        for open in self.open.drain(..closing) {
             self.dropped += open.waiting.len() as u64;
             self.floor = self.floor.max(open.head.floor);
         }
@@ -237,6 +238,14 @@ impl Scene {
         for ring in &mut self.tiles {
             ring.prune(frame, self.floor, &mut self.spare); // (8)
         }
+    }
+
+    /// Frees all generations of a tile: nothing is known of it any more. (9)
+    ///
+    /// # Panics
+    /// When there is no such tile.
+    pub fn forget(&mut self, tile: usize) {
+        self.tiles[tile].clear(&mut self.spare);
     }
 
     /// Applies what waited and can be applied now.

@@ -1,0 +1,585 @@
+//! Fills a frame: a heap of tiles by what their best block promises, re-keyed on every pop.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use raq_shared::coding::{Tables, UpdateList};
+use raq_shared::interleave::Interleave;
+use raq_shared::latent::Latents;
+use raq_shared::stage::{Cover, POSITIONS, Stages};
+use raq_shared::tile::apply::sources;
+use raq_shared::tile::content::MAX_DEPTH;
+use raq_shared::tile::{Base, Basis, Content, Displacement, Filter, Operation, Start, TileGrid};
+use raq_shared::tile::{Update, Updater};
+
+use super::cost::{Cost, binomials};
+use super::motion::{Luma, Reach};
+use super::scan::{Best, Scan};
+use super::start::{Alternative, Starts};
+use super::tile_work::{Candidate, Slot, TileWork, block_of, slot_of};
+
+/// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
+const FINEST: f32 = 2.0;
+/// A tile whose error is below so many bits' worth is not looked at.
+const WORTH_A_LOOK: f32 = 8.0;
+/// A tile whose error is below so many bits' worth is not searched for motion.
+const WORTH_A_SEARCH: f32 = 12.0;
+/// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
+const MARGIN: usize = 12;
+
+/// How much work the choice may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speed {
+    /// Motion of whole tiles within 16 pixels, two filters.
+    Fast,
+    /// Motion of quarters within 16 pixels, all filters.
+    #[default]
+    Medium,
+    /// Motion of quarters as far as it reaches.
+    Thorough,
+}
+
+impl Speed {
+    fn reach(self) -> Reach {
+        match self {
+            Self::Fast => Reach {
+                pixels: 8,
+                quarters: false,
+            },
+            Self::Medium => Reach {
+                pixels: 16,
+                quarters: true,
+            },
+            Self::Thorough => Reach {
+                pixels: 31,
+                quarters: true,
+            },
+        }
+    }
+
+    fn filters(self) -> &'static [Filter] {
+        match self {
+            Self::Fast => &[Filter::Linear, Filter::Smooth],
+            _ => &Filter::ALL,
+        }
+    }
+}
+
+/// What both ends have of a tile, for an update to build on.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The content.
+    pub content: &'a Content,
+    /// The frame that made it.
+    pub frame: u32,
+    /// How an update names it.
+    pub base: Base,
+}
+
+/// The frame to be coded.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    /// The encoder's latents.
+    pub target: &'a Latents,
+    /// Luma, padded, `[height, width]`.
+    pub luma: &'a [u8],
+}
+
+/// What a frame may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bits for the bodies of all datagrams, estimated as the tables price them.
+    pub bits: f32,
+    /// Datagrams of the frame.
+    pub count: u8,
+    /// Bits for the body of one datagram.
+    pub datagram_bits: f32,
+}
+
+/// A heap entry: gain per bit, then the tile.
+#[derive(Debug, PartialEq)]
+struct Entry(f32, u32);
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0).then(other.1.cmp(&self.1))
+    }
+}
+
+/// What one kind of block has promised so far: shares of the energy and bits, running means.
+#[derive(Debug, Clone, Copy)]
+struct Promise {
+    share: f32,
+    bits: f32,
+}
+
+/// Fills frames of one size.
+#[derive(Debug)]
+pub struct Chooser {
+    grid: TileGrid,
+    stages: Arc<Stages>,
+    tables: Arc<Tables>,
+    speed: Speed,
+    scans: Vec<Scan>,
+    /// Stages of each codebook.
+    of_codebook: Vec<Vec<usize>>,
+    choices: [[f32; POSITIONS + 1]; POSITIONS + 1],
+    updater: Updater,
+    luma: Luma,
+    shown: Vec<Option<u32>>,
+    lambda: f32,
+    updated: f32,
+    promises: [Promise; 3],
+    works: Vec<TileWork>,
+    targets: Vec<i16>,
+    alternatives: Vec<Option<Alternative>>,
+    hints: Vec<Displacement>,
+    biases: Vec<Vec<f32>>,
+    heap: BinaryHeap<Entry>,
+    block: Vec<i16>,
+    ratios: Vec<f32>,
+    /// What was chosen, in order: the tile, and the operation or its start.
+    order: Vec<(u32, Option<Operation>)>,
+    list: UpdateList,
+    level: u8,
+}
+
+impl Chooser {
+    /// For pictures of these tiles.
+    pub fn new(
+        grid: TileGrid,
+        stages: Arc<Stages>,
+        basis: Arc<Basis>,
+        tables: Arc<Tables>,
+        speed: Speed,
+    ) -> Self {
+        let tiles = grid.tiles();
+        let of_codebook = (0..stages.codebooks().len())
+            .map(|book| {
+                let uses = |&stage: &usize| stages.stage(stage).codebook == book;
+                stages.numbers().filter(uses).collect()
+            })
+            .collect();
+        Self {
+            grid,
+            scans: stages.codebooks().iter().map(Scan::new).collect(),
+            of_codebook,
+            choices: binomials(),
+            updater: Updater::new(grid, Arc::clone(&stages), basis),
+            luma: Luma::new(grid),
+            shown: vec![None; tiles],
+            lambda: 300.0,
+            updated: 0.5,
+            promises: [Promise {
+                share: 0.5,
+                bits: 14.0,
+            }; 3],
+            works: vec![TileWork::new(stages.dim()); tiles],
+            targets: vec![0; tiles * POSITIONS * stages.dim()],
+            alternatives: vec![None; tiles],
+            hints: vec![Displacement::default(); tiles],
+            biases: vec![Vec::new(); stages.len()],
+            heap: BinaryHeap::with_capacity(tiles),
+            block: Vec::new(),
+            ratios: Vec::new(),
+            order: Vec::new(),
+            list: UpdateList::new(),
+            level: 0,
+            stages,
+            tables,
+            speed,
+        }
+    }
+
+    /// The level of the frame chosen last: quarter octaves of the price per bit.
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Forgets which generations have been rendered: contents known by the same frame may differ.
+    pub fn forget_rendered(&mut self) {
+        self.shown.fill(None);
+        let (stages, basis) = (self.updater.stages(), self.updater.basis());
+        self.updater = Updater::new(self.grid, Arc::clone(stages), Arc::clone(basis));
+    }
+
+    /// Chooses the operations of a frame. `known` has every tile. Stops early when `expired` says
+    /// so; it is asked before every search.
+    ///
+    /// The updates are then those of [`Self::updates`].
+    ///
+    /// # Panics
+    /// When picture and tiles differ in size.
+    pub fn choose(
+        &mut self,
+        picture: Picture<'_>,
+        known: &[Option<Known<'_>>],
+        budget: Budget,
+        mut expired: impl FnMut() -> bool,
+    ) {
+        assert_eq!(known.len(), self.grid.tiles(), "every tile");
+        let tables = Arc::clone(&self.tables);
+        let stages = Arc::clone(&self.stages);
+        let choices = self.choices;
+        let octaves = self.lambda.log2() * 4.0;
+        self.level = (f32::from(MAX_DEPTH) - octaves).clamp(0.0, MAX_DEPTH.into()) as u8;
+        let codewords = tables.band(self.level).codewords;
+        let cost = Cost::new(
+            &stages,
+            &tables,
+            self.level,
+            codewords,
+            self.updated,
+            &choices,
+        );
+        for (stage, biases) in self.biases.iter_mut().enumerate() {
+            let scan = &self.scans[stages.stage(stage).codebook];
+            let most = codewords[stage].into();
+            scan.biases(&stages, stage, cost.band(), most, self.lambda, biases);
+        }
+        self.begin(picture, known, &cost);
+        let spread = Interleave::new(
+            raq_shared::frame::Grid {
+                columns: self.grid.columns,
+                rows: self.grid.rows,
+            },
+            budget.count,
+        );
+        let mut bits = 0.0;
+        let mut filled = [0f32; raq_shared::interleave::MAX_DATAGRAMS];
+        let mut last = Displacement::default();
+        while let Some(Entry(ratio, tile)) = self.heap.pop() {
+            if ratio < FINEST || budget.bits - bits < 6.0 || expired() {
+                break;
+            }
+            let tile = tile as usize;
+            let (x, y) = self.grid.place(tile);
+            let datagram = spread.datagram_of(x, y);
+            let room = (budget.bits - bits).min(budget.datagram_bits - filled[datagram]);
+            let spent = self.step(tile, picture, known, &cost, room, &mut last);
+            bits += spent;
+            filled[datagram] += spent;
+            let next = match &self.alternatives[tile] {
+                Some(a) => Some((self.works[tile].error() - a.error) / a.bits),
+                None => self.works[tile].best().map(|(_, ratio)| ratio),
+            };
+            if let Some(ratio) = next {
+                self.heap.push(Entry(ratio, tile as u32));
+            }
+        }
+        self.settle(budget.bits, bits);
+        self.collect(known);
+    }
+
+    /// Residuals and first guesses.
+    fn begin(&mut self, picture: Picture<'_>, known: &[Option<Known<'_>>], cost: &Cost<'_>) {
+        let dim = self.stages.dim();
+        let size = POSITIONS * dim;
+        assert_eq!(
+            picture.target.values().len(),
+            self.targets.len(),
+            "latents of the size"
+        );
+        self.heap.clear();
+        self.order.clear();
+        self.ratios.clear();
+        for (tile, known) in known.iter().enumerate() {
+            let target = &mut self.targets[tile * size..][..size];
+            for (inner, latent) in target.chunks_exact_mut(dim).enumerate() {
+                latent.copy_from_slice(picture.target.at(self.grid.position(tile, inner)));
+            }
+            let work = &mut self.works[tile];
+            match known {
+                None => {
+                    work.begin(Start::Reset, cost.reset());
+                    work.residual.copy_from_slice(target);
+                }
+                Some(known) => {
+                    work.begin(Start::Keep(known.base), cost.keep());
+                    let pairs = target.iter().zip(&known.content.sums);
+                    for (r, (&t, &s)) in work.residual.iter_mut().zip(pairs) {
+                        *r = t.saturating_sub(s);
+                    }
+                    if self.shown[tile] != Some(known.frame) {
+                        self.shown[tile] = Some(known.frame);
+                        self.updater.render(tile, known.frame, known.content);
+                        self.luma.take(tile, self.updater.samples());
+                    }
+                }
+            }
+            self.alternatives[tile] = None;
+            if work.error() >= WORTH_A_LOOK * self.lambda.min(64.0 * FINEST) {
+                guess(work, &self.promises, u32::MAX, dim);
+                if let Some((_, ratio)) = work.best() {
+                    self.heap.push(Entry(ratio, tile as u32));
+                }
+            }
+        }
+    }
+
+    /// Does the next thing for a tile and returns the bits that it took.
+    fn step(
+        &mut self,
+        tile: usize,
+        picture: Picture<'_>,
+        known: &[Option<Known<'_>>],
+        cost: &Cost<'_>,
+        room: f32,
+        last: &mut Displacement,
+    ) -> f32 {
+        let dim = self.stages.dim();
+        if !self.works[tile].weighed && !self.works[tile].updated {
+            self.works[tile].weighed = true;
+            if known[tile].is_some() && self.works[tile].error() > WORTH_A_SEARCH * self.lambda {
+                self.weigh(tile, picture, known, cost, *last);
+                if self.alternatives[tile].is_some() {
+                    return 0.0;
+                }
+            }
+        }
+        if let Some(alternative) = self.alternatives[tile].take() {
+            if alternative.bits > room {
+                self.works[tile].slots.fill(Slot::Empty);
+                return 0.0;
+            }
+            let work = &mut self.works[tile];
+            let gain = work.error() - alternative.error;
+            work.residual.copy_from_slice(&alternative.residual);
+            (work.start, work.updated, work.unpaid) = (alternative.start, true, 0.0);
+            if let Start::Copy { displacements, .. } = alternative.start {
+                *last = displacements[3];
+                self.hints[tile] = displacements[0];
+            }
+            self.ratios.push(gain / alternative.bits);
+            self.order.push((tile as u32, None));
+            guess(work, &self.promises, u32::MAX, dim);
+            return alternative.bits;
+        }
+        let Some((slot, _)) = self.works[tile].best() else {
+            return 0.0;
+        };
+        match self.works[tile].slots[slot] {
+            Slot::Empty => 0.0,
+            Slot::Guess { gain, .. } => {
+                let found = self.search(tile, slot, cost);
+                let (cover, _) = block_of(slot);
+                let promise = &mut self.promises[cover as usize];
+                // A guess stays a little above the mean, so that few good blocks are overlooked.
+                let energy = gain / promise.share;
+                let seen = found.map_or(0.0, |c| c.gain) / energy.max(1.0);
+                promise.share += 0.02 * ((1.25 * seen).clamp(0.02, 1.0) - promise.share);
+                if let Some(c) = found {
+                    promise.bits += 0.02 * (c.bits - promise.bits);
+                }
+                self.works[tile].slots[slot] = found.map_or(Slot::Empty, Slot::Found);
+                0.0
+            }
+            Slot::Found(candidate) => {
+                let work = &mut self.works[tile];
+                let bits = candidate.bits + work.unpaid;
+                if bits > room {
+                    work.slots[slot] = Slot::Empty;
+                    return 0.0;
+                }
+                let changed = self.stages.cover(candidate.operation.stage.into());
+                let mask = changed.mask(candidate.operation.block.into());
+                self.ratios.push(candidate.gain / bits);
+                work.take(&self.stages, candidate.operation);
+                self.order.push((tile as u32, Some(candidate.operation)));
+                guess(work, &self.promises, mask.into(), dim);
+                bits
+            }
+        }
+    }
+
+    fn weigh(
+        &mut self,
+        tile: usize,
+        picture: Picture<'_>,
+        known: &[Option<Known<'_>>],
+        cost: &Cost<'_>,
+        last: Displacement,
+    ) {
+        let size = POSITIONS * self.stages.dim();
+        // Copies read neighbours; where one was never sent there is nothing to read.
+        let all_known = known.iter().all(Option::is_some);
+        let starts = Starts {
+            stages: &self.stages,
+            cost,
+            lambda: self.lambda,
+            updater: &self.updater,
+            known: &self.luma,
+            luma: picture.luma,
+            reach: all_known.then(|| self.speed.reach()),
+            filters: self.speed.filters(),
+        };
+        let target = &self.targets[tile * size..][..size];
+        let hint = self.hints[tile];
+        let work = &self.works[tile];
+        let found = starts.weigh(tile, work, target, (hint, last));
+        if found.is_none() {
+            self.hints[tile] = Displacement::default();
+        }
+        self.alternatives[tile] = found;
+    }
+
+    /// The best operation of a slot.
+    fn search(&mut self, tile: usize, slot: usize, cost: &Cost<'_>) -> Option<Candidate> {
+        let (cover, block) = block_of(slot);
+        let work = &self.works[tile];
+        let mut best: Option<Candidate> = None;
+        for (book, scan) in self.scans.iter().enumerate() {
+            let codebook = &self.stages.codebooks()[book];
+            if codebook.cover() != cover {
+                continue;
+            }
+            work.gather(
+                cover,
+                block,
+                codebook.lead(),
+                self.stages.dim(),
+                &mut self.block,
+            );
+            let stages = &self.of_codebook[book];
+            for part in stages.chunks(4) {
+                let list = |n: usize| &self.biases[part[n.min(part.len() - 1)]][..];
+                let found: [Best; 4] = match part.len() {
+                    1 => [scan.best(&self.block, [list(0)])[0]; 4],
+                    2 => {
+                        let [a, b] = scan.best(&self.block, [list(0), list(1)]);
+                        [a, b, b, b]
+                    }
+                    3 => {
+                        let [a, b, c] = scan.best(&self.block, [list(0), list(1), list(2)]);
+                        [a, b, c, c]
+                    }
+                    _ => scan.best(&self.block, [list(0), list(1), list(2), list(3)]),
+                };
+                for (&stage, found) in part.iter().zip(found) {
+                    if work.refined[stage] >> block & 1 == 1 {
+                        continue;
+                    }
+                    let operation = Operation {
+                        stage: stage as u8,
+                        block: block as u8,
+                        index: found.index as u16,
+                    };
+                    let gain = work.gain(&self.stages, operation);
+                    let count = work.counts[stage];
+                    let bits = cost.operation(stage, count, found.index as usize).max(1.0);
+                    let ratio = |gain: f32, bits: f32| gain / (bits + work.unpaid);
+                    if gain > 0.0 && best.is_none_or(|b| ratio(gain, bits) > ratio(b.gain, b.bits))
+                    {
+                        best = Some(Candidate {
+                            operation,
+                            gain,
+                            bits,
+                        });
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// The next frame's price and density.
+    fn settle(&mut self, budget: f32, bits: f32) {
+        let price = if bits < 0.8 * budget || self.ratios.is_empty() {
+            self.lambda / 2.0
+        } else {
+            let place = self.ratios.len() / MARGIN;
+            *self.ratios.select_nth_unstable_by(place, f32::total_cmp).1
+        };
+        self.lambda = (0.3 * self.lambda + 0.7 * price).clamp(2.0 * FINEST, 20_000.0);
+        let updated = self.works.iter().filter(|w| w.updated).count();
+        let share = updated as f32 / self.works.len() as f32;
+        self.updated += 0.5 * (share - self.updated);
+    }
+
+    /// The updates as they go on the wire.
+    fn collect(&mut self, known: &[Option<Known<'_>>]) {
+        self.list.clear();
+        for (tile, work) in self.works.iter().enumerate() {
+            if !work.updated {
+                continue;
+            }
+            let update: &mut Update = self.list.push(tile as u32, work.start);
+            if let Start::Copy {
+                displacements,
+                filter,
+            } = work.start
+            {
+                let tiles = sources(self.grid, tile, &displacements, filter);
+                let bases = tiles.filter_map(|source| known[source].map(|k| k.base));
+                update.source_bases.extend(bases);
+            }
+            update.operations.extend_from_slice(&work.operations);
+            update
+                .operations
+                .sort_unstable_by_key(|o| (o.stage, o.block));
+        }
+    }
+
+    /// The updates chosen, ascending by tile.
+    pub fn updates(&self) -> &[Update] {
+        self.list.as_slice()
+    }
+
+    /// Takes back the `count` operations or starts that were chosen last; the caller found that
+    /// they do not fit. False when there are none left.
+    pub fn take_back(&mut self, count: usize, known: &[Option<Known<'_>>]) -> bool {
+        if self.order.is_empty() {
+            return false;
+        }
+        for _ in 0..count {
+            let Some((tile, operation)) = self.order.pop() else {
+                break;
+            };
+            let work = &mut self.works[tile as usize];
+            match operation {
+                Some(_) => drop(work.operations.pop()),
+                None => work.start = Start::Reset,
+            }
+            // A copy stands without refinements; anything else does not.
+            let copied = matches!(work.start, Start::Copy { .. });
+            work.updated = copied || !work.operations.is_empty();
+        }
+        self.collect(known);
+        true
+    }
+
+    /// Operations and starts chosen.
+    pub fn chosen(&self) -> usize {
+        self.order.len()
+    }
+}
+
+/// Guesses gains and bits of the slots whose positions are in `mask`.
+fn guess(work: &mut TileWork, promises: &[Promise; 3], mask: u32, dim: usize) {
+    let mut energies = [0f32; POSITIONS];
+    for (energy, latent) in energies.iter_mut().zip(work.residual.chunks_exact(dim)) {
+        *energy = super::tile_work::energy(latent);
+    }
+    for cover in [Cover::Tile, Cover::Quarter, Cover::Position] {
+        let promise = promises[cover as usize];
+        for block in 0..cover.blocks() {
+            if u32::from(cover.mask(block)) & mask == 0 {
+                continue;
+            }
+            let energy: f32 = cover.members(block).map(|inner| energies[inner]).sum();
+            work.slots[slot_of(cover, block)] = Slot::Guess {
+                gain: energy * promise.share,
+                bits: promise.bits,
+            };
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The choice: which operations fill a frame's bytes.
+//!
+//! Distance is the squared error of latents in grid units: the linear skip is orthonormal and its
+//! chroma is scaled down, so this is the squared error of luma plus a little of chroma. The
+//! operation with the largest fall of the error per bit is taken, then the next, until the budget
+//! is full. Blocks are searched only when a guess of their gain makes them the best of the frame.
+
+pub mod chooser;
+pub mod cost;
+pub mod motion;
+pub mod scan;
+pub mod start;
+pub mod tile_work;
+
+pub use chooser::{Budget, Chooser, Known, Picture, Speed};

@@ -1,0 +1,352 @@
+//! The best codeword of a block at every scale of its codebook, in one pass.
+//!
+//! For a residual r and a codeword c at scale 2^−s the error falls by 2·r·c·2^−s − |c|²·4^−s.
+//! With a price λ per bit the best codeword maximises r·c − bias, where
+//! bias = |c|²·2^−s / 2 + λ·bits·2^s / 2: one dot product serves all scales.
+
+use raq_shared::coding::tables::Band;
+use raq_shared::stage::{StageCodebook, Stages};
+
+/// Codewords that one step of the scan looks at.
+const LANES: usize = 8;
+
+/// Products of residual and codeword stay below this.
+const PRODUCT_LIMIT: f32 = (1u32 << 31) as f32;
+
+/// A codebook laid out for scanning: blocks of eight codewords, pairs of dimensions interleaved.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    dims: usize,
+    codewords: usize,
+    pairs: Vec<[i16; 2 * LANES]>,
+    energies: Vec<f32>,
+    longest: f32,
+    level: Level,
+}
+
+/// Which build of the kernel runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Level {
+    /// What this processor can run, the fastest last.
+    fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            levels.push(Self::Avx2);
+        }
+        levels
+    }
+}
+
+/// The best codeword at one scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Best {
+    /// r·c − bias.
+    pub score: f32,
+    /// Its index.
+    pub index: u32,
+}
+
+const NONE: Best = Best {
+    score: f32::NEG_INFINITY,
+    index: 0,
+};
+
+impl Scan {
+    /// Lays a codebook out.
+    pub fn new(codebook: &StageCodebook) -> Self {
+        let (dims, codewords) = (codebook.dims(), codebook.codewords());
+        let steps = dims.div_ceil(2);
+        let mut pairs = vec![[0; 2 * LANES]; codewords.div_ceil(LANES) * steps];
+        let mut energies = vec![0.0; codewords];
+        for (index, row) in codebook.rows().chunks_exact(dims).enumerate() {
+            let (block, lane) = (index / LANES * steps, index % LANES);
+            for (step, pair) in row.chunks(2).enumerate() {
+                pairs[block + step][2 * lane..][..pair.len()].copy_from_slice(pair);
+            }
+            energies[index] = row.iter().map(|&v| f32::from(v).powi(2)).sum();
+        }
+        let longest = energies.iter().copied().fold(0.0, f32::max).sqrt();
+        Self {
+            dims,
+            codewords,
+            pairs,
+            energies,
+            longest,
+            level: Level::available().pop().unwrap_or(Level::Scalar),
+        }
+    }
+
+    /// The same in every build that this processor can run, with the build's name.
+    pub fn builds(&self) -> impl Iterator<Item = (String, Self)> {
+        Level::available().into_iter().map(|level| {
+            let name = format!("{level:?}").to_lowercase();
+            let scan = Self {
+                level,
+                ..self.clone()
+            };
+            (name, scan)
+        })
+    }
+
+    /// Numbers of a codeword.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// The biases of a stage for a price `lambda` per bit, into `biases` (cleared first): one per
+    /// codeword, infinite past K̃, filled up to whole blocks.
+    pub fn biases(
+        &self,
+        stages: &Stages,
+        stage: usize,
+        band: &Band,
+        codewords: usize,
+        lambda: f32,
+        biases: &mut Vec<f32>,
+    ) {
+        let scale = f32::from(stages.stage(stage).shift).exp2();
+        biases.clear();
+        biases.extend(
+            self.energies[..codewords]
+                .iter()
+                .enumerate()
+                .map(|(index, energy)| {
+                    energy / scale / 2.0
+                        + lambda * band.index_bits(stage, index, codewords) * scale / 2.0
+                }),
+        );
+        biases.resize(self.codewords.next_multiple_of(LANES), f32::INFINITY);
+    }
+
+    /// The best codeword for `residual` under each list of biases.
+    ///
+    /// # Panics
+    /// When the residual's length is not that of a codeword, a list is not one of
+    /// [`Self::biases`], or there are more lists than places in `best`.
+    pub fn best<const S: usize>(&self, residual: &[i16], biases: [&[f32]; S]) -> [Best; S] {
+        assert_eq!(
+            residual.len(),
+            self.dims,
+            "a residual of the codeword's length"
+        );
+        for list in biases {
+            assert_eq!(
+                list.len(),
+                self.codewords.next_multiple_of(LANES),
+                "a bias per codeword"
+            );
+        }
+        let mut query = [[0i16; 2]; 128];
+        let steps = self.dims.div_ceil(2);
+        let query = &mut query[..steps];
+        for (pair, values) in query.iter_mut().zip(residual.chunks(2)) {
+            pair[..values.len()].copy_from_slice(values);
+        }
+        // Whole products must fit 32 bits: |r|·|c| bounds every one of them. A residual that long
+        // is halved until they do; its best codeword hardly changes.
+        let energy: f32 = residual.iter().map(|&v| f32::from(v).powi(2)).sum();
+        let mut shift = 0;
+        while energy.sqrt() * self.longest >= PRODUCT_LIMIT * (shift as f32).exp2() {
+            shift += 1;
+        }
+        for value in query.as_flattened_mut() {
+            *value >>= shift;
+        }
+        let unit = (shift as f32).exp2();
+        match self.level {
+            Level::Scalar => self.scan_scalar(query, unit, biases),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Level::available` has found AVX2 on this processor.
+            Level::Avx2 => unsafe { self.scan_avx2(query, unit, biases) },
+        }
+    }
+
+    fn scan_scalar<const S: usize>(
+        &self,
+        query: &[[i16; 2]],
+        unit: f32,
+        biases: [&[f32]; S],
+    ) -> [Best; S] {
+        let mut best = [NONE; S];
+        for (block, pairs) in self.pairs.chunks_exact(query.len()).enumerate() {
+            let mut sums = [0i32; LANES];
+            for (q, c) in query.iter().zip(pairs) {
+                for (lane, sum) in sums.iter_mut().enumerate() {
+                    *sum += i32::from(q[0]) * i32::from(c[2 * lane])
+                        + i32::from(q[1]) * i32::from(c[2 * lane + 1]);
+                }
+            }
+            for (list, best) in biases.iter().zip(&mut best) {
+                for (lane, &sum) in sums.iter().enumerate() {
+                    let index = block * LANES + lane;
+                    let score = sum as f32 * unit - list[index];
+                    if score > best.score {
+                        *best = Best {
+                            score,
+                            index: index as u32,
+                        };
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn scan_avx2<const S: usize>(
+        &self,
+        query: &[[i16; 2]],
+        unit: f32,
+        biases: [&[f32]; S],
+    ) -> [Best; S] {
+        use std::arch::x86_64::{
+            __m256i, _CMP_GT_OQ, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256,
+            _mm256_blendv_ps, _mm256_castps_si256, _mm256_cmp_ps, _mm256_cvtepi32_ps,
+            _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mul_ps, _mm256_or_si256,
+            _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+            _mm256_storeu_si256, _mm256_sub_ps,
+        };
+        let steps = query.len();
+        let mut scores = [_mm256_set1_ps(f32::NEG_INFINITY); S];
+        let mut blocks = [_mm256_setzero_si256(); S];
+        let unit = _mm256_set1_ps(unit);
+        for (block, pairs) in self.pairs.chunks_exact(steps).enumerate() {
+            let mut even = _mm256_setzero_si256();
+            let mut odd = _mm256_setzero_si256();
+            for (n, (q, c)) in query.iter().zip(pairs).enumerate() {
+                let pair = i32::from(q[0]) & 0xffff | i32::from(q[1]) << 16;
+                // SAFETY: a pair row is 32 bytes.
+                let codewords = unsafe { _mm256_loadu_si256(c.as_ptr().cast::<__m256i>()) };
+                let products = _mm256_madd_epi16(codewords, _mm256_set1_epi32(pair));
+                if n % 2 == 0 {
+                    even = _mm256_add_epi32(even, products);
+                } else {
+                    odd = _mm256_add_epi32(odd, products);
+                }
+            }
+            let sums = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), unit);
+            let number = _mm256_set1_epi32(block as i32);
+            for s in 0..S {
+                // SAFETY: the list has whole blocks of eight, checked by the caller.
+                let bias = unsafe { _mm256_loadu_ps(biases[s].as_ptr().add(block * LANES)) };
+                let score = _mm256_sub_ps(sums, bias);
+                let better = _mm256_cmp_ps::<_CMP_GT_OQ>(score, scores[s]);
+                scores[s] = _mm256_blendv_ps(scores[s], score, better);
+                let kept = _mm256_andnot_si256(_mm256_castps_si256(better), blocks[s]);
+                let new = _mm256_and_si256(_mm256_castps_si256(better), number);
+                blocks[s] = _mm256_or_si256(kept, new);
+            }
+        }
+        let mut best = [NONE; S];
+        for s in 0..S {
+            let (mut score, mut block) = ([0f32; LANES], [0i32; LANES]);
+            // SAFETY: both arrays are 32 bytes.
+            unsafe {
+                _mm256_storeu_ps(score.as_mut_ptr(), scores[s]);
+                _mm256_storeu_si256(block.as_mut_ptr().cast::<__m256i>(), blocks[s]);
+            }
+            for lane in 0..LANES {
+                let index = block[lane] as u32 * LANES as u32 + lane as u32;
+                let best = &mut best[s];
+                // The lowest index at a tie, as the scalar twin finds it.
+                if score[lane] > best.score || (score[lane] == best.score && index < best.index) {
+                    *best = Best {
+                        score: score[lane],
+                        index,
+                    };
+                }
+            }
+        }
+        best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use raq_shared::coding::tables::{TableCounts, Tables};
+    use raq_shared::stage::{Cover, Stage};
+
+    fn draw(seed: &mut u64, span: i64) -> i16 {
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((*seed >> 33) as i64 % (2 * span + 1) - span) as i16
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Every build finds the codeword with the largest fall of the error, less its bits' price.
+        #[test]
+        fn it_finds_what_lowers_the_error_most(
+            lead in 1usize..13, codewords in 1usize..200, limit in any::<prop::sample::Index>(),
+            span in prop_oneof![Just(3i64), Just(200), Just(8000)], mut seed: u64,
+            lambda in prop_oneof![Just(0f32), 0.1f32..50.0],
+        ) {
+            let dims = 4 * lead;
+            let rows = (0..codewords * dims).map(|_| draw(&mut seed, span)).collect();
+            let book = StageCodebook::new(Cover::Quarter, lead, rows).unwrap();
+            let stage = |shift| Stage { codebook: 0, shift };
+            let stages = Stages::new(lead, vec![book.clone()], vec![stage(0), stage(1), stage(3)]).unwrap();
+            let tables = Tables::new(&TableCounts::flat(&stages), &stages).unwrap();
+            let band = tables.band(30);
+            let residual: Vec<i16> = (0..dims).map(|_| draw(&mut seed, span)).collect();
+            let most = limit.index(codewords) + 1;
+            let scan = Scan::new(&book);
+            let mut lists = [vec![], vec![], vec![]];
+            for (number, list) in lists.iter_mut().enumerate() {
+                scan.biases(&stages, number, band, most, lambda, list);
+            }
+            let mut found = vec![];
+            for (build, scan) in scan.builds() {
+                let best = scan.best(&residual, [&lists[0], &lists[1], &lists[2]]);
+                found.push(best);
+                for (number, best) in best.iter().enumerate() {
+                    let scale = f64::from(1u32 << stages.stage(number).shift);
+                    let value = |index: usize| {
+                        let pairs = book.codeword(index as u16).iter().zip(&residual);
+                        let (dot, energy) = pairs.fold((0.0, 0.0), |(dot, energy), (&c, &r)| {
+                            (dot + f64::from(c) * f64::from(r), energy + f64::from(c).powi(2))
+                        });
+                        let bits = f64::from(band.index_bits(number, index, most));
+                        2.0 * dot / scale - energy / scale.powi(2) - f64::from(lambda) * bits
+                    };
+                    let oracle = (0..most).map(value).fold(f64::NEG_INFINITY, f64::max);
+                    let size = residual.iter().map(|&r| f64::from(r).powi(2)).sum::<f64>()
+                        + f64::from(scan.longest).powi(2) + 1.0;
+                    prop_assert!((value(best.index as usize) - oracle).abs() < 1e-5 * size, "{build}");
+                    prop_assert!((best.index as usize) < most);
+                }
+            }
+            prop_assert!(found.iter().all(|f| f == &found[0]), "builds agree: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_residuals_do_not_overflow() {
+        let rows = [vec![8191; 192], vec![-8191; 192]].concat();
+        let book = StageCodebook::new(Cover::Tile, 12, rows).unwrap();
+        let stage = Stage {
+            codebook: 0,
+            shift: 0,
+        };
+        let stages = Stages::new(12, vec![book.clone()], vec![stage]).unwrap();
+        let tables = Tables::new(&TableCounts::flat(&stages), &stages).unwrap();
+        let (scan, mut list) = (Scan::new(&book), vec![]);
+        scan.biases(&stages, 0, tables.band(0), 2, 0.0, &mut list);
+        for (_, scan) in scan.builds() {
+            assert_eq!(scan.best(&[i16::MIN; 192], [&list])[0].index, 1);
+            assert_eq!(scan.best(&[i16::MAX; 192], [&list])[0].index, 0);
+        }
+    }
+}

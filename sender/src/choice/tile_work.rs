@@ -1,0 +1,220 @@
+//! What the choice keeps of one tile while it fills a frame.
+
+use raq_shared::stage::{Cover, MAX_STAGES, POSITIONS, Stages};
+use raq_shared::tile::{Operation, Start};
+
+/// Blocks of a tile over all covers: the tile, its quarters, its positions.
+pub const SLOTS: usize = 1 + 4 + POSITIONS;
+
+/// The slot of a block.
+pub fn slot_of(cover: Cover, block: usize) -> usize {
+    match cover {
+        Cover::Tile => 0,
+        Cover::Quarter => 1 + block,
+        Cover::Position => 5 + block,
+    }
+}
+
+/// Cover and block of a slot.
+pub fn block_of(slot: usize) -> (Cover, usize) {
+    match slot {
+        0 => (Cover::Tile, 0),
+        1..5 => (Cover::Quarter, slot - 1),
+        _ => (Cover::Position, slot - 5),
+    }
+}
+
+/// The best refinement of a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// What it is.
+    pub operation: Operation,
+    /// By how much it lowers the squared error, grid units squared.
+    pub gain: f32,
+    /// What it costs, without the start of an update.
+    pub bits: f32,
+}
+
+/// What is known of a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Slot {
+    /// Nothing there is worth its bits.
+    Empty,
+    /// A guess of gain and bits: not searched since the residual changed.
+    Guess {
+        /// Guessed gain.
+        gain: f32,
+        /// Guessed bits.
+        bits: f32,
+    },
+    /// Searched.
+    Found(Candidate),
+}
+
+/// One tile of the frame being filled.
+#[derive(Debug, Clone)]
+pub struct TileWork {
+    /// Target less sums, `[16, dim]`, saturated.
+    pub residual: Vec<i16>,
+    /// Where its update starts, if it gets one.
+    pub start: Start,
+    /// Bits that the start costs; 0 once they are paid.
+    pub unpaid: f32,
+    /// Whether the frame updates the tile.
+    pub updated: bool,
+    /// Whether copying was weighed.
+    pub weighed: bool,
+    /// Refined blocks per stage.
+    pub counts: [u8; MAX_STAGES],
+    /// The same as bits.
+    pub refined: [u16; MAX_STAGES],
+    /// What is known per block.
+    pub slots: [Slot; SLOTS],
+    /// Chosen refinements, in the order they were chosen.
+    pub operations: Vec<Operation>,
+}
+
+impl TileWork {
+    /// For latents of `dim` numbers.
+    pub fn new(dim: usize) -> Self {
+        Self {
+            residual: vec![0; POSITIONS * dim],
+            start: Start::Reset,
+            unpaid: 0.0,
+            updated: false,
+            weighed: false,
+            counts: [0; MAX_STAGES],
+            refined: [0; MAX_STAGES],
+            slots: [Slot::Empty; SLOTS],
+            operations: Vec::new(),
+        }
+    }
+
+    /// Forgets the last frame.
+    pub fn begin(&mut self, start: Start, unpaid: f32) {
+        (self.start, self.unpaid) = (start, unpaid);
+        (self.updated, self.weighed) = (false, false);
+        self.counts = [0; MAX_STAGES];
+        self.refined = [0; MAX_STAGES];
+        self.operations.clear();
+    }
+
+    /// The squared error of the tile, grid units squared.
+    pub fn error(&self) -> f32 {
+        energy(&self.residual)
+    }
+
+    /// The residual of a block's leading components, `[positions, lead]`, into `out` (cleared first).
+    pub fn gather(&self, cover: Cover, block: usize, lead: usize, dim: usize, out: &mut Vec<i16>) {
+        out.clear();
+        for inner in cover.members(block) {
+            out.extend_from_slice(&self.residual[inner * dim..][..lead]);
+        }
+    }
+
+    /// Fall of the squared error by an operation, exactly.
+    pub fn gain(&self, stages: &Stages, operation: Operation) -> f32 {
+        let (stage, book) = (
+            operation.stage.into(),
+            stages.codebook(operation.stage.into()),
+        );
+        let (scale, dim, lead) = (stages.stage(stage), stages.dim(), book.lead());
+        let parts = book.codeword(operation.index).chunks_exact(lead);
+        let mut gain = 0i64;
+        for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
+            for (&r, &c) in self.residual[inner * dim..][..lead].iter().zip(part) {
+                let c = scale.scaled(c);
+                gain += i64::from((2 * i32::from(r) - c) * c);
+            }
+        }
+        gain as f32
+    }
+
+    /// Takes a refinement: the residual shrinks by it.
+    pub fn take(&mut self, stages: &Stages, operation: Operation) {
+        let stage = usize::from(operation.stage);
+        let (scale, book) = (stages.stage(stage), stages.codebook(stage));
+        let (dim, lead) = (stages.dim(), book.lead());
+        let parts = book.codeword(operation.index).chunks_exact(lead);
+        for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
+            for (r, &c) in self.residual[inner * dim..][..lead].iter_mut().zip(part) {
+                *r = (i32::from(*r) - scale.scaled(c)).clamp(-32768, 32767) as i16;
+            }
+        }
+        self.counts[stage] += 1;
+        self.refined[stage] |= 1 << operation.block;
+        self.operations.push(operation);
+        self.updated = true;
+        self.unpaid = 0.0;
+    }
+
+    /// The most promising slot and its gain per bit, start included.
+    pub fn best(&self) -> Option<(usize, f32)> {
+        let ratio = |slot: &Slot| match slot {
+            Slot::Empty => 0.0,
+            Slot::Guess { gain, bits } => gain / (bits + self.unpaid),
+            Slot::Found(c) => c.gain / (c.bits + self.unpaid),
+        };
+        let ratios = self.slots.iter().map(ratio).enumerate();
+        ratios
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .filter(|&(_, ratio)| ratio > 0.0)
+    }
+}
+
+/// Sum of squares.
+pub fn energy(values: &[i16]) -> f32 {
+    let sum = |row: &[i16]| {
+        row.iter()
+            .map(|&v| f32::from(v) * f32::from(v))
+            .sum::<f32>()
+    };
+    values.chunks(16).map(sum).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raq_shared::stage::{Stage, StageCodebook};
+    use raq_shared::tile::Content;
+
+    #[test]
+    fn slots_and_blocks_are_one_to_one() {
+        for slot in 0..SLOTS {
+            let (cover, block) = block_of(slot);
+            assert_eq!(slot_of(cover, block), slot);
+            assert!(block < cover.blocks());
+        }
+    }
+
+    #[test]
+    fn gains_are_what_the_error_falls_by() {
+        let rows = (0..48).map(|i| (i * 37 % 90 - 45) as i16).collect();
+        let book = StageCodebook::new(Cover::Quarter, 3, rows).unwrap();
+        let stage = |shift| Stage { codebook: 0, shift };
+        let stages = Stages::new(4, vec![book], vec![stage(0), stage(2)]).unwrap();
+        let mut work = TileWork::new(4);
+        for (i, r) in work.residual.iter_mut().enumerate() {
+            *r = (i as i16 * 53) % 101 - 50;
+        }
+        let target = work.residual.clone();
+        let mut content = Content::new(4);
+        for (stage, block, index) in [(0, 1, 3), (1, 2, 0), (1, 1, 1)] {
+            let operation = Operation {
+                stage,
+                block,
+                index,
+            };
+            let (before, gain) = (work.error(), work.gain(&stages, operation));
+            work.take(&stages, operation);
+            assert!((before - work.error() - gain).abs() < 0.5);
+            content.refine(&stages, stage.into(), block.into(), index);
+        }
+        let left: Vec<i16> = target
+            .iter()
+            .zip(&content.sums)
+            .map(|(t, s)| t - s)
+            .collect();
+        assert_eq!(left, work.residual, "what the receiver will lack");
+    }
+}

@@ -1,0 +1,239 @@
+//! What the receiver has: certainly, and if everything on its way arrives.
+//!
+//! The *proven* scene runs the receiver's own code on the datagrams that reports say arrived, so
+//! it equals the receiver's state as of the last reported frame. The *hoped* scene assumes that what
+//! was not reported yet arrives too; a loss rebuilds it from the proven one. Rules (8) to (10) of
+//! `shared/docs/PROTOCOL.md`, "Loss".
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use raq_shared::stage::Stages;
+use raq_shared::tile::apply::sources;
+use raq_shared::tile::ring::{Generation, KEPT};
+use raq_shared::tile::scene::{Arrivals, FrameHead};
+use raq_shared::tile::update::MAX_DELTA;
+use raq_shared::tile::{Base, Basis, Scene, Start, TileGrid, Update};
+
+use crate::choice::Known;
+
+/// The most frames without a report; the oldest of more is given up as unknown.
+const PENDING: usize = 64;
+
+/// What updates build on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// The state if everything arrives: smallest, and lost with any part of it.
+    #[default]
+    Hope,
+    /// The proven state: costs the changes since the last report again with every frame.
+    Prove,
+}
+
+/// A frame that was sent and not reported yet.
+#[derive(Debug, Clone)]
+struct Sent {
+    head: FrameHead,
+    /// Updates per datagram.
+    datagrams: Vec<Vec<Update>>,
+}
+
+impl Sent {
+    fn updates(&self) -> impl Iterator<Item = &Update> {
+        self.datagrams.iter().flatten()
+    }
+}
+
+/// The sender's knowledge of the receiver.
+#[derive(Debug)]
+pub struct Mirror {
+    grid: TileGrid,
+    proven: Scene,
+    hoped: Scene,
+    pending: VecDeque<Sent>,
+    /// The newest frame that is closed and reported.
+    floor: Option<u32>,
+    /// Per tile the newest frame of which nothing can be known any more.
+    unknown: Vec<Option<u32>>,
+    newest: Option<u32>,
+}
+
+impl Mirror {
+    /// Of a receiver that has nothing.
+    pub fn new(grid: TileGrid, stages: &Arc<Stages>, basis: &Arc<Basis>) -> Self {
+        let scene = Scene::new(grid, Arc::clone(stages), Arc::clone(basis));
+        Self {
+            grid,
+            proven: scene.clone(),
+            hoped: scene,
+            pending: VecDeque::new(),
+            floor: None,
+            unknown: vec![None; grid.tiles()],
+            newest: None,
+        }
+    }
+
+    /// What the receiver had when it closed the last reported frame; tiles of which nothing can be
+    /// known are empty.
+    pub fn proven(&self) -> &Scene {
+        &self.proven
+    }
+
+    /// What it has if everything arrives.
+    pub fn hoped(&self) -> &Scene {
+        &self.hoped
+    }
+
+    /// The floor that frame `frame` may name.
+    pub fn floor(&self, frame: u32) -> Option<u32> {
+        self.floor.filter(|floor| frame - floor <= MAX_DELTA.into())
+    }
+
+    /// Frames sent and not reported.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// What an update of frame `frame` may build on for a tile; none: it must reset.
+    pub fn known(&self, tile: usize, frame: u32, trust: Trust) -> Option<Known<'_>> {
+        let floor = self.floor(frame);
+        let newest = match trust {
+            Trust::Hope => self.hoped.tile(tile).newest(),
+            Trust::Prove => None,
+        };
+        let named = |generation: &Generation| {
+            let base = match floor {
+                Some(floor) if generation.frame <= floor => Base::Floor,
+                _ => Base::Before(u8::try_from(frame - generation.frame).ok()?),
+            };
+            // The receiver may have closed more frames than it has told of, and keeps only so many.
+            let newer = |sent: &&Sent| {
+                let tiles = || sent.updates().any(|u| u.tile as usize == tile);
+                sent.head.frame > generation.frame && tiles()
+            };
+            let newer = self.pending.iter().filter(newer).count();
+            (newer < KEPT).then_some(base)
+        };
+        let proven = || {
+            let floor = floor?;
+            self.proven.tile(tile).newest_through(floor)
+        };
+        let generation = newest.or_else(proven)?;
+        let base = named(generation)?;
+        Some(Known {
+            content: &generation.content,
+            frame: generation.frame,
+            base,
+        })
+    }
+
+    /// Notes a frame that was sent, its updates per datagram.
+    pub fn sent(&mut self, head: FrameHead, datagrams: Vec<Vec<Update>>) {
+        self.newest = Some(head.frame);
+        for (index, updates) in datagrams.iter().enumerate() {
+            // The hoped scene has room for what is pending: its frames close as reports come.
+            let taken = self.hoped.receive(head, index as u8, updates);
+            debug_assert!(taken.is_ok(), "{taken:?}");
+        }
+        self.pending.push_back(Sent { head, datagrams });
+        if self.pending.len() > PENDING {
+            self.give_up_oldest();
+            self.rebuild();
+        }
+    }
+
+    /// Learns that the receiver closed `frame` with these datagrams of it, and every frame before.
+    /// Frames before it without a report of their own stay unknown. Returns whether what is hoped
+    /// for has changed other than by coming true.
+    pub fn report(&mut self, frame: u32, arrived: Arrivals) -> bool {
+        let mut changed = false;
+        while self.pending.front().is_some_and(|s| s.head.frame < frame) {
+            self.give_up_oldest();
+            changed = true;
+        }
+        if self.floor.is_some_and(|floor| frame <= floor) || self.newest < Some(frame) {
+            return changed;
+        }
+        let reported = self.pending.front().is_some_and(|s| s.head.frame == frame);
+        let sent = if reported {
+            self.pending.pop_front()
+        } else {
+            None
+        };
+        if let Some(sent) = sent {
+            for (index, updates) in sent.datagrams.iter().enumerate() {
+                if arrived.contains(index as u8) {
+                    receive_known(&mut self.proven, &self.unknown, &sent.head, index, updates);
+                } else {
+                    changed = true;
+                }
+            }
+        }
+        self.proven.close(frame);
+        self.floor = Some(frame);
+        if changed {
+            self.rebuild();
+        } else {
+            self.hoped.close(frame);
+        }
+        changed
+    }
+
+    /// Nothing will be known of the oldest pending frame, nor of what builds on it. (9)
+    fn give_up_oldest(&mut self) {
+        let Some(oldest) = self.pending.pop_front() else {
+            return;
+        };
+        let mut lost = vec![false; self.grid.tiles()];
+        for update in oldest.updates() {
+            lost[update.tile as usize] = true;
+        }
+        for update in self.pending.iter().flat_map(Sent::updates) {
+            let tile = update.tile as usize;
+            if let Start::Copy {
+                displacements,
+                filter,
+            } = &update.start
+                && sources(self.grid, tile, displacements, *filter).any(|source| lost[source])
+            {
+                lost[tile] = true;
+            }
+        }
+        let through = self.newest;
+        for (tile, _) in lost.iter().enumerate().filter(|(_, lost)| **lost) {
+            self.unknown[tile] = through;
+            self.proven.forget(tile);
+        }
+    }
+
+    /// The hoped scene anew: what is proven and all that is pending.
+    fn rebuild(&mut self) {
+        self.hoped = self.proven.clone();
+        for sent in &self.pending {
+            for (index, updates) in sent.datagrams.iter().enumerate() {
+                receive_known(&mut self.hoped, &self.unknown, &sent.head, index, updates);
+            }
+        }
+    }
+}
+
+/// Receives the updates of tiles that are not unknown at this frame.
+fn receive_known(
+    scene: &mut Scene,
+    unknown: &[Option<u32>],
+    head: &FrameHead,
+    index: usize,
+    updates: &[Update],
+) {
+    let certain = |u: &&Update| unknown[u.tile as usize] < Some(head.frame);
+    let taken = if updates.iter().all(|u| certain(&u)) {
+        scene.receive(*head, index as u8, updates)
+    } else {
+        let certain: Vec<Update> = updates.iter().filter(certain).cloned().collect();
+        scene.receive(*head, index as u8, &certain)
+    };
+    debug_assert!(taken.is_ok(), "{taken:?}");
+}
+
+#[cfg(test)]
+mod tests;
