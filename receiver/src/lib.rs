@@ -13,6 +13,7 @@
 
 pub mod assembly;
 pub mod concealment;
+pub mod intake;
 pub mod session;
 
 #[cfg(feature = "program")]

@@ -14,6 +14,7 @@
 pub mod capture;
 pub mod choice;
 pub mod estimate;
+pub mod frame_coder;
 pub mod mirror;
 pub mod packetize;
 pub mod rate;

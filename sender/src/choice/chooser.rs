@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use raq_shared::coding::{Tables, UpdateList};
-use raq_shared::interleave::Interleave;
+use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
 use raq_shared::latent::Latents;
 use raq_shared::stage::{Cover, POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
@@ -21,6 +21,8 @@ use super::tile_work::{Candidate, Slot, TileWork, block_of, slot_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
 const FINEST: f32 = 2.0;
+/// Bits below which no operation fits.
+const SMALLEST: f32 = 6.0;
 /// A tile whose error is below so many bits' worth is not looked at.
 const WORTH_A_LOOK: f32 = 8.0;
 /// A tile whose error is below so many bits' worth is not searched for motion.
@@ -136,6 +138,8 @@ pub struct Chooser {
     updater: Updater,
     luma: Luma,
     shown: Vec<Option<u32>>,
+    /// How updates name what is known of a tile; none where nothing is.
+    bases: Vec<Option<Base>>,
     lambda: f32,
     updated: f32,
     promises: [Promise; 3],
@@ -151,6 +155,12 @@ pub struct Chooser {
     order: Vec<(u32, Option<Operation>)>,
     list: UpdateList,
     level: u8,
+    /// Bits spent, in all and per datagram.
+    bits: f32,
+    filled: Vec<f32>,
+    /// The displacement chosen last: a likely one for the next.
+    last: Displacement,
+    left_over: bool,
 }
 
 impl Chooser {
@@ -177,6 +187,7 @@ impl Chooser {
             updater: Updater::new(grid, Arc::clone(&stages), basis),
             luma: Luma::new(grid),
             shown: vec![None; tiles],
+            bases: vec![None; tiles],
             lambda: 300.0,
             updated: 0.5,
             promises: [Promise {
@@ -194,6 +205,10 @@ impl Chooser {
             order: Vec::new(),
             list: UpdateList::new(),
             level: 0,
+            bits: 0.0,
+            filled: vec![0.0; MAX_DATAGRAMS],
+            last: Displacement::default(),
+            left_over: false,
             stages,
             tables,
             speed,
@@ -212,41 +227,56 @@ impl Chooser {
         self.updater = Updater::new(self.grid, Arc::clone(stages), Arc::clone(basis));
     }
 
-    /// Chooses the operations of a frame. `known` has every tile. Stops early when `expired` says
-    /// so; it is asked before every search.
-    ///
-    /// The updates are then those of [`Self::updates`].
+    /// Begins a frame: `known` is asked once for every tile.
     ///
     /// # Panics
     /// When picture and tiles differ in size.
-    pub fn choose(
-        &mut self,
-        picture: Picture<'_>,
-        known: &[Option<Known<'_>>],
-        budget: Budget,
-        mut expired: impl FnMut() -> bool,
-    ) {
-        assert_eq!(known.len(), self.grid.tiles(), "every tile");
-        let tables = Arc::clone(&self.tables);
-        let stages = Arc::clone(&self.stages);
-        let choices = self.choices;
+    pub fn begin<'k>(&mut self, picture: Picture<'_>, known: impl Fn(usize) -> Option<Known<'k>>) {
         let octaves = self.lambda.log2() * 4.0;
         self.level = (f32::from(MAX_DEPTH) - octaves).clamp(0.0, MAX_DEPTH.into()) as u8;
+        let tables = Arc::clone(&self.tables);
+        let choices = self.choices;
+        let cost = self.cost(&tables, &choices);
+        for (stage, biases) in self.biases.iter_mut().enumerate() {
+            let scan = &self.scans[self.stages.stage(stage).codebook];
+            let most = cost.codewords()[stage].into();
+            scan.biases(&self.stages, stage, cost.band(), most, self.lambda, biases);
+        }
+        self.guess_all(picture, known, &cost);
+        self.bits = 0.0;
+        self.filled.fill(0.0);
+        self.last = Displacement::default();
+    }
+
+    fn cost<'a>(
+        &self,
+        tables: &'a Tables,
+        choices: &'a [[f32; POSITIONS + 1]; POSITIONS + 1],
+    ) -> Cost<'a> {
         let codewords = tables.band(self.level).codewords;
-        let cost = Cost::new(
-            &stages,
-            &tables,
+        Cost::new(
+            &self.stages,
+            tables,
             self.level,
             codewords,
             self.updated,
-            &choices,
-        );
-        for (stage, biases) in self.biases.iter_mut().enumerate() {
-            let scan = &self.scans[stages.stage(stage).codebook];
-            let most = codewords[stage].into();
-            scan.biases(&stages, stage, cost.band(), most, self.lambda, biases);
-        }
-        self.begin(picture, known, &cost);
+            choices,
+        )
+    }
+
+    /// Fills the frame that was begun up to `budget`; called again with more, it goes on. Stops
+    /// early when `expired` says so; it is asked before every step.
+    ///
+    /// The updates are then those of [`Self::updates`].
+    pub fn fill(
+        &mut self,
+        picture: Picture<'_>,
+        budget: Budget,
+        mut expired: impl FnMut() -> bool,
+    ) {
+        let tables = Arc::clone(&self.tables);
+        let choices = self.choices;
+        let cost = self.cost(&tables, &choices);
         let spread = Interleave::new(
             raq_shared::frame::Grid {
                 columns: self.grid.columns,
@@ -254,20 +284,23 @@ impl Chooser {
             },
             budget.count,
         );
-        let mut bits = 0.0;
-        let mut filled = [0f32; raq_shared::interleave::MAX_DATAGRAMS];
-        let mut last = Displacement::default();
+        self.left_over = false;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
-            if ratio < FINEST || budget.bits - bits < 6.0 || expired() {
+            if ratio < FINEST {
+                break;
+            }
+            if budget.bits - self.bits < SMALLEST || expired() {
+                self.heap.push(Entry(ratio, tile));
+                self.left_over = true;
                 break;
             }
             let tile = tile as usize;
             let (x, y) = self.grid.place(tile);
             let datagram = spread.datagram_of(x, y);
-            let room = (budget.bits - bits).min(budget.datagram_bits - filled[datagram]);
-            let spent = self.step(tile, picture, known, &cost, room, &mut last);
-            bits += spent;
-            filled[datagram] += spent;
+            let room = (budget.bits - self.bits).min(budget.datagram_bits - self.filled[datagram]);
+            let spent = self.step(tile, picture, &cost, room);
+            self.bits += spent;
+            self.filled[datagram] += spent;
             let next = match &self.alternatives[tile] {
                 Some(a) => Some((self.works[tile].error() - a.error) / a.bits),
                 None => self.works[tile].best().map(|(_, ratio)| ratio),
@@ -276,12 +309,21 @@ impl Chooser {
                 self.heap.push(Entry(ratio, tile as u32));
             }
         }
-        self.settle(budget.bits, bits);
-        self.collect(known);
+        self.collect();
+    }
+
+    /// Whether more bits would buy more.
+    pub fn wants_more(&self) -> bool {
+        self.left_over
     }
 
     /// Residuals and first guesses.
-    fn begin(&mut self, picture: Picture<'_>, known: &[Option<Known<'_>>], cost: &Cost<'_>) {
+    fn guess_all<'k>(
+        &mut self,
+        picture: Picture<'_>,
+        known: impl Fn(usize) -> Option<Known<'k>>,
+        cost: &Cost<'_>,
+    ) {
         let dim = self.stages.dim();
         let size = POSITIONS * dim;
         assert_eq!(
@@ -292,13 +334,15 @@ impl Chooser {
         self.heap.clear();
         self.order.clear();
         self.ratios.clear();
-        for (tile, known) in known.iter().enumerate() {
+        for tile in 0..self.grid.tiles() {
+            let known = known(tile);
+            self.bases[tile] = known.map(|k| k.base);
             let target = &mut self.targets[tile * size..][..size];
             for (inner, latent) in target.chunks_exact_mut(dim).enumerate() {
                 latent.copy_from_slice(picture.target.at(self.grid.position(tile, inner)));
             }
             let work = &mut self.works[tile];
-            match known {
+            match &known {
                 None => {
                     work.begin(Start::Reset, cost.reset());
                     work.residual.copy_from_slice(target);
@@ -327,20 +371,13 @@ impl Chooser {
     }
 
     /// Does the next thing for a tile and returns the bits that it took.
-    fn step(
-        &mut self,
-        tile: usize,
-        picture: Picture<'_>,
-        known: &[Option<Known<'_>>],
-        cost: &Cost<'_>,
-        room: f32,
-        last: &mut Displacement,
-    ) -> f32 {
+    fn step(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>, room: f32) -> f32 {
         let dim = self.stages.dim();
         if !self.works[tile].weighed && !self.works[tile].updated {
             self.works[tile].weighed = true;
-            if known[tile].is_some() && self.works[tile].error() > WORTH_A_SEARCH * self.lambda {
-                self.weigh(tile, picture, known, cost, *last);
+            if self.bases[tile].is_some() && self.works[tile].error() > WORTH_A_SEARCH * self.lambda
+            {
+                self.weigh(tile, picture, cost);
                 if self.alternatives[tile].is_some() {
                     return 0.0;
                 }
@@ -356,7 +393,7 @@ impl Chooser {
             work.residual.copy_from_slice(&alternative.residual);
             (work.start, work.updated, work.unpaid) = (alternative.start, true, 0.0);
             if let Start::Copy { displacements, .. } = alternative.start {
-                *last = displacements[3];
+                self.last = displacements[3];
                 self.hints[tile] = displacements[0];
             }
             self.ratios.push(gain / alternative.bits);
@@ -401,17 +438,10 @@ impl Chooser {
         }
     }
 
-    fn weigh(
-        &mut self,
-        tile: usize,
-        picture: Picture<'_>,
-        known: &[Option<Known<'_>>],
-        cost: &Cost<'_>,
-        last: Displacement,
-    ) {
+    fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
         let size = POSITIONS * self.stages.dim();
         // Copies read neighbours; where one was never sent there is nothing to read.
-        let all_known = known.iter().all(Option::is_some);
+        let all_known = self.bases.iter().all(Option::is_some);
         let starts = Starts {
             stages: &self.stages,
             cost,
@@ -425,7 +455,7 @@ impl Chooser {
         let target = &self.targets[tile * size..][..size];
         let hint = self.hints[tile];
         let work = &self.works[tile];
-        let found = starts.weigh(tile, work, target, (hint, last));
+        let found = starts.weigh(tile, work, target, (hint, self.last));
         if found.is_none() {
             self.hints[tile] = Displacement::default();
         }
@@ -491,9 +521,9 @@ impl Chooser {
         best
     }
 
-    /// The next frame's price and density.
-    fn settle(&mut self, budget: f32, bits: f32) {
-        let price = if bits < 0.8 * budget || self.ratios.is_empty() {
+    /// Ends the frame: its worst operations set the next frame's price.
+    pub fn finish(&mut self) {
+        let price = if !self.left_over || self.ratios.is_empty() {
             self.lambda / 2.0
         } else {
             let place = self.ratios.len() / MARGIN;
@@ -506,7 +536,7 @@ impl Chooser {
     }
 
     /// The updates as they go on the wire.
-    fn collect(&mut self, known: &[Option<Known<'_>>]) {
+    fn collect(&mut self) {
         self.list.clear();
         for (tile, work) in self.works.iter().enumerate() {
             if !work.updated {
@@ -519,7 +549,7 @@ impl Chooser {
             } = work.start
             {
                 let tiles = sources(self.grid, tile, &displacements, filter);
-                let bases = tiles.filter_map(|source| known[source].map(|k| k.base));
+                let bases = tiles.filter_map(|source| self.bases[source]);
                 update.source_bases.extend(bases);
             }
             update.operations.extend_from_slice(&work.operations);
@@ -536,7 +566,7 @@ impl Chooser {
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that
     /// they do not fit. False when there are none left.
-    pub fn take_back(&mut self, count: usize, known: &[Option<Known<'_>>]) -> bool {
+    pub fn take_back(&mut self, count: usize) -> bool {
         if self.order.is_empty() {
             return false;
         }
@@ -553,13 +583,13 @@ impl Chooser {
             let copied = matches!(work.start, Start::Copy { .. });
             work.updated = copied || !work.operations.is_empty();
         }
-        self.collect(known);
+        self.collect();
         true
     }
 
-    /// Operations and starts chosen.
-    pub fn chosen(&self) -> usize {
-        self.order.len()
+    /// Estimated bits of what was chosen.
+    pub fn bits(&self) -> f32 {
+        self.bits
     }
 }
 

@@ -44,6 +44,9 @@ pub enum DatagramError {
     /// Not a part of a frame; a later version may send other kinds.
     #[error("a datagram of unknown kind {0}")]
     Kind(u8),
+    /// Unknown flags, or a level out of range.
+    #[error("a datagram with unknown flags or levels")]
+    Field,
     /// The index is not below the count.
     #[error("datagram {index} of {count}")]
     Index {

@@ -6,6 +6,7 @@ pub mod control;
 pub mod datagram;
 pub mod message;
 pub mod shipment;
+pub mod update;
 
 use message::Message;
 

@@ -1,0 +1,171 @@
+//! Datagrams in, the picture's state out.
+
+use std::sync::Arc;
+
+use raq_shared::coding::body::{BodyError, Framing, UpdateList, read};
+use raq_shared::coding::{Source, Tables};
+use raq_shared::stage::{POSITIONS, Stages};
+use raq_shared::tile::scene::{Arrivals, Discard, FrameHead};
+use raq_shared::tile::{Basis, Content, Scene, TileGrid};
+use raq_shared::wire::datagram::{DatagramError, extend_frame_number};
+use raq_shared::wire::update::UpdateHeader;
+
+/// A datagram that is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Its header is wrong.
+    #[error(transparent)]
+    Header(#[from] DatagramError),
+    /// Its frame number is too far from the newest.
+    #[error("frame {0} is too far from the newest")]
+    Far(u16),
+    /// Its floor lies before the first frame.
+    #[error("a floor before the first frame")]
+    Floor,
+    /// Its body is wrong.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// It comes too late, twice, or does not fit its frame.
+    #[error(transparent)]
+    Discard(#[from] Discard),
+}
+
+/// Takes datagrams and keeps the picture.
+#[derive(Debug)]
+pub struct Intake {
+    grid: TileGrid,
+    stages: Arc<Stages>,
+    tables: Arc<Tables>,
+    scene: Scene,
+    newest: Option<u32>,
+    updates: UpdateList,
+    words: Vec<u16>,
+}
+
+impl Intake {
+    /// For a session with pictures of these tiles.
+    pub fn new(
+        grid: TileGrid,
+        stages: &Arc<Stages>,
+        basis: &Arc<Basis>,
+        tables: &Arc<Tables>,
+    ) -> Self {
+        Self {
+            grid,
+            stages: Arc::clone(stages),
+            tables: Arc::clone(tables),
+            scene: Scene::new(grid, Arc::clone(stages), Arc::clone(basis)),
+            newest: None,
+            updates: UpdateList::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// The picture's state.
+    pub fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    /// Takes a datagram; returns its frame's number and its header.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    pub fn datagram(&mut self, datagram: &[u8]) -> Result<(u32, UpdateHeader), Refused> {
+        let (header, body) = UpdateHeader::parse(datagram)?;
+        let frame =
+            extend_frame_number(self.newest, header.frame).ok_or(Refused::Far(header.frame))?;
+        let floor = match header.floor {
+            0 => None,
+            back => Some(frame.checked_sub(back.into()).ok_or(Refused::Floor)?),
+        };
+        let framing = Framing {
+            grid: self.grid,
+            stages: &self.stages,
+            tables: &self.tables,
+            level: header.level,
+            codewords: None,
+            floor: header.floor,
+            index: header.index,
+            count: header.count,
+        };
+        let source = Source::new(header.coding, body, &mut self.words);
+        read(&framing, header.names_codewords, source, &mut self.updates)?;
+        let head = FrameHead {
+            frame,
+            floor,
+            level: header.level,
+            count: header.count,
+        };
+        self.scene
+            .receive(head, header.index, self.updates.as_slice())?;
+        self.newest = self.newest.max(Some(frame));
+        Ok((frame, header))
+    }
+
+    /// Closes all frames through `frame` and says what had arrived of it.
+    pub fn close(&mut self, frame: u32) -> Arrivals {
+        let arrived = self.scene.arrived(frame).unwrap_or_default();
+        self.scene.close(frame);
+        arrived
+    }
+
+    /// The decoder's inputs: latents `[positions, dim]` in grid units and depths `[positions]`.
+    /// A tile that was never received takes its neighbours' mean, coarsest depth.
+    ///
+    /// # Panics
+    /// When the lengths are not those of the frame.
+    pub fn fill(&self, latents: &mut [f32], depths: &mut [f32]) {
+        let dim = self.stages.dim();
+        let positions = self.grid.tiles() * POSITIONS;
+        assert_eq!(
+            (latents.len(), depths.len()),
+            (positions * dim, positions),
+            "the frame's size"
+        );
+        for tile in 0..self.grid.tiles() {
+            let shown = self.scene.shown(tile);
+            let mean = shown.is_none().then(|| self.neighbours(tile));
+            for inner in 0..POSITIONS {
+                let position = self.grid.position(tile, inner);
+                let to = &mut latents[position * dim..][..dim];
+                match (shown, &mean) {
+                    (Some(content), _) => {
+                        let from = &content.sums[inner * dim..][..dim];
+                        for (to, &from) in to.iter_mut().zip(from) {
+                            *to = from.into();
+                        }
+                        depths[position] = content.depth[inner].into();
+                    }
+                    (None, mean) => {
+                        to.fill(0.0);
+                        let mean = mean.as_deref().unwrap_or(&[]);
+                        to[..mean.len()].copy_from_slice(mean);
+                        depths[position] = 0.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The mean latent of the tiles around one that was never received.
+    fn neighbours(&self, tile: usize) -> Vec<f32> {
+        let dim = self.stages.dim();
+        let (x, y) = self.grid.place(tile);
+        let rows = y.saturating_sub(1)..(y + 2).min(self.grid.rows);
+        let around = rows.flat_map(|row| {
+            let columns = x.saturating_sub(1)..(x + 2).min(self.grid.columns);
+            columns.map(move |column| row * self.grid.columns + column)
+        });
+        let contents: Vec<&Content> = around.filter_map(|t| self.scene.shown(t)).collect();
+        let mut mean = vec![0.0; dim];
+        for latent in contents.iter().flat_map(|c| c.sums.chunks_exact(dim)) {
+            for (sum, &value) in mean.iter_mut().zip(latent) {
+                *sum += f32::from(value);
+            }
+        }
+        let count = (contents.len() * POSITIONS).max(1) as f32;
+        mean.iter_mut().for_each(|sum| *sum /= count);
+        mean
+    }
+}

@@ -1,0 +1,253 @@
+//! One frame's latents into datagrams that fit their bytes exactly.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use raq_shared::coding::{Framing, Sink, Tables, write};
+use raq_shared::frame::Grid;
+use raq_shared::interleave::Interleave;
+use raq_shared::stage::Stages;
+use raq_shared::tile::scene::FrameHead;
+use raq_shared::tile::{Basis, TileGrid, Update};
+use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader};
+
+use crate::choice::{Budget, Chooser, Picture, Speed};
+use crate::mirror::{Mirror, Trust};
+
+/// Bits that a datagram's body takes beyond the prices of its symbols: the end of range coding and
+/// the number of updates.
+const OVERHEAD_BITS: f32 = 14.0;
+/// Bits of an average operation.
+const OPERATION_BITS: f32 = 13.0;
+/// How often a frame is topped up.
+const TOP_UPS: usize = 2;
+
+/// What a frame may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// Bytes of all datagrams, headers included.
+    pub bytes: usize,
+    /// Number of datagrams, at least 1.
+    pub count: u8,
+    /// Bytes of one datagram, its header included.
+    pub datagram_bytes: usize,
+}
+
+/// When a frame was captured and is sent, in units of 100 µs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stamp {
+    /// Capture time since the session began; 24 bits are sent.
+    pub capture: u32,
+    /// From capture to sending, saturating.
+    pub send_delay: u16,
+}
+
+/// Turns frames into datagrams and remembers what the receiver has.
+#[derive(Debug)]
+pub struct FrameCoder {
+    grid: TileGrid,
+    stages: Arc<Stages>,
+    tables: Arc<Tables>,
+    chooser: Chooser,
+    mirror: Mirror,
+    trust: Trust,
+    sink: Sink,
+    body: Vec<u8>,
+    buffer: BytesMut,
+    /// Coded bits per bit of the estimate, running mean.
+    ratio: f32,
+    datagrams: Vec<Bytes>,
+}
+
+impl FrameCoder {
+    /// For a session with pictures of these tiles.
+    pub fn new(
+        grid: TileGrid,
+        stages: &Arc<Stages>,
+        basis: &Arc<Basis>,
+        tables: &Arc<Tables>,
+        speed: Speed,
+    ) -> Self {
+        let chooser = Chooser::new(
+            grid,
+            Arc::clone(stages),
+            Arc::clone(basis),
+            Arc::clone(tables),
+            speed,
+        );
+        Self {
+            grid,
+            stages: Arc::clone(stages),
+            tables: Arc::clone(tables),
+            chooser,
+            mirror: Mirror::new(grid, stages, basis),
+            trust: Trust::default(),
+            sink: Sink::new(),
+            body: Vec::new(),
+            buffer: BytesMut::new(),
+            ratio: 1.0,
+            datagrams: Vec::new(),
+        }
+    }
+
+    /// What the next frames build on.
+    pub fn set_trust(&mut self, trust: Trust) {
+        self.trust = trust;
+    }
+
+    /// What is known of the receiver.
+    pub fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    /// The choice, for its level and updates.
+    pub fn chooser(&self) -> &Chooser {
+        &self.chooser
+    }
+
+    /// The receiver closed `frame` with these datagrams of it, and every frame before.
+    pub fn report(&mut self, frame: u32, arrived: raq_shared::tile::scene::Arrivals) {
+        if self.mirror.report(frame, arrived) {
+            self.chooser.forget_rendered();
+        }
+    }
+
+    /// Codes frame `frame`. The datagrams take at most the allowance's bytes; there are none where
+    /// it has no room for their headers. `expired` ends the choice early; it is asked often.
+    ///
+    /// # Panics
+    /// When the picture has another size, or frame numbers do not ascend.
+    pub fn encode(
+        &mut self,
+        frame: u32,
+        picture: Picture<'_>,
+        allowance: Allowance,
+        stamp: Stamp,
+        mut expired: impl FnMut() -> bool,
+    ) -> &[Bytes] {
+        self.datagrams.clear();
+        let headers = usize::from(allowance.count) * UPDATE_HEADER_LEN;
+        if allowance.bytes < headers + 2 {
+            return &self.datagrams;
+        }
+        let (mirror, trust) = (&self.mirror, self.trust);
+        self.chooser
+            .begin(picture, |tile| mirror.known(tile, frame, trust));
+        let room = (allowance.bytes - headers) as f32 * 8.0;
+        let overhead = f32::from(allowance.count) * OVERHEAD_BITS;
+        let body = allowance.datagram_bytes.saturating_sub(UPDATE_HEADER_LEN) as f32 * 8.0;
+        let mut bits = ((room - overhead) / self.ratio).max(0.0);
+        for _ in 0..=TOP_UPS {
+            let budget = Budget {
+                bits,
+                count: allowance.count,
+                datagram_bits: (body - OVERHEAD_BITS) / self.ratio,
+            };
+            self.chooser.fill(picture, budget, &mut expired);
+            self.write_all(frame, allowance, stamp);
+            let spare = allowance.bytes.saturating_sub(self.total());
+            if !self.chooser.wants_more() || (spare as f32) * 8.0 < 2.0 * OPERATION_BITS {
+                break;
+            }
+            bits += spare as f32 * 8.0 - OPERATION_BITS;
+        }
+        let estimate = self.chooser.bits().max(1.0);
+        let coded = (self.total().saturating_sub(headers)) as f32 * 8.0 - overhead;
+        let seen = (coded / estimate).clamp(0.8, 1.25);
+        self.ratio += 0.1 * (seen - self.ratio);
+        self.shrink(frame, allowance, stamp);
+        self.chooser.finish();
+        self.note(frame, allowance.count);
+        &self.datagrams
+    }
+
+    /// Takes operations back until everything fits.
+    fn shrink(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
+        loop {
+            let longest = self.datagrams.iter().map(Bytes::len).max().unwrap_or(0);
+            let over = (self.total().saturating_sub(allowance.bytes))
+                .max(longest.saturating_sub(allowance.datagram_bytes));
+            if over == 0 {
+                return;
+            }
+            let count = (over as f32 * 8.0 / OPERATION_BITS).ceil() as usize + 1;
+            if !self.chooser.take_back(count) {
+                return;
+            }
+            self.write_all(frame, allowance, stamp);
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.datagrams.iter().map(Bytes::len).sum()
+    }
+
+    fn spread(&self, count: u8) -> Interleave {
+        let grid = Grid {
+            columns: self.grid.columns,
+            rows: self.grid.rows,
+        };
+        Interleave::new(grid, count)
+    }
+
+    /// The updates of each datagram, ascending by tile.
+    fn parts(&self, count: u8) -> Vec<Vec<Update>> {
+        let spread = self.spread(count);
+        let mut parts = vec![Vec::new(); count.into()];
+        for update in self.chooser.updates() {
+            let (x, y) = self.grid.place(update.tile as usize);
+            parts[spread.datagram_of(x, y)].push(update.clone());
+        }
+        parts
+    }
+
+    fn floor_back(&self, frame: u32) -> u8 {
+        let back = self.mirror.floor(frame).map(|floor| frame - floor);
+        back.and_then(|back| u8::try_from(back).ok()).unwrap_or(0)
+    }
+
+    fn write_all(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
+        self.datagrams.clear();
+        let parts = self.parts(allowance.count);
+        let (level, floor) = (self.chooser.level(), self.floor_back(frame));
+        for (index, updates) in parts.iter().enumerate() {
+            let framing = Framing {
+                grid: self.grid,
+                stages: &self.stages,
+                tables: &self.tables,
+                level,
+                codewords: None,
+                floor,
+                index: index as u8,
+                count: allowance.count,
+            };
+            self.body.clear();
+            let coding = write(&framing, updates, &mut self.sink, &mut self.body);
+            let header = UpdateHeader {
+                coding,
+                names_codewords: false,
+                level,
+                frame: frame as u16,
+                capture: stamp.capture,
+                send_delay: stamp.send_delay,
+                index: index as u8,
+                count: allowance.count,
+                floor,
+            };
+            self.buffer.extend_from_slice(&header.encode());
+            self.buffer.extend_from_slice(&self.body);
+            self.datagrams.push(self.buffer.split().freeze());
+        }
+    }
+
+    fn note(&mut self, frame: u32, count: u8) {
+        let head = FrameHead {
+            frame,
+            floor: self.mirror.floor(frame),
+            level: self.chooser.level(),
+            count,
+        };
+        let parts = self.parts(count);
+        self.mirror.sent(head, parts);
+    }
+}
