@@ -1,5 +1,5 @@
-//! One digest of the codebook everywhere: releases of ONNX Runtime, threads, optimisation, and
-//! the twin in plain Rust.
+//! One digest of the codebooks everywhere: releases of ONNX Runtime, threads, optimisation, and
+//! the twin in plain Rust; for the model with one codebook and for a small one with several.
 
 use std::{
     fs,
@@ -7,22 +7,27 @@ use std::{
     process::Command,
 };
 
-use raq_shared::model::{Manifest, ModelFolder};
-use raq_tests::{model, onnx_file, skip, twin::Twin};
+use raq_shared::model::{Model, ModelFolder, ModelOptions, Provider};
+use raq_tests::{model, onnx_file, several, skip, twin::Twin};
 use xtask::setup::{Build, library_folder};
 
-fn folder() -> ModelFolder {
-    ModelFolder::open(&model()).expect("the model folder is in order")
+fn folders() -> [ModelFolder; 2] {
+    [model(), several()].map(|path| ModelFolder::open(&path).expect("the model folder is in order"))
 }
 
-fn digest(rows: &[i16]) -> String {
-    let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
+fn digest(codebooks: &[Vec<i16>]) -> String {
+    let values = codebooks.iter().flatten();
+    let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
     blake3::hash(&bytes).to_hex().to_string()
 }
 
-fn twin(base: &[i16], manifest: &Manifest) -> Vec<i16> {
-    let adapter = fs::read(model().join("adapter.onnx")).unwrap();
-    Twin::new(&adapter).codebook(base, manifest.max_codewords)
+/// The codebooks that the twins make of `bases`.
+fn twins(folder: &ModelFolder, bases: &[Vec<i16>]) -> Vec<Vec<i16>> {
+    let adapter = fs::read(folder.path().join("adapter.onnx")).unwrap();
+    let entries = folder.manifest().codebooks.iter().zip(bases);
+    entries
+        .map(|(entry, base)| Twin::new(&adapter, &entry.name).codebook(base, entry.max_codewords))
+        .collect()
 }
 
 /// The library of `build`, or a skip.
@@ -46,10 +51,25 @@ fn library(build: Build) -> Option<PathBuf> {
     library
 }
 
-fn regenerate(library: &Path, base: &Path, threads: &str, level: &str) -> String {
+/// Writes `bases` below `scratch` and has ONNX Runtime make codebooks of them.
+fn regenerate(
+    library: &Path,
+    folder: &ModelFolder,
+    bases: &[Vec<i16>],
+    threads: &str,
+    level: &str,
+) -> String {
+    let scratch = tempfile::tempdir().unwrap();
+    let files = bases.iter().enumerate().map(|(number, base)| {
+        let path = scratch.path().join(number.to_string());
+        let bytes: Vec<u8> = base.iter().flat_map(|value| value.to_le_bytes()).collect();
+        fs::write(&path, bytes).unwrap();
+        path
+    });
     let output = Command::new(env!("CARGO_BIN_EXE_raq-regenerate"))
-        .args([library, &model().join("adapter.onnx"), base])
+        .args([library, &folder.path().join("adapter.onnx")])
         .args([threads, level])
+        .args(files)
         .output()
         .unwrap();
     assert!(
@@ -61,22 +81,68 @@ fn regenerate(library: &Path, base: &Path, threads: &str, level: &str) -> String
 }
 
 #[test]
-fn the_twin_in_plain_rust_makes_the_manifests_codebook() {
-    let folder = folder();
-    let rows = twin(&folder.base_codebook().unwrap(), folder.manifest());
-    assert_eq!(digest(&rows), folder.manifest().codebook_digest.to_hex());
+fn the_twin_in_plain_rust_makes_the_manifests_codebooks() {
+    for folder in folders() {
+        let codebooks = twins(&folder, &folder.base_codebooks().unwrap());
+        let manifest = folder.manifest();
+        assert_eq!(
+            digest(&codebooks),
+            manifest.codebook_digest.to_hex(),
+            "{}",
+            manifest.name
+        );
+    }
+}
+
+/// Each of them as the twin makes it, with the name and shape that the manifest gives it.
+#[test]
+fn the_programs_regenerate_every_codebook() {
+    if library(Build::Cpu).is_none() {
+        return;
+    }
+    let model = Model::open(&ModelOptions {
+        folder: Some(several()),
+        provider: Provider::Cpu,
+        threads: 1,
+        ..ModelOptions::default()
+    })
+    .unwrap();
+    let made = model.regenerate().unwrap();
+    assert!(made.matches_manifest);
+    let folder = model.folder();
+    let expected = twins(folder, &folder.base_codebooks().unwrap());
+    let entries = &folder.manifest().codebooks;
+    assert_eq!(made.codebooks.list().len(), entries.len());
+    for ((codebook, entry), rows) in made.codebooks.list().iter().zip(entries).zip(expected) {
+        assert_eq!(codebook.name(), entry.name);
+        assert_eq!(codebook.shape(), entry.shape());
+        assert_eq!(codebook.rows(), rows, "{}", entry.name);
+    }
+    let [tile, position, fine] = made.codebooks.list() else {
+        panic!("three codebooks")
+    };
+    assert_eq!((tile.dim(), tile.codewords()), (48, 32));
+    assert_eq!(model.whole_latents(&made.codebooks).unwrap(), position);
+    assert_eq!(made.codebooks.of_stage(3), Some(fine));
+    assert_ne!(position.rows(), fine.rows());
 }
 
 fn digests_of(build: Build) {
     let Some(library) = library(build) else {
         return;
     };
-    let expected = folder().manifest().codebook_digest.to_hex();
-    let base = model().join("base_codebook.i16");
-    for threads in ["1", "2"] {
-        for level in ["off", "all"] {
-            let found = regenerate(&library, &base, threads, level);
-            assert_eq!(found, expected, "{threads} threads, optimisation {level}");
+    for folder in folders() {
+        let expected = folder.manifest().codebook_digest.to_hex();
+        let bases = folder.base_codebooks().unwrap();
+        for threads in ["1", "2"] {
+            for level in ["off", "all"] {
+                let found = regenerate(&library, &folder, &bases, threads, level);
+                let name = &folder.manifest().name;
+                assert_eq!(
+                    found, expected,
+                    "{name}: {threads} threads, optimisation {level}"
+                );
+            }
         }
     }
 }
@@ -94,43 +160,62 @@ fn the_oldest_release_makes_it_with_any_threads_and_optimisation() {
 /// Generated, not stored: no file of the model may hold the result.
 #[test]
 fn another_base_codeword_makes_another_codebook() {
-    let folder = folder();
-    let (manifest, mut base) = (folder.manifest(), folder.base_codebook().unwrap());
-    let before = twin(&base, manifest);
-    let middle = base.len() / 2;
-    base[middle] += 40;
-    let after = twin(&base, manifest);
-    let (dim, row) = (manifest.latent_dim, middle / manifest.latent_dim);
-    let changed = before
+    let [folder, _] = folders();
+    let entry = &folder.manifest().codebooks[0];
+    let mut bases = folder.base_codebooks().unwrap();
+    let before = twins(&folder, &bases);
+    let middle = bases[0].len() / 2;
+    bases[0][middle] += 40;
+    let after = twins(&folder, &bases);
+    let dim = entry.shape().dim();
+    let changed = before[0]
         .chunks(dim)
-        .zip(after.chunks(dim))
+        .zip(after[0].chunks(dim))
         .filter(|(a, b)| a != b)
         .count();
     // Two rows are fed with it; the others follow because the adapter's state remembers it.
     assert!(
-        changed >= manifest.max_codewords / 64,
-        "base codeword {row} changes {changed} rows"
+        changed >= entry.max_codewords / 64,
+        "base codeword {} changes {changed} rows",
+        middle / dim
     );
 
     let Some(library) = library(Build::Cpu) else {
         return;
     };
-    let bytes: Vec<u8> = base.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let path = tempfile::NamedTempFile::new().unwrap();
-    fs::write(path.path(), bytes).unwrap();
     assert_eq!(
-        regenerate(&library, path.path(), "1", "all"),
+        regenerate(&library, &folder, &bases, "1", "all"),
         digest(&after)
     );
+}
+
+/// Codebooks share Loops, not numbers: each depends on its own base alone.
+#[test]
+fn another_base_codeword_leaves_the_other_codebooks_alone() {
+    let [_, folder] = folders();
+    let Some(library) = library(Build::Cpu) else {
+        return;
+    };
+    let bases = folder.base_codebooks().unwrap();
+    let before = twins(&folder, &bases);
+    for number in 0..bases.len() {
+        let mut bases = bases.clone();
+        bases[number][3] += 40;
+        let mut expected = before.clone();
+        expected[number] = twins(&folder, &bases).swap_remove(number);
+        assert_ne!(expected, before);
+        let found = regenerate(&library, &folder, &bases, "1", "all");
+        assert_eq!(found, digest(&expected), "codebook {number}");
+    }
 }
 
 /// No constant of the adapter is long enough for a table of codewords or of steps, other than the
 /// weights and the look-up tables of the gates.
 #[test]
 fn the_adapter_holds_no_table_of_codewords_or_steps() {
-    let folder = folder();
-    let manifest = folder.manifest();
-    let adapter = fs::read(model().join("adapter.onnx")).unwrap();
+    let [folder, _] = folders();
+    let largest = folder.manifest().codebooks[0].max_codewords;
+    let adapter = fs::read(folder.path().join("adapter.onnx")).unwrap();
     for constant in onnx_file::constants(&adapter) {
         let rows = constant.shape.first().copied().unwrap_or(1);
         let known = constant.name.ends_with("_weight") || constant.name.ends_with("_table");
@@ -141,10 +226,6 @@ fn the_adapter_holds_no_table_of_codewords_or_steps() {
             constant.name,
             constant.shape
         );
-        assert!(
-            rows < manifest.max_codewords,
-            "{} has {rows} rows",
-            constant.name
-        );
+        assert!(rows < largest, "{} has {rows} rows", constant.name);
     }
 }

@@ -1,20 +1,21 @@
-//! `raq-regenerate LIBRARY ADAPTER BASE THREADS off|all`: regenerates the codebook in a process
-//! of its own and prints its digest. One process can load only one ONNX Runtime.
+//! `raq-regenerate LIBRARY ADAPTER THREADS off|all BASE...`: regenerates the codebooks in a process
+//! of its own, from base codebooks in the order of the adapter's inputs, and prints their digest.
+//! One process can load only one ONNX Runtime.
 
 use std::{env, fs, io::Write as _, process::ExitCode};
 
 use ort::{
-    session::{Session, builder::GraphOptimizationLevel},
+    session::{Session, SessionInputValue, builder::GraphOptimizationLevel},
     value::Tensor,
 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [library, adapter, base, threads, level] = &arguments[..] else {
-        eprintln!("usage: raq-regenerate LIBRARY ADAPTER BASE THREADS off|all");
+    let [library, adapter, threads, level, bases @ ..] = &arguments[..] else {
+        eprintln!("usage: raq-regenerate LIBRARY ADAPTER THREADS off|all BASE...");
         return ExitCode::from(2);
     };
-    match regenerate(library, adapter, base, threads, level) {
+    match regenerate(library, adapter, threads, level, bases) {
         Ok(line) => match writeln!(std::io::stdout(), "{line}") {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
@@ -29,9 +30,9 @@ fn main() -> ExitCode {
 fn regenerate(
     library: &str,
     adapter: &str,
-    base: &str,
     threads: &str,
     level: &str,
+    bases: &[String],
 ) -> Result<String, Box<dyn std::error::Error>> {
     let environment = ort::init_from(library)?.with_telemetry(false).build()?;
     let level = match level {
@@ -46,22 +47,36 @@ fn regenerate(
             .commit_from_file(adapter)
     };
     let mut session = load()?;
-    let base: Vec<i32> = fs::read(base)?
-        .chunks_exact(2)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]).into())
-        .collect();
-    // The graph says how many values a codeword has.
-    let shape = session.inputs()[0]
-        .dtype()
-        .tensor_shape()
-        .ok_or("the input is no tensor")?;
-    let dim = usize::try_from(shape[1])?;
-    let input = Tensor::from_array(([base.len() / dim, dim], base))?;
-    let outputs = session.run(ort::inputs![input])?;
-    let (_, values) = outputs["codebook"].try_extract_tensor::<i32>()?;
-    let mut bytes = Vec::with_capacity(2 * values.len());
-    for &value in values {
-        bytes.extend(i16::try_from(value)?.to_le_bytes());
+    if session.inputs().len() != bases.len() {
+        return Err(format!("the adapter has {} inputs", session.inputs().len()).into());
     }
-    Ok(blake3::hash(&bytes).to_hex().to_string())
+    let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
+    for (port, base) in session.inputs().iter().zip(bases) {
+        let base: Vec<i32> = fs::read(base)?
+            .chunks_exact(2)
+            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]).into())
+            .collect();
+        // The graph says how many values a codeword has.
+        let shape = port
+            .dtype()
+            .tensor_shape()
+            .ok_or("the input is no tensor")?;
+        let dim = usize::try_from(shape[1])?;
+        let input = Tensor::from_array(([base.len() / dim, dim], base))?;
+        inputs.push((port.name().to_owned(), input.into()));
+    }
+    let names: Vec<String> = session
+        .outputs()
+        .iter()
+        .map(|o| o.name().to_owned())
+        .collect();
+    let outputs = session.run(inputs)?;
+    let mut hasher = blake3::Hasher::new();
+    for name in &names {
+        let (_, values) = outputs[name.as_str()].try_extract_tensor::<i32>()?;
+        for &value in values {
+            hasher.update(&i16::try_from(value)?.to_le_bytes());
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }

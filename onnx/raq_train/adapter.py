@@ -47,6 +47,9 @@ ENCODING = 64
 
 ENCODING_PEAK = 64
 
+SUM_LIMIT = 2**24
+"""Integers below it are exact in float32, and so are sums that never reach it, in any order."""
+
 
 def wave_parameters() -> tuple[list[int], list[int]]:
     """Frequencies and phases of the triangle waves, by a fixed recurrence, both below 4096."""
@@ -184,13 +187,23 @@ def neighbour_chains(chains: int) -> Tensor:
 
 
 class Adapter(nn.Module):
-    """Base codebook [K, D] to adapted codebook [K_max, D], both in grid units."""
+    """Base codebook [K, D] to adapted codebook [K_max, D], both in grid units.
+
+    D is any number of integers per codeword. Raises ValueError where the sizes do not go together
+    or sums could leave the exact range.
+    """
 
     def __init__(self, base: Tensor, codewords: int, hidden: int, chains: int) -> None:
         super().__init__()
         count, dim = base.shape
         if count % chains or codewords % chains or chains % 2 or 2 * count > codewords:
             raise ValueError("chains must be even and divide K and K_max; K_max at least 2 K")
+        # The decoder's cell has the longest sums: codeword, step encoding and state, all bytes.
+        if (dim + ENCODING + hidden) * BYTE**2 >= SUM_LIMIT:
+            raise ValueError(
+                f"codewords of {dim} integers with {hidden} hidden ones make sums that float32 "
+                "does not hold exactly; take fewer"
+            )
         self.codewords, self.chains = codewords, chains
         self.base = nn.Parameter(base.clone())
         self.encoder, self.decoder = Cell(dim + 1, hidden), Cell(dim + ENCODING, hidden)
@@ -229,6 +242,10 @@ class Adapter(nn.Module):
         """The base codebook on the integer grid [K, D]."""
         return _Round.apply(self.base, CODEWORD_LIMIT)
 
+    def integer_start(self) -> Tensor:
+        """What the first step is fed, on the integer grid [D]."""
+        return _Round.apply(self.start, CODEWORD_LIMIT)
+
     def output_scale(self) -> Tensor:
         """Power of two per dimension that turns an output sum into grid units."""
         return 2.0 ** (self.output_bits - 6 - UNIT_BITS)
@@ -242,7 +259,7 @@ class Adapter(nn.Module):
             for cell in (self.encoder, self.decoder)
         ]
         output = self.integer_output() if integer else self.output * 64
-        start = _Round.apply(self.start, CODEWORD_LIMIT) if integer else self.start
+        start = self.integer_start() if integer else self.start
 
         def as_input(x: Tensor) -> Tensor:
             x = x * scale

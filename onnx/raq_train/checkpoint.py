@@ -12,11 +12,11 @@ from torch import nn
 
 
 class Checkpoint:
-    """The state of a run in one file, replaced atomically."""
+    """The state of a run in one file, replaced atomically; its folder is made."""
 
-    def __init__(self, folder: Path, seconds: float) -> None:
-        self.path, self.seconds, self.written = folder / "checkpoint.pt", seconds, time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path, self.seconds, self.written = path, seconds, time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
 
     def load(self) -> dict:
         """The saved state; empty where the run has not begun."""

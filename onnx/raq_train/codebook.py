@@ -1,4 +1,6 @@
-"""Train the adapter on frozen latents: imitate a nested table, then lower the distortion itself.
+"""Train an adapter on fixed vectors: imitate a nested table, then lower the distortion itself.
+
+Vectors are what the codewords of one codebook stand for: latents, or blocks of them side by side.
 
 The last steps run the adapter's exact integer arithmetic, so the codebook that is trained is the
 codebook that is emitted.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,11 +18,32 @@ from tqdm import tqdm
 
 from .adapter import Adapter, forced_rows
 from .checkpoint import Checkpoint
-from .config import CodebookConfig
+from .config import AdapterConfig, CodebookConfig
 from .table import distortions, nearest
 
 REPORTED = [2, 4, 16, 64, 256, 1024, 2048, 4096]
 """Codebook sizes that distortions are printed for."""
+
+GAP_SIZES = [16, 64, 256, 1024, 4096]
+"""Codebook sizes that a generated codebook is compared with a learned table at."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors to quantise, in grid units: to learn from, and held out; importance averages one."""
+
+    rows: Tensor
+    """[M, D]"""
+    importance: Tensor
+    """[M]"""
+    held: Tensor
+    """[H, D]"""
+    held_importance: Tensor
+    """[H]"""
+
+    def to(self, device: torch.device) -> Vectors:
+        """The same on `device`."""
+        return Vectors(*(t.to(device) for t in vars(self).values()))
 
 
 def relative_db(
@@ -30,6 +54,16 @@ def relative_db(
     mean = share @ latents
     variance = (share @ (latents - mean).pow(2).sum(1)).item()
     return [10 * math.log10(d / variance) for d in distortions(latents, table, levels, share)]
+
+
+def gap_db(vectors: Vectors, codebook: Tensor, table: Tensor) -> dict[int, float]:
+    """How far `codebook` [K_max, D] is behind `table` [K_max, D] on held vectors, in dB by size."""
+    sizes = [size for size in GAP_SIZES if size <= len(codebook)]
+    ours, learned = (
+        relative_db(vectors.held, vectors.held_importance, rows, sizes)
+        for rows in (codebook, table)
+    )
+    return {size: a - b for size, a, b in zip(sizes, ours, learned, strict=True)}
 
 
 def order_by_parents(table: Tensor, base: int, chains: int) -> Tensor:
@@ -73,6 +107,14 @@ def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Ada
     return adapter
 
 
+def restore_adapter(config: CodebookConfig, weights: dict[str, Tensor]) -> Adapter:
+    """The adapter whose state was saved. Raises RuntimeError where its sizes are others."""
+    empty = torch.zeros(config.base_codewords, config.dims)
+    adapter = Adapter(empty, config.max_codewords, config.hidden, config.chains)
+    adapter.load_state_dict(weights)
+    return adapter
+
+
 def _groups(
     latents: Tensor, importance: Tensor, count: int, largest: int, random: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor, int]]:
@@ -91,16 +133,26 @@ def log_distortion(codebook: Tensor, latents: Tensor, importance: Tensor, size: 
 
 
 def train_adapter(
-    config: CodebookConfig, adapter: Adapter, checkpoint: Checkpoint, state: dict, seed: int
+    config: AdapterConfig,
+    adapter: Adapter,
+    vectors: Vectors,
+    checkpoint: Checkpoint,
+    state: dict,
+    seed: int,
 ) -> dict:
-    """Imitate the state's `table`, then lower the distortion of its `latents`; float, then integer.
+    """Imitate the state's `table`, then lower the distortion of `vectors`; float, then integer.
 
-    Adds `adapter` and what a resumed run needs to the state.
+    `weights` [K_max] of the state says how much each row of the table matters. Adds `adapter` and
+    what a resumed run needs to the state, which is saved as often as the checkpoint wants.
     """
-    table, weights, latents = state["table"], state["weights"], state["latents"]
-    importance, held = state["latents_importance"], state["held"]
-    random = torch.Generator().manual_seed(seed)
-    batches = _groups(latents, importance, config.batch // 8, config.max_codewords, random)
+    device = adapter.base.device
+    vectors = vectors.to(device)
+    table, weights = state["table"].to(device), state["weights"].to(device)
+    first = state.get("adapter_step", 0)
+    random = torch.Generator().manual_seed(seed + first)
+    batches = _groups(
+        vectors.rows, vectors.importance, config.batch // 8, adapter.codewords, random
+    )
     small, large = adapter.parameter_groups()
     optimiser = torch.optim.Adam(
         [
@@ -111,7 +163,6 @@ def train_adapter(
     )
     floats = config.distil_steps + config.float_steps
     total = floats + config.integer_steps
-    first = state.get("adapter_step", 0)
     if first:
         adapter.load_state_dict(state["adapter"])
         optimiser.load_state_dict(state["adapter_optimiser"])
@@ -145,8 +196,9 @@ def train_adapter(
         }
         checkpoint.save(state)
         if (step + 1) % 250 == 0:
-            levels = [level for level in REPORTED if level <= config.max_codewords]
-            values = relative_db(held, state["held_importance"], codebook.detach(), levels)
+            levels = [level for level in REPORTED if level <= adapter.codewords]
+            rows = codebook.detach()
+            values = relative_db(vectors.held, vectors.held_importance, rows, levels)
             text = "  ".join(f"{k}: {v:.2f}" for k, v in zip(levels, values, strict=True))
             bar.write(f"{step + 1} {'integer' if integer else 'float'} {loss.item():.3f}  {text}")
     return state

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+MAX_CODEBOOKS = 8
+MAX_STAGES = 16
+MAX_CODEWORDS = 4096
+MAX_DIM = 256
+"""Most integers in a codeword."""
+
+MAX_HIDDEN = 256
+"""Most numbers in an adapter's state: with it and MAX_DIM every partial sum stays below 2^24."""
+
+MAX_SHIFT = 4
+COVERS = (1, 2, 4)
+NAME = re.compile("[a-z][a-z0-9_]{0,31}")
+"""Names of codebooks: they name files and tensors, too."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +41,44 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class CodebookConfig:
-    """Sizes and training of the codebook and of the adapter that generates it.
+    """One codebook: what its codewords stand for, and the sizes of the adapter that generates it.
 
-    `chains` decoder chains run side by side, so the adapter takes `max_codewords / chains`
-    recurrent steps. Steps count optimiser updates; `latents` is the number of training vectors.
-    `table_steps` are Lloyd iterations on the joint phase's table before the adapter imitates it.
+    A codeword covers a block of `cover` x `cover` positions (1, 2 or 4) and codes the first `lead`
+    components of each (0 in a file: all of them): cover * cover * lead integers, the positions row
+    by row, the components of a position together. `chains` decoder chains run side by side, so
+    the adapter takes `max_codewords / chains` recurrent steps.
     """
 
+    name: str = "position"
+    cover: int = 1
+    lead: int = 0
     base_codewords: int = 512
     max_codewords: int = 4096
     hidden: int = 256
     chains: int = 32
+
+    @property
+    def dims(self) -> int:
+        """Integers in a codeword."""
+        return self.cover**2 * self.lead
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage: the codewords of the codebook named `codebook`, scaled by 2^-shift (0..4)."""
+
+    codebook: str = "position"
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """Training of the adapters, the same for every codebook.
+
+    Steps count optimiser updates; `latents` is the number of training vectors. `table_steps` are
+    Lloyd iterations on the learned table before the adapter imitates it.
+    """
+
     latents: int = 300_000
     table_steps: int = 0
     distil_steps: int = 1000
@@ -82,12 +124,68 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """One run: what is trained and how."""
+    """One run: what is trained and how. Without `stages`, each codebook is one, unshifted."""
 
     name: str = "base"
     model: ModelConfig = field(default_factory=ModelConfig)
-    codebook: CodebookConfig = field(default_factory=CodebookConfig)
+    codebooks: tuple[CodebookConfig, ...] = (CodebookConfig(),)
+    stages: tuple[StageConfig, ...] = ()
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        whole = self.model.latent_dim
+        books = tuple(dataclasses.replace(b, lead=b.lead or whole) for b in self.codebooks)
+        object.__setattr__(self, "codebooks", books)
+        if not self.stages:
+            object.__setattr__(self, "stages", tuple(StageConfig(b.name) for b in books))
+        _check(self)
+
+    def codebook(self, name: str) -> CodebookConfig:
+        """The codebook of that name. Raises ValueError where there is none."""
+        for codebook in self.codebooks:
+            if codebook.name == name:
+                return codebook
+        known = [codebook.name for codebook in self.codebooks]
+        raise ValueError(f"no codebook is named {name!r}; the configuration has {known}")
+
+    def whole_latents(self) -> CodebookConfig:
+        """The first codebook that codes one position with all its components.
+
+        Raises ValueError where there is none.
+        """
+        for codebook in self.codebooks:
+            if (codebook.cover, codebook.lead) == (1, self.model.latent_dim):
+                return codebook
+        raise ValueError(
+            "no codebook covers one position with all its components; add one with cover 1"
+        )
+
+
+def _check(config: Config) -> None:
+    """The bounds that readers of the manifest rely on; ValueError says which one is broken."""
+
+    def within(what: str, value: int, low: int, high: int) -> None:
+        if not low <= value <= high:
+            raise ValueError(f"{what} is {value}, outside {low}..{high}")
+
+    within("the number of codebooks", len(config.codebooks), 1, MAX_CODEBOOKS)
+    within("the number of stages", len(config.stages), 1, MAX_STAGES)
+    names = [codebook.name for codebook in config.codebooks]
+    for one in config.codebooks:
+        where = f"codebook {one.name!r}: "
+        if not NAME.fullmatch(one.name) or names.count(one.name) > 1:
+            raise ValueError(where + "names are unique and match " + NAME.pattern)
+        if one.cover not in COVERS:
+            raise ValueError(where + f"cover is {one.cover}, not one of {COVERS}")
+        within(where + "lead", one.lead, 1, config.model.latent_dim)
+        within(where + "cover * cover * lead", one.dims, 1, MAX_DIM)
+        within(where + "max_codewords", one.max_codewords, 1, MAX_CODEWORDS)
+        within(where + "base_codewords", one.base_codewords, 1, one.max_codewords)
+        within(where + "hidden", one.hidden, 1, MAX_HIDDEN)
+    for number, stage in enumerate(config.stages):
+        config.codebook(stage.codebook)
+        within(f"stage {number}: shift", stage.shift, 0, MAX_SHIFT)
 
 
 def _section(cls: type, values: dict, where: str) -> object:
@@ -99,11 +197,22 @@ def _section(cls: type, values: dict, where: str) -> object:
 
 
 def load(path: Path) -> Config:
-    """Read a TOML file. Unknown sections and keys are refused by name."""
+    """Read a TOML file. Unknown sections and keys are refused by name, as are values out of bounds.
+
+    `[model]`, `[adapter]` and `[train]` are sections, `[[codebooks]]` and `[[stages]]` lists.
+    """
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    sections = {"model": ModelConfig, "codebook": CodebookConfig, "train": TrainConfig}
-    unknown = sorted(set(raw) - set(sections) - {"name"})
+    sections = {"model": ModelConfig, "adapter": AdapterConfig, "train": TrainConfig}
+    lists = {"codebooks": CodebookConfig, "stages": StageConfig}
+    known = {*sections, *lists, "name"}
+    unknown = sorted(set(raw) - known)
     if unknown:
-        raise ValueError(f"{path}: unknown sections {unknown}")
+        raise ValueError(f"{path}: unknown sections {unknown}; known are {sorted(known)}")
     parts = {k: _section(c, raw.get(k, {}), f"{path} [{k}]") for k, c in sections.items()}
-    return Config(name=raw.get("name", path.stem), **parts)
+    for key, cls in lists.items():
+        if key in raw:
+            parts[key] = tuple(_section(cls, one, f"{path} [[{key}]]") for one in raw[key])
+    try:
+        return Config(name=raw.get("name", path.stem), **parts)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

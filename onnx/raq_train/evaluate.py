@@ -18,29 +18,36 @@ import onnxruntime
 import torch
 from PIL import Image
 
-from .codebook import relative_db
+from .codebook import GAP_SIZES, relative_db
 from .data import Planes, data_root, picture_files, to_planes
-from .export import regenerate
+from .export import read_bases, regenerate
 from .psnr import pad_planes, psnr_luma
-from .table import CHUNK, fit, ladder, nearest
+from .table import CHUNK, LLOYD_STEPS, fit, ladder, nearest
 
 SIZES = [2, 8, 32, 128, 512, 2048, 4096]
-GAP_SIZES = [16, 64, 256, 1024, 4096]
 KMEANS_SIZES = [256, 1024]
-LLOYD_STEPS = 20
 
 
 class Exported:
-    """The sessions and the codebook of a model folder."""
+    """The sessions of a model folder, and its codebook for single positions.
+
+    Raises ValueError where no codebook codes one position with all its components.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         cpu = ["CPUExecutionProvider"]
         self.encoder = onnxruntime.InferenceSession(str(folder / "encoder.onnx"), providers=cpu)
         self.decoder = onnxruntime.InferenceSession(str(folder / "decoder.onnx"), providers=cpu)
-        base = np.fromfile(folder / "base_codebook.i16", "<i2")
-        base = base.reshape(-1, self.manifest["latent_dim"])
-        self.codebook = regenerate(folder / "adapter.onnx", base)
+        codebooks = regenerate(folder / "adapter.onnx", read_bases(folder, self.manifest))
+        whole = [
+            codebooks[one["name"]]
+            for one in self.manifest["codebooks"]
+            if (one["cover"], one["lead"]) == (1, self.manifest["latent_dim"])
+        ]
+        if not whole:
+            raise ValueError(f"{folder} has no codebook for single positions to measure")
+        self.codebook = whole[0]
 
     def encode(self, picture: Planes) -> np.ndarray:
         """Latents f32 [1, h, w, D] on the integer grid."""

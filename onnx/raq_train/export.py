@@ -1,16 +1,22 @@
 """Export a finished run: `python -m raq_train.export --config C --run runs/base --out models/base`.
 
-Writes encoder.onnx, decoder.onnx, adapter.onnx, base_codebook.i16, reference.bin and manifest.json.
-The codebook that the adapter generates is not among them: both ends regenerate it and compare its
-digest. reference.bin is one small picture and what PyTorch makes of it, for tests of other readers
-of the model: luma u8 [64, 64], chroma u8 [2, 32, 32], latents f32 [8, 8, D] in grid units, and
-decoded from the rounded latents luma u8 [64, 64] and chroma u8 [2, 32, 32]; little-endian.
+Writes encoder.onnx, decoder.onnx, adapter.onnx, a base codebook base_NAME.i16 for each codebook,
+reference.bin and manifest.json. The codebooks that the adapters generate are not among them: both
+ends regenerate them and compare their digest. reference.bin is one small picture and what PyTorch
+makes of it, for tests of other readers of the model: luma u8 [64, 64], chroma u8 [2, 32, 32],
+latents f32 [8, 8, D] in grid units, and decoded from the rounded latents luma u8 [64, 64] and
+chroma u8 [2, 32, 32]; little-endian.
+
+The networks are those of `networks.pt` (a dictionary with their weights under `average`) in the
+run's folder, or of `checkpoint.pt` where there is none. A codebook's adapter is that of
+`adapters/NAME.pt`, or, for the codebook that `raq_train.train` makes, of `checkpoint.pt`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,29 +27,47 @@ from blake3 import blake3
 from . import adapter as adapter_rules
 from . import adapter_graph, network_graph
 from . import config as configuration
-from .codebook import start_adapter
+from .adapter import Adapter
+from .codebook import restore_adapter
 from .config import Config
 from .data import generate_pictures
 from .model import BLOCK, LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder
 from .psnr import PAD
 
-FORMAT = 1
-"""Version of the manifest; readers refuse a newer one."""
+FORMAT = 2
+"""Version of the manifest; readers refuse any other."""
 
 
-def regenerate(adapter_file: Path, base: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Run an exported adapter: base i16 [K, D] to codebook i16 [K_max, D]."""
+def read_bases(folder: Path, manifest: dict) -> dict[str, np.ndarray]:
+    """The base codebooks of a model folder, i16 [K, dims], by codebook name."""
+    return {
+        one["name"]: np.fromfile(folder / one["base_file"], "<i2").reshape(
+            one["base_codewords"], one["cover"] ** 2 * one["lead"]
+        )
+        for one in manifest["codebooks"]
+    }
+
+
+def regenerate(
+    adapter_file: Path, bases: dict[str, np.ndarray], threads: int = 1
+) -> dict[str, np.ndarray]:
+    """Run exported adapters: bases i16 [K, dims] by name to codebooks i16 [K_max, dims] by name."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
         str(adapter_file), options, providers=["CPUExecutionProvider"]
     )
-    return session.run(None, {"base": base.astype(np.int32)})[0].astype("<i2")
+    inputs = {f"base_{name}": base.astype(np.int32) for name, base in bases.items()}
+    outputs = session.run([f"codebook_{name}" for name in bases], inputs)
+    return {name: rows.astype("<i2") for name, rows in zip(bases, outputs, strict=True)}
 
 
-def digest(rows: np.ndarray) -> str:
-    """BLAKE3 of a codebook as row-major little-endian i16."""
-    return blake3(np.ascontiguousarray(rows, dtype="<i2").tobytes()).hexdigest()
+def digest(codebooks: Iterable[np.ndarray]) -> str:
+    """BLAKE3 of codebooks one after the other, each as row-major little-endian i16."""
+    hasher = blake3()
+    for rows in codebooks:
+        hasher.update(np.ascontiguousarray(rows, dtype="<i2").tobytes())
+    return hasher.hexdigest()
 
 
 @torch.no_grad()
@@ -60,49 +84,95 @@ def reference(model: Autoencoder) -> bytes:
     return b"".join(parts)
 
 
-def export(config: Config, state: dict, out: Path) -> dict:
+def load_networks(config: Config, run: Path) -> Autoencoder:
+    """The averaged networks of a run. Raises ValueError where it has none."""
+    for path in (run / "networks.pt", run / "checkpoint.pt"):
+        if path.exists():
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if "average" not in state:
+                raise ValueError(f"{path} has no averaged networks yet: finish the training")
+            model = Autoencoder(config.model, config.train.chroma_weight)
+            model.load_state_dict(state["average"])
+            return model
+    raise ValueError(f"{run} has neither networks.pt nor checkpoint.pt: is it a run's folder?")
+
+
+def load_adapters(config: Config, run: Path) -> dict[str, Adapter]:
+    """The adapters of all codebooks. Raises ValueError where one is missing."""
+    adapters = {}
+    for shape in config.codebooks:
+        path = run / "adapters" / f"{shape.name}.pt"
+        if not path.exists() and shape == config.whole_latents():
+            path = run / "checkpoint.pt"
+        if not path.exists():
+            raise ValueError(f"no {path}: run raq_train.fit_codebooks --name {shape.name}")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if "adapter" not in state:
+            raise ValueError(
+                f"{path} has no adapter yet (phase {state.get('phase')}): finish the training"
+            )
+        adapters[shape.name] = restore_adapter(shape, state["adapter"])
+    return adapters
+
+
+def export(config: Config, model: Autoencoder, adapters: dict[str, Adapter], out: Path) -> dict:
     """Write the model folder; returns the manifest. Raises if the graph disagrees with PyTorch."""
     out.mkdir(parents=True, exist_ok=True)
-    model = Autoencoder(config.model, config.train.chroma_weight)
-    model.load_state_dict(state["average"])
-    adapter = start_adapter(config.codebook, state["table"], state["latents"])
-    adapter.load_state_dict(state["adapter"])
     with torch.no_grad():
-        base = adapter.integer_base().numpy().astype("<i2")
-        expected = adapter(integer=True).numpy().astype("<i2")
+        bases = {
+            name: adapter.integer_base().numpy().astype("<i2") for name, adapter in adapters.items()
+        }
+        expected = {
+            name: adapter(integer=True).numpy().astype("<i2") for name, adapter in adapters.items()
+        }
 
     graphs = {
         "encoder.onnx": network_graph.encoder(model),
         "decoder.onnx": network_graph.decoder(model),
-        "adapter.onnx": adapter_graph.build(adapter),
+        "adapter.onnx": adapter_graph.build(adapters),
     }
     for name, graph in graphs.items():
         (out / name).write_bytes(graph.SerializeToString(deterministic=True))
-    others = {"base_codebook.i16": base.tobytes(), "reference.bin": reference(model)}
+    others = {f"base_{name}.i16": base.tobytes() for name, base in bases.items()}
+    others["reference.bin"] = reference(model)
     for name, data in others.items():
         (out / name).write_bytes(data)
-    codebook = regenerate(out / "adapter.onnx", base)
-    if not np.array_equal(codebook, expected):
-        raise RuntimeError("the exported adapter does not emit the codebook that was trained")
+    codebooks = regenerate(out / "adapter.onnx", bases)
+    for name, rows in codebooks.items():
+        if not np.array_equal(rows, expected[name]):
+            raise RuntimeError(f"the exported adapter does not emit the trained codebook {name!r}")
 
     files = {}
     for name in [*graphs, *others]:
         data = (out / name).read_bytes()
         files[name] = {"bytes": len(data), "blake3": blake3(data).hexdigest()}
+    places = {codebook.name: place for place, codebook in enumerate(config.codebooks)}
     manifest = {
         "format": FORMAT,
         "name": config.name,
         "latent_dim": config.model.latent_dim,
         "block": BLOCK,
         "pad": PAD,
-        "base_codewords": config.codebook.base_codewords,
-        "max_codewords": config.codebook.max_codewords,
         "latent_scale": LATENT_SCALE,
         "chroma_weight": config.train.chroma_weight,
         "codeword_limit": adapter_rules.CODEWORD_LIMIT,
         "unquantised_depth": UNQUANTISED_DEPTH,
+        "codebooks": [
+            {
+                "name": one.name,
+                "cover": one.cover,
+                "lead": one.lead,
+                "base_codewords": one.base_codewords,
+                "max_codewords": one.max_codewords,
+                "base_file": f"base_{one.name}.i16",
+            }
+            for one in config.codebooks
+        ],
+        "stages": [
+            {"codebook": places[stage.codebook], "shift": stage.shift} for stage in config.stages
+        ],
         "files": files,
-        "codebook_digest": digest(codebook),
+        "codebook_digest": digest(codebooks.values()),
     }
     text = json.dumps(manifest, indent=2) + "\n"
     (out / "manifest.json").write_text(text, encoding="utf-8")
@@ -115,12 +185,12 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     options = parser.parse_args()
-    config = configuration.load(options.config)
-    path = options.run / "checkpoint.pt"
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if "adapter" not in state:
-        parser.error(f"{path} has no adapter yet (phase {state.get('phase')}): finish the training")
-    manifest = export(config, state, options.out)
+    try:
+        config = configuration.load(options.config)
+        model, adapters = load_networks(config, options.run), load_adapters(config, options.run)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    manifest = export(config, model, adapters, options.out)
     print(f"{options.out}: codebook {manifest['codebook_digest']}")
 
 

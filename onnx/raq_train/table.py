@@ -15,6 +15,9 @@ from tqdm import tqdm
 CHUNK = 8192
 """Latents per pass of the scan; bounds the score matrix to CHUNK x K floats."""
 
+LLOYD_STEPS = 20
+"""Iterations after which a learned table hardly moves."""
+
 
 def ladder(codewords: int) -> list[int]:
     """Prefix lengths 1, 2, 3, 4, 6, 8, 12 ... up to `codewords`: half octaves."""

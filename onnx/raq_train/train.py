@@ -7,7 +7,9 @@ Four phases, each resumable from `checkpoint.pt` in the output folder:
 3. codebook: the encoder is frozen; the table is refined, the adapter learns to generate one;
 4. settle: networks and integer adapter together, on the codebook that is really emitted.
 
-`python -m raq_train.export` turns the finished checkpoint into a model folder.
+The codebook is the first of the configuration that codes one position with all its components;
+others are left to `python -m raq_train.fit_codebooks`. `python -m raq_train.export` turns the
+finished checkpoint into a model folder.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ import torch
 from tqdm import tqdm
 
 from . import config as configuration
-from .adapter import Adapter
 from .checkpoint import Checkpoint
 from .codebook import (
     REPORTED,
+    Vectors,
     order_by_parents,
     relative_db,
+    restore_adapter,
     start_adapter,
     train_adapter,
 )
@@ -67,7 +70,7 @@ def train_codebook(
     state: dict,
 ) -> dict:
     """Phase 3, in grid units; adds `table`, `weights` and the adapter to the state."""
-    settings = config.codebook
+    settings, shape = config.adapter, config.whole_latents()
     device = model.encoder.basis.device
     if "latents" not in state:
         held = training_crops(config, check, config.train.seed + 1000)
@@ -77,24 +80,20 @@ def train_codebook(
             )
             state[name], state[name + "_importance"] = (rows * LATENT_SCALE).round(), importance
         state["table"] = state["table"] * LATENT_SCALE
-        ladder_of_all = ladder(settings.max_codewords)
+        ladder_of_all = ladder(shape.max_codewords)
         vectors = state["latents"], state["latents_importance"]
         for _ in tqdm(range(settings.table_steps), "table"):
             state["table"], _ = lloyd_step(*vectors, state["table"], ladder_of_all)
         _, state["weights"] = lloyd_step(*vectors, state["table"], ladder_of_all)
         checkpoint.save(state, now=True)
-    levels = [level for level in REPORTED if level <= settings.max_codewords]
+    levels = [level for level in REPORTED if level <= shape.max_codewords]
     values = relative_db(state["held"], state["held_importance"], state["table"], levels)
     print("table, dB of variance:", {k: round(v, 2) for k, v in zip(levels, values, strict=True)})
-    adapter = start_adapter(settings, state["table"], state["latents"]).to(device)
-    return train_adapter(settings, adapter, checkpoint, state, config.train.seed)
-
-
-def trained_adapter(config: Config, state: dict) -> Adapter:
-    """The adapter of a state."""
-    adapter = start_adapter(config.codebook, state["table"], state["latents"])
-    adapter.load_state_dict(state["adapter"])
-    return adapter
+    adapter = start_adapter(shape, state["table"], state["latents"]).to(device)
+    vectors = Vectors(
+        state["latents"], state["latents_importance"], state["held"], state["held_importance"]
+    )
+    return train_adapter(settings, adapter, vectors, checkpoint, state, config.train.seed)
 
 
 def main() -> None:
@@ -106,7 +105,7 @@ def main() -> None:
     parser.add_argument("--until", choices=PHASES, default="done", help="stop before this phase")
     options = parser.parse_args()
     config = configuration.load(options.config)
-    settings = config.train
+    settings, shape = config.train, config.whole_latents()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -119,7 +118,7 @@ def main() -> None:
     # Every fiftieth picture only steers what is printed here; it is not trained on.
     check, pictures = pictures[::50], [p for i, p in enumerate(pictures) if i % 50]
     print(f"{len(pictures)} training pictures, {len(check)} to check on; {config}")
-    checkpoint = Checkpoint(options.out, settings.checkpoint_seconds)
+    checkpoint = Checkpoint(options.out / "checkpoint.pt", settings.checkpoint_seconds)
     state = checkpoint.load()
     seed = settings.seed + state.get("step", 0)
     crops = training_crops(config, pictures, seed)
@@ -144,10 +143,9 @@ def main() -> None:
         finish("autoencoder")
     if runs("joint"):
         if "table" not in state:
-            size = config.codebook.max_codewords
+            size = shape.max_codewords
             latents, importance = collect_latents(model, crops, 20 * size, None)
             table, _ = fit(latents, importance, size, ladder(size), 1)
-            shape = config.codebook
             state["table"] = order_by_parents(table, shape.base_codewords, shape.chains)
             checkpoint.save(state, now=True)
         quantiser = Quantiser(
@@ -163,7 +161,7 @@ def main() -> None:
     if runs("settle"):
         if state["step"] == 0:
             model.load_state_dict(state["average"])
-        codewords = Emitted(trained_adapter(config, state))
+        codewords = Emitted(restore_adapter(shape, state["adapter"]))
         quantiser = Quantiser(codewords, settings.ste_above, settings.crops_per_picture, seed).to(
             device
         )

@@ -14,11 +14,10 @@ from raq_train.codebook import order_by_parents
 DIM, BASE, CODEWORDS, CHAINS = 8, 32, 256, 16
 
 
-@pytest.fixture(scope="module")
-def adapter() -> Adapter:
-    torch.manual_seed(4)
-    latents = torch.randn(4000, DIM) * torch.logspace(2.8, 1.2, DIM)
-    adapter = Adapter(latents[:BASE].round().clone(), CODEWORDS, hidden=24, chains=CHAINS)
+def random_adapter(seed: int, dim: int = DIM, codewords: int = CODEWORDS) -> Adapter:
+    torch.manual_seed(seed)
+    latents = torch.randn(4000, dim) * torch.logspace(2.8, 1.2, dim)
+    adapter = Adapter(latents[:BASE].round().clone(), codewords, hidden=24, chains=CHAINS)
     adapter.set_range(latents)
     with torch.no_grad():
         adapter.output.normal_(0, 0.5)
@@ -28,7 +27,25 @@ def adapter() -> Adapter:
     return adapter
 
 
-def run(model: onnx.ModelProto, base: np.ndarray, threads: int = 1, optimise: bool = True):
+@pytest.fixture(scope="module")
+def adapter() -> Adapter:
+    return random_adapter(4)
+
+
+def build(adapter: Adapter) -> onnx.ModelProto:
+    return adapter_graph.build({"position": adapter})
+
+
+def integers(adapter: Adapter) -> tuple[np.ndarray, np.ndarray]:
+    """Base and adapted codebook as PyTorch has them."""
+    with torch.no_grad():
+        rows = adapter.integer_base(), adapter(integer=True)
+    return tuple(r.numpy().astype(np.int32) for r in rows)
+
+
+def run_all(
+    model: onnx.ModelProto, bases: dict, threads: int = 1, optimise: bool = True
+) -> list[np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     if not optimise:
@@ -36,22 +53,52 @@ def run(model: onnx.ModelProto, base: np.ndarray, threads: int = 1, optimise: bo
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session.run(None, {"base": base})[0]
+    return session.run(None, {f"base_{name}": base for name, base in bases.items()})
+
+
+def run(model: onnx.ModelProto, base: np.ndarray, *how) -> np.ndarray:
+    return run_all(model, {"position": base}, *how)[0]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("optimise", [False, True])
 def test_graph_emits_what_pytorch_trains(adapter: Adapter, threads: int, optimise: bool) -> None:
-    with torch.no_grad():
-        expected = adapter(integer=True).numpy().astype(np.int32)
-    base = adapter.integer_base().detach().numpy().astype(np.int32)
-    got = run(adapter_graph.build(adapter), base, threads, optimise)
+    base, expected = integers(adapter)
+    got = run(build(adapter), base, threads, optimise)
     np.testing.assert_array_equal(got, expected)
     assert len(np.unique(got, axis=0)) > CODEWORDS // 2
 
 
+@pytest.mark.parametrize("optimise", [False, True])
+def test_codebooks_of_equal_shape_share_their_loops(optimise: bool) -> None:
+    """Two that run side by side, one of other shape between them, each as PyTorch has it."""
+    adapters = {
+        "fine": random_adapter(5),
+        "tile": random_adapter(6, dim=12, codewords=2 * BASE),
+        "finer": random_adapter(7),
+    }
+    model = adapter_graph.build(adapters)
+    assert [node.op_type for node in model.graph.node].count("Loop") == 4
+    assert [port.name for port in model.graph.output] == [f"codebook_{n}" for n in adapters]
+    rows = {name: integers(adapter) for name, adapter in adapters.items()}
+    got = run_all(model, {name: base for name, (base, _) in rows.items()}, 2, optimise)
+    for name, found in zip(adapters, got, strict=True):
+        np.testing.assert_array_equal(found, rows[name][1], err_msg=name)
+    # The first and the last share weights no more than bases.
+    swapped = {"fine": rows["finer"][0], "tile": rows["tile"][0], "finer": rows["fine"][0]}
+    crossed = run_all(model, swapped, 1, optimise)
+    np.testing.assert_array_equal(crossed[1], rows["tile"][1])
+    assert (crossed[0] != rows["finer"][1]).any()
+
+
+def test_sums_beyond_exact_floats_are_refused() -> None:
+    Adapter(torch.zeros(4, 256), 8, hidden=256, chains=2)
+    with pytest.raises(ValueError, match="exactly"):
+        Adapter(torch.zeros(4, 256), 8, hidden=721, chains=2)
+
+
 def test_every_base_codeword_matters(adapter: Adapter) -> None:
-    model = adapter_graph.build(adapter)
+    model = build(adapter)
     base = adapter.integer_base().detach().numpy().astype(np.int32)
     before = run(model, base)
     for row in (0, 7, BASE - 1):
@@ -65,7 +112,7 @@ def test_every_base_codeword_matters(adapter: Adapter) -> None:
 def test_no_file_holds_the_codebook(adapter: Adapter) -> None:
     with torch.no_grad():
         rows = adapter(integer=True).numpy()
-    for tensor in adapter_graph.build(adapter).graph.initializer:
+    for tensor in build(adapter).graph.initializer:
         value = numpy_helper.to_array(tensor)
         assert CODEWORDS not in value.shape
         assert value.size < rows.size or value.dtype == np.int8 or "table" in tensor.name

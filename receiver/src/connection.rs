@@ -55,7 +55,7 @@ pub(crate) async fn receive(
     stop: watch::Receiver<bool>,
 ) -> Outcome {
     let clock = Clock::start();
-    let codebook_digest = settings.codebook.digest().to_hex();
+    let codebook_digest = settings.codebooks.digest().to_hex();
     let mut receiving = Receiving {
         connection,
         session: Session::new(settings, clock.now()),
@@ -170,10 +170,10 @@ impl Receiving<'_> {
                 self.pipeline.jobs.push(Job::Prepare(format));
             }
             Output::Control(bytes) => self.say(&bytes).await,
-            Output::Codebook { codebook, shipped } => {
-                self.codebook_digest = codebook.digest().to_hex();
+            Output::Codebooks { codebooks, shipped } => {
+                self.codebook_digest = codebooks.digest().to_hex();
                 self.codebook_shipped = shipped;
-                self.pipeline.jobs.push(Job::Codebook(codebook));
+                self.pipeline.jobs.push(Job::Codebooks(codebooks));
             }
             Output::Frame(frame) => {
                 if let Some(dropped) = self.pipeline.jobs.push(Job::Frame(frame)) {

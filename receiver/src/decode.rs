@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use raq_shared::codebook::Codebook;
+use raq_shared::codebooks::Codebooks;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::{Frame, FrameSize};
 use raq_shared::model::Decoder;
@@ -25,7 +25,7 @@ pub(crate) enum Job {
     /// A session begins; answered with [`Event::Prepared`].
     Prepare(VideoFormat),
     /// The codebook of the frames to come.
-    Codebook(Arc<Codebook>),
+    Codebooks(Arc<Codebooks>),
     /// A frame; answered with [`Event::Decoded`].
     Frame(ReceivedFrame),
     /// The session is over; answered with [`Event::Drained`] when all is written.
@@ -152,7 +152,7 @@ struct Decoding {
 struct Current {
     size: FrameSize,
     concealment: Concealment,
-    codebook: Option<Arc<Codebook>>,
+    codebooks: Option<Arc<Codebooks>>,
     frames_decoded: u32,
 }
 
@@ -160,9 +160,9 @@ impl Decoding {
     fn job(&mut self, job: Job) {
         let done = match job {
             Job::Prepare(format) => self.prepare(format),
-            Job::Codebook(codebook) => {
+            Job::Codebooks(codebooks) => {
                 if let Some(current) = &mut self.session {
-                    current.codebook = Some(codebook);
+                    current.codebooks = Some(codebooks);
                 }
                 Ok(())
             }
@@ -179,7 +179,7 @@ impl Decoding {
         if let Err(failure) = done {
             // Later frames of this session are not tried; the driver ends it.
             if let Some(current) = &mut self.session {
-                current.codebook = None;
+                current.codebooks = None;
             }
             let _ = self.events.send(Event::Failed(failure));
         }
@@ -191,7 +191,7 @@ impl Decoding {
         self.session = Some(Current {
             size,
             concealment: Concealment::new(size.grid(), self.dim),
-            codebook: None,
+            codebooks: None,
             frames_decoded: 0,
         });
         self.presenter.show(Show::Begin(format));
@@ -207,7 +207,8 @@ impl Decoding {
         let Some(current) = &mut self.session else {
             return Ok(());
         };
-        let Some(codebook) = &current.codebook else {
+        let codebooks = current.codebooks.as_deref();
+        let Some(codebook) = codebooks.and_then(Codebooks::whole_latents) else {
             return Ok(());
         };
         let start = Instant::now();

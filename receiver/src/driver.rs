@@ -63,10 +63,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         .map_err(|failure| options.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
+    let max_codewords = model.whole_latents(&made.codebooks)?.codewords() as u16;
     let decoder = model.decoder()?;
     let provider = decoder.provider().to_string();
     let manifest = model.manifest();
-    tracing::debug!(provider, codebook = %made.codebook.digest(), "model ready");
+    tracing::debug!(provider, codebooks = %made.codebooks.digest(), "model ready");
     let jobs = Arc::new(Jobs::new(match output {
         Output::Window => WINDOW_QUEUE,
         Output::Stream(_) | Output::Null => FILE_QUEUE,
@@ -83,7 +84,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let settings = Settings {
         model_id: model.folder().id(),
         model_name: manifest.name.clone(),
-        codebook: Arc::new(made.codebook),
+        codebooks: Arc::new(made.codebooks),
+        max_codewords,
         codeword_limit: manifest.codeword_limit,
         max_width: options.max_size.width,
         max_height: options.max_size.height,

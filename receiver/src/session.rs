@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raq_shared::codebook::Codebook;
+use raq_shared::codebooks::Codebooks;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
@@ -22,8 +22,10 @@ use raq_shared::wire::{self, PROTOCOL_VERSION};
 
 use crate::assembly::{Assembler, Counts, ReceivedFrame};
 
-/// How long the sender may take for its Hello, or for its codebook after the Welcome.
+/// How long the sender may take for its Hello, or to begin with codebooks after the Welcome.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// Codebooks may take as long as this many bytes a second need.
+const SHIPMENT_RATE: usize = 32 << 10;
 /// How long what came may take to be decoded and written once the session is stopped or lost.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long datagrams may trail behind the Bye.
@@ -36,9 +38,11 @@ pub struct Settings {
     pub model_id: ModelId,
     /// Name of the model, for messages.
     pub model_name: String,
-    /// The codebook that this end regenerated.
-    pub codebook: Arc<Codebook>,
-    /// Bound on the values of a codebook that is sent instead.
+    /// The codebooks that this end regenerated.
+    pub codebooks: Arc<Codebooks>,
+    /// Codewords of the one among them that frames are coded with; at most 4096.
+    pub max_codewords: u16,
+    /// Bound on the values of codebooks that are sent instead.
     pub codeword_limit: i16,
     /// Widest frame taken, luma pixels.
     pub max_width: u32,
@@ -53,7 +57,7 @@ pub enum Input<'a> {
     Control(&'a [u8]),
     /// The sender ended the control stream.
     ControlEnd,
-    /// Bytes of the stream that carries a codebook.
+    /// Bytes of the stream that carries codebooks.
     Codebook(&'a [u8]),
     /// That stream is over.
     CodebookEnd,
@@ -81,11 +85,11 @@ pub enum Output {
     Prepare(VideoFormat),
     /// Write these bytes to the control stream.
     Control(Vec<u8>),
-    /// Decode the frames to come with this codebook.
-    Codebook {
-        /// The codebook.
-        codebook: Arc<Codebook>,
-        /// Whether the sender had to send it.
+    /// Decode the frames to come with these codebooks.
+    Codebooks {
+        /// The codebooks.
+        codebooks: Arc<Codebooks>,
+        /// Whether the sender had to send them.
         shipped: bool,
     },
     /// Decode this frame.
@@ -312,29 +316,28 @@ impl Session {
             return;
         };
         let Ok(size) = hello.video.size() else { return };
-        let ours = self.settings.codebook.clone();
+        let ours = self.settings.codebooks.clone();
         // A frame that stays incomplete is shown when two more were due.
         let patience = hello
             .video
             .frame_rate
             .time_of(2)
             .clamp(Duration::from_millis(20), Duration::from_millis(200));
-        let max_codewords = ours.codewords() as u16;
+        let max_codewords = self.settings.max_codewords;
         self.assembler = Some(Assembler::new(size.grid(), max_codewords, patience));
         if hello.codebook_digest == ours.digest() {
             self.say(&Message::Welcome {
                 codebook: CodebookOffer::Same,
             });
-            self.outputs.push_back(Output::Codebook {
-                codebook: ours,
+            self.outputs.push_back(Output::Codebooks {
+                codebooks: ours,
                 shipped: false,
             });
             self.state = State::Streaming;
             return;
         }
         let expected = Expected {
-            codewords: ours.codewords(),
-            dim: ours.dim(),
+            like: ours.clone(),
             codeword_limit: self.settings.codeword_limit,
             digest: hello.codebook_digest,
         };
@@ -346,24 +349,24 @@ impl Session {
         self.say(&Message::Welcome {
             codebook: CodebookOffer::Send,
         });
+        self.patience_ends = Some(now + shipment_patience(expected.shipment_len()));
         self.state = State::Codebook {
             expected,
             bytes: Vec::new(),
         };
-        self.patience_ends = Some(now + HANDSHAKE_PATIENCE);
     }
 
     fn codebook_bytes(&mut self, more: &[u8]) {
         match &mut self.state {
             State::Codebook { expected, bytes } => {
                 if more.len() > expected.shipment_len() - bytes.len() {
-                    self.fail("the sender's codebook is longer than the model's");
+                    self.fail("the sender's codebooks are longer than the model's");
                 } else {
                     bytes.extend_from_slice(more);
                 }
             }
             State::Draining(_) | State::Ended => {}
-            _ => self.fail("the sender sent a codebook unasked"),
+            _ => self.fail("the sender sent codebooks unasked"),
         }
     }
 
@@ -372,11 +375,11 @@ impl Session {
             return;
         };
         match shipment::decode(bytes, expected) {
-            Ok(codebook) => {
-                tracing::info!(digest = %codebook.digest(), "took the sender's codebook");
-                let codebook = Arc::new(codebook);
-                self.outputs.push_back(Output::Codebook {
-                    codebook,
+            Ok(codebooks) => {
+                tracing::info!(digest = %codebooks.digest(), "took the sender's codebooks");
+                let codebooks = Arc::new(codebooks);
+                self.outputs.push_back(Output::Codebooks {
+                    codebooks,
                     shipped: true,
                 });
                 self.state = State::Streaming;
@@ -443,7 +446,7 @@ impl Session {
         self.patience_ends = None;
         match self.state {
             State::Preface | State::Hello => self.fail("the sender does not say Hello"),
-            State::Codebook { .. } => self.fail("the sender does not send its codebook"),
+            State::Codebook { .. } => self.fail("the sender does not send its codebooks"),
             // What trails behind the Bye any longer is lost.
             State::Streaming => self.drain(End::Done),
             // The output takes nothing more.
@@ -528,6 +531,11 @@ pub fn busy_reply() -> Vec<u8> {
     // It is far below the limit, so it cannot fail; an empty reply would still refuse.
     let _ = wire::encode_message(&Message::Refuse(Refusal::Busy), &mut bytes);
     bytes
+}
+
+/// How long codebooks of `bytes` together may take to come.
+fn shipment_patience(bytes: usize) -> Duration {
+    HANDSHAKE_PATIENCE + Duration::from_millis((1000 * bytes / SHIPMENT_RATE) as u64)
 }
 
 #[cfg(test)]

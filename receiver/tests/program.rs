@@ -9,7 +9,7 @@ use raq_shared::quic::Distrust;
 use raq_shared::stats::{Line, ReceiverRecord, ReceiverSummary};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal};
 use raq_shared::y4m::Reader;
-use support::{Ended, Program, Sender, command, connect, hello, model, strange_codebook};
+use support::{Ended, Program, Sender, command, connect, hello, model, strange_codebooks};
 
 const SESSION: [&str; 7] = [
     "--listen",
@@ -83,7 +83,8 @@ async fn a_codebook_that_differs_is_taken_and_used() {
     let Some(model) = model() else { return };
     let mut program = Program::start(&SESSION);
     let address = program.address();
-    let (codebook, codebook_digest) = strange_codebook(&model);
+    let codebooks = strange_codebooks(&model);
+    let codebook_digest = codebooks.digest();
     let hello = hello(&model);
     let hello = Hello {
         codebook_digest,
@@ -94,7 +95,7 @@ async fn a_codebook_that_differs_is_taken_and_used() {
         codebook: CodebookOffer::Send,
     };
     assert_eq!(sender.first_answer().await, welcome);
-    sender.ship(&codebook).await;
+    sender.ship(&codebooks).await;
     sender.frame(0, &[0, 1, 2]).await;
     assert_eq!(sender.bye(1).await, Message::Done { frames_decoded: 1 });
     let ended = program.end();

@@ -258,7 +258,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         }
     }
 
-    /// Sends the codebook beside everything else.
+    /// Sends the codebooks beside everything else.
     fn ship(&self, bytes: Vec<u8>) {
         let connection = self.connection.clone();
         tokio::spawn(async move {
@@ -271,7 +271,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
             };
             if let Err(error) = sent.await {
-                tracing::debug!("the codebook was not sent: {error}");
+                tracing::debug!("the codebooks were not sent: {error}");
             }
         });
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use quinn::{Connection, Endpoint};
 use raq_shared::cli;
-use raq_shared::codebook::Codebook;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
 use raq_shared::identity::KeyId;
@@ -63,17 +62,19 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let manifest = model.manifest();
-    let codewords = options.codewords(manifest.max_codewords)?;
+    let codebooks = Arc::new(made.codebooks);
+    let codebook = model.whole_latents(&codebooks)?;
+    let codewords = options.codewords(codebook.codewords())?;
     let mut encoder = model.encoder()?;
     encoder.prepare(size)?;
-    tracing::debug!(provider = %encoder.provider(), codebook = %made.codebook.digest(), "ready");
+    tracing::debug!(provider = %encoder.provider(), codebooks = %codebooks.digest(), "ready");
 
-    let codebook = Arc::new(made.codebook);
     let settings = Settings {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         model_id: model.folder().id(),
         model_name: manifest.name.clone(),
-        codebook: codebook.clone(),
+        codebooks: codebooks.clone(),
+        max_codewords: codebook.codewords(),
         video,
         codewords,
     };
@@ -90,7 +91,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         own: identity.id(),
         provider: encoder.provider().to_string(),
         encoder,
-        codebook,
+        searcher: Searcher::new(codebook),
         source,
         limits: options.limits(),
         dim: manifest.latent_dim,
@@ -126,7 +127,7 @@ fn list_cameras() -> Result<(), Failure> {
 struct Sender {
     own: KeyId,
     settings: Settings,
-    codebook: Arc<Codebook>,
+    searcher: Searcher,
     encoder: Encoder,
     /// Where the encoder runs.
     provider: String,
@@ -168,13 +169,13 @@ impl Sender {
             }
         };
         let clock = Clock::start();
-        let digest = self.codebook.digest().to_hex();
+        let digest = self.settings.codebooks.digest().to_hex();
         let session = Session::new(self.settings, clock.now(), max_datagram)
             .map_err(|e| Failure::new(Exit::Failure, e))?;
         let (event_sender, events) = unbounded_channel();
         let (pipeline, capture, threads) = pipeline(
             (self.source, self.limits, self.dim),
-            (self.encoder, Searcher::new(&self.codebook)),
+            (self.encoder, self.searcher),
             clock,
             event_sender,
             events,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raq_shared::codebook::Codebook;
+use raq_shared::codebooks::Codebooks;
 use raq_shared::frame::SizeError;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
@@ -47,8 +47,10 @@ pub struct Settings {
     pub model_id: ModelId,
     /// Name of the model.
     pub model_name: String,
-    /// The codebook that this end regenerated and searches in.
-    pub codebook: Arc<Codebook>,
+    /// The codebooks that this end regenerated.
+    pub codebooks: Arc<Codebooks>,
+    /// Codewords of the one among them that frames are searched in.
+    pub max_codewords: usize,
     /// The video.
     pub video: VideoFormat,
     /// How K̃ is chosen.
@@ -183,7 +185,7 @@ pub struct Counts {
     pub frames_skipped: u32,
     /// Bytes of all datagrams, headers included.
     pub bytes: u64,
-    /// Whether the receiver asked for the codebook.
+    /// Whether the receiver asked for the codebooks.
     pub codebook_shipped: bool,
 }
 
@@ -243,7 +245,7 @@ impl Session {
         let grid = settings.video.size()?.grid();
         let rate = RateControl::new(
             settings.codewords,
-            settings.codebook.codewords(),
+            settings.max_codewords,
             settings.video.frame_rate,
             Spreads::new(grid),
             max_datagram.saturating_sub(HEADER_LEN),
@@ -270,7 +272,7 @@ impl Session {
             program: Text::new(&session.settings.program),
             model_id: session.settings.model_id,
             model_name: Text::new(&session.settings.model_name),
-            codebook_digest: session.settings.codebook.digest(),
+            codebook_digest: session.settings.codebooks.digest(),
             video: session.settings.video,
         }));
         Ok(session)
@@ -522,11 +524,11 @@ impl Session {
     fn welcome(&mut self, codebook: CodebookOffer) {
         if codebook == CodebookOffer::Send {
             tracing::warn!(
-                digest = %self.settings.codebook.digest(),
-                "the receiver regenerated another codebook from the same model; sending ours"
+                digest = %self.settings.codebooks.digest(),
+                "the receiver regenerated other codebooks from the same model; sending ours"
             );
             self.outputs
-                .push_back(Output::Shipment(shipment::encode(&self.settings.codebook)));
+                .push_back(Output::Shipment(shipment::encode(&self.settings.codebooks)));
             self.counts.codebook_shipped = true;
         }
         self.state = State::Streaming;

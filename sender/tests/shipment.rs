@@ -1,4 +1,4 @@
-//! raq-send and a receiver whose regenerated codebook went wrong: the real program on one side,
+//! raq-send and a receiver whose regenerated codebooks went wrong: the real program on one side,
 //! the receiver's session on the other.
 
 use std::net::Ipv4Addr;
@@ -10,18 +10,30 @@ use std::time::{Duration, Instant};
 use quinn::Endpoint;
 use raq_recv::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
+use raq_shared::codebooks::Codebooks;
 use raq_shared::identity::{Identity, Trust};
 use raq_shared::model::{Model, ModelError, ModelOptions};
+use raq_shared::paths;
 use raq_shared::quic::{self, Close};
 use raq_shared::stats::{Line, SenderRecord};
 
 const FRAMES: u32 = 20;
 
-/// The model, and the codebook it regenerates; skips where there is no ONNX Runtime.
-fn model() -> Option<(Model, Codebook)> {
-    let made = Model::open(&ModelOptions::default()).and_then(|model| {
+/// The model that the repository ships, with one codebook.
+const BASE: &str = "onnx/models/base";
+/// A small one with three codebooks.
+const SEVERAL: &str = "tests/data/several";
+
+/// The model in `folder` of the repository, and the codebooks it regenerates; skips where there is
+/// no ONNX Runtime.
+fn model(folder: &str) -> Option<(Model, Codebooks)> {
+    let options = ModelOptions {
+        folder: Some(paths::repository().join(folder)),
+        ..ModelOptions::default()
+    };
+    let made = Model::open(&options).and_then(|model| {
         let made = model.regenerate()?;
-        Ok((model, made.codebook))
+        Ok((model, made.codebooks))
     });
     match made {
         Err(error @ ModelError::RuntimeNotFound { .. })
@@ -37,7 +49,7 @@ fn model() -> Option<(Model, Codebook)> {
 /// What the receiver's session gave out.
 #[derive(Default)]
 struct Received {
-    codebooks: Vec<(Arc<Codebook>, bool)>,
+    codebooks: Vec<(Arc<Codebooks>, bool)>,
     frames: Vec<u32>,
 }
 
@@ -56,8 +68,8 @@ async fn receive(endpoint: &Endpoint, settings: Settings) -> Received {
             match output {
                 Output::Prepare(_) => session.handle(start.elapsed(), Input::Prepared),
                 Output::Control(bytes) => send.write_all(&bytes).await.unwrap(),
-                Output::Codebook { codebook, shipped } => {
-                    received.codebooks.push((codebook, shipped));
+                Output::Codebooks { codebooks, shipped } => {
+                    received.codebooks.push((codebooks, shipped));
                 }
                 Output::Frame(frame) => received.frames.push(frame.number),
                 Output::Drain { .. } => {
@@ -96,14 +108,15 @@ async fn receive(endpoint: &Endpoint, settings: Settings) -> Received {
     }
 }
 
-/// Runs raq-send against a receiver that holds `codebook`; gives what both made of it.
-fn transfer(model: &Model, codebook: Codebook, folder: &Path) -> (Received, SenderRecord) {
+/// Runs raq-send against a receiver that holds `codebooks`; gives what both made of it.
+fn transfer(model: &Model, codebooks: Codebooks, folder: &Path) -> (Received, SenderRecord) {
     let identity = Identity::load_or_create(folder).unwrap();
     let trust = Arc::new(Trust::only(identity.id()));
     let settings = Settings {
         model_id: model.folder().id(),
         model_name: model.manifest().name.clone(),
-        codebook: Arc::new(codebook),
+        max_codewords: model.whole_latents(&codebooks).unwrap().codewords() as u16,
+        codebooks: Arc::new(codebooks),
         codeword_limit: model.manifest().codeword_limit,
         max_width: 4096,
         max_height: 2304,
@@ -119,7 +132,9 @@ fn transfer(model: &Model, codebook: Codebook, folder: &Path) -> (Received, Send
         let mut program = Command::new(env!("CARGO_BIN_EXE_raq-send"))
             .env("RAQ_CONFIG_DIR", folder)
             .args(["--peer", &endpoint.local_addr().unwrap().to_string()])
-            .args(["--test-pattern", "--size", "64x48", "--codewords", "300"])
+            .args(["--test-pattern", "--size", "64x48", "--codewords", "60"])
+            .arg("--model")
+            .arg(model.folder().path())
             .args(["--frames", &FRAMES.to_string(), "--stats"])
             .arg(&stats)
             .stdout(Stdio::null())
@@ -137,12 +152,12 @@ fn transfer(model: &Model, codebook: Codebook, folder: &Path) -> (Received, Send
 
 #[test]
 fn equal_codebooks_stay_where_they_are() {
-    let Some((model, codebook)) = model() else {
+    let Some((model, codebooks)) = model(BASE) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let digest = codebook.digest();
-    let (received, last) = transfer(&model, codebook, folder.path());
+    let digest = codebooks.digest();
+    let (received, last) = transfer(&model, codebooks, folder.path());
     let [(used, false)] = &received.codebooks[..] else {
         panic!("not the receiver's own")
     };
@@ -162,23 +177,41 @@ fn equal_codebooks_stay_where_they_are() {
     assert!(received.frames.is_sorted());
 }
 
+/// `codebooks` with one number of the last one changed.
+fn corrupted(codebooks: &Codebooks) -> Codebooks {
+    let mut list = codebooks.list().to_vec();
+    let last = list.pop().unwrap();
+    let mut rows = last.rows().to_vec();
+    let middle = rows.len() / 2;
+    rows[middle] ^= 1;
+    list.push(Codebook::named(last.name(), last.shape(), rows).unwrap());
+    Codebooks::new(codebooks.latent_dim(), list, codebooks.stages().to_vec()).unwrap()
+}
+
 #[test]
 fn a_receiver_that_regenerated_another_codebook_is_sent_ours() {
-    let Some((model, codebook)) = model() else {
+    is_sent_ours(BASE);
+}
+
+#[test]
+fn a_receiver_that_regenerated_others_is_sent_all_codebooks() {
+    is_sent_ours(SEVERAL);
+}
+
+fn is_sent_ours(folder: &str) {
+    let Some((model, codebooks)) = model(folder) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let digest = codebook.digest();
-    let mut rows = codebook.rows().to_vec();
-    rows[12_345] ^= 1;
-    let corrupted = Codebook::new(codebook.dim(), rows).unwrap();
+    let digest = codebooks.digest();
+    let corrupted = corrupted(&codebooks);
     assert_ne!(corrupted.digest(), digest);
     let (received, last) = transfer(&model, corrupted, folder.path());
     let [(used, true)] = &received.codebooks[..] else {
         panic!("the codebook was not shipped")
     };
     assert_eq!(used.digest(), digest);
-    assert_eq!(used.rows(), codebook.rows());
+    assert_eq!(**used, codebooks);
     // Frames that overtook the codebook wait for it.
     assert_eq!(
         received.frames.last(),

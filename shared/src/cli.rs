@@ -45,7 +45,7 @@ pub struct CommonArgs {
     /// Say nothing but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Observation")]
     pub quiet: bool,
-    /// Regenerate the codebook, print facts about the model as JSON, and end
+    /// Regenerate the codebooks, print facts about the model as JSON, and end
     #[arg(long, conflicts_with = "print_id", help_heading = "Observation")]
     pub print_model: bool,
     /// Print the id of one's own key, the form a trust file takes, and end

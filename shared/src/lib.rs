@@ -1,4 +1,4 @@
-//! What both ends of raq must agree on: frames, latents, the codebook, index packing, the wire
+//! What both ends of raq must agree on: frames, latents, the codebooks, index packing, the wire
 //! format, the model folder and the pinned identities.
 //!
 //! This crate opens no camera and no window, keeps no clock and decides no rate: those live in
@@ -8,6 +8,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codebook;
+pub mod codebooks;
 pub mod coding;
 pub mod exit;
 pub mod frame;

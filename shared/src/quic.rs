@@ -27,7 +27,8 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Datagrams waiting in quinn: old video is worthless, so only about a frame of them.
 const DATAGRAM_SEND_BUFFER: usize = 64 << 10;
 const DATAGRAM_RECEIVE_BUFFER: usize = 1 << 20;
-/// A shipped codebook is the largest thing on a stream (4096 rows of 32 values are 256 KiB).
+/// Shipped codebooks are the largest thing on a stream (4096 rows of 32 values are 256 KiB); they
+/// are read as they come.
 const STREAM_WINDOW: u32 = 512 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Handshakes of strangers that may be open before they must prove their address (Retry).

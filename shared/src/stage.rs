@@ -6,18 +6,18 @@
 
 use std::ops::Range;
 
+pub use crate::codebooks::{MAX_SHIFT, MAX_STAGES, Stage};
+
+use crate::codebooks::Codebooks;
+
 /// Positions along one side of a tile.
 pub const TILE: usize = 4;
 /// Positions of a tile.
 pub const POSITIONS: usize = TILE * TILE;
-/// The most stages of a model.
-pub const MAX_STAGES: usize = 16;
 /// The most codewords of a stage's codebook; an index fits 12 bits.
 pub const MAX_STAGE_CODEWORDS: usize = 4096;
 /// The most numbers in a latent of the temporal codec.
 pub const MAX_LATENT: usize = 64;
-/// The largest shift of a stage.
-pub const MAX_SHIFT: u8 = 7;
 
 /// The square block of positions that a codeword covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,24 +135,6 @@ impl StageCodebook {
     }
 }
 
-/// A codebook at one scale: its codewords count divided by 2^`shift`, rounded half up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stage {
-    /// Number of the codebook.
-    pub codebook: usize,
-    /// The scale, 0..=[`MAX_SHIFT`].
-    pub shift: u8,
-}
-
-impl Stage {
-    /// A codeword's value at this stage's scale.
-    #[inline(always)]
-    pub fn scaled(self, value: i16) -> i32 {
-        let half = (1 << self.shift) >> 1;
-        (i32::from(value) + half) >> self.shift
-    }
-}
-
 /// Stages that do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -240,6 +222,25 @@ impl Stages {
         })
     }
 
+    /// The stages of a model's codebooks.
+    ///
+    /// # Errors
+    /// [`StageError`] where they are not for tiles.
+    pub fn of(codebooks: &Codebooks) -> Result<Self, StageError> {
+        let list = codebooks.list().iter().map(|codebook| {
+            let shape = codebook.shape();
+            let wrong = StageError::Codebook {
+                values: codebook.rows().len(),
+                cover: shape.cover,
+                lead: shape.lead,
+            };
+            let cover = Cover::from_side(shape.cover).ok_or(wrong)?;
+            StageCodebook::new(cover, shape.lead, codebook.rows().to_vec())
+        });
+        let list: Result<_, _> = list.collect();
+        Self::new(codebooks.latent_dim(), list?, codebooks.stages().to_vec())
+    }
+
     /// Numbers per latent, D.
     pub fn dim(&self) -> usize {
         self.dim
@@ -322,28 +323,6 @@ mod tests {
     }
 
     #[test]
-    fn scaling_rounds_half_up() {
-        let half = Stage {
-            codebook: 0,
-            shift: 1,
-        };
-        let quarter = Stage {
-            codebook: 0,
-            shift: 2,
-        };
-        assert_eq!([3, -3, 1, -1].map(|v| half.scaled(v)), [2, -1, 1, 0]);
-        assert_eq!([2, -2, 6, -6].map(|v| quarter.scaled(v)), [1, 0, 2, -1]);
-        assert_eq!(
-            Stage {
-                codebook: 0,
-                shift: 0
-            }
-            .scaled(i16::MIN),
-            -32768
-        );
-    }
-
-    #[test]
     fn stages_that_do_not_fit_are_refused() {
         let book = || StageCodebook::new(Cover::Quarter, 2, vec![0; 16]).unwrap();
         let stage = |codebook, shift| Stage { codebook, shift };
@@ -351,7 +330,7 @@ mod tests {
         assert!(Stages::new(1, vec![book()], vec![stage(0, 0)]).is_err());
         assert!(Stages::new(2, vec![book()], vec![]).is_err());
         assert!(Stages::new(2, vec![book()], vec![stage(1, 0)]).is_err());
-        assert!(Stages::new(2, vec![book()], vec![stage(0, 8)]).is_err());
+        assert!(Stages::new(2, vec![book()], vec![stage(0, 5)]).is_err());
         assert!(Stages::new(2, vec![book()], vec![stage(0, 0); 17]).is_err());
         assert!(StageCodebook::new(Cover::Tile, 1, vec![0; 15]).is_err());
         assert!(StageCodebook::new(Cover::Position, 0, vec![]).is_err());

@@ -89,9 +89,9 @@ pub struct SenderSummary {
     pub seconds: f64,
     /// What ran the encoder, `cpu` or `cuda:N`.
     pub provider: String,
-    /// Digest of the codebook used, hexadecimal.
+    /// Digest of the codebooks used, hexadecimal.
     pub codebook_digest: String,
-    /// Whether the receiver had to be sent the codebook.
+    /// Whether the receiver had to be sent the codebooks.
     pub codebook_shipped: bool,
 }
 
@@ -129,9 +129,9 @@ pub struct ReceiverSummary {
     pub seconds: f64,
     /// What ran the decoder, `cpu` or `cuda:N`.
     pub provider: String,
-    /// Digest of the codebook used, hexadecimal.
+    /// Digest of the codebooks used, hexadecimal.
     pub codebook_digest: String,
-    /// Whether the codebook had to be received.
+    /// Whether the codebooks had to be received.
     pub codebook_shipped: bool,
 }
 

@@ -1,7 +1,8 @@
 //! The wire format, byte for byte: whoever changes one of these changes the protocol version.
 
 use raq_shared::{
-    codebook::{Codebook, CodebookDigest},
+    codebook::{Codebook, CodebookDigest, CodewordShape},
+    codebooks::{Codebooks, Stage},
     frame::{FrameSize, Grid},
     interleave::Interleave,
     packing::pack,
@@ -160,13 +161,23 @@ fn control_messages() {
 #[test]
 fn shipped_codebook() {
     let codebook = Codebook::new(2, vec![1, -1, 256, -8191]).unwrap();
+    let codebooks = Codebooks::from(codebook.clone());
     assert_eq!(
-        hex(&shipment::encode(&codebook)),
+        hex(&shipment::encode(&codebooks)),
         "00000002000000020100ffff000101e0"
     );
     assert_eq!(
-        codebook.digest().to_hex(),
+        codebooks.digest().to_hex(),
         "b11cf670f3c3dc273ce4cb71ee42abd626b7061fabba67ede9dea112fa6301f0",
         "the digest is of the rows alone, without the shape"
+    );
+    let shape = CodewordShape { cover: 2, lead: 1 };
+    let quarter = Codebook::named("quarter", shape, vec![2, 3, -4, 5]).unwrap();
+    let stages = [0, 1].map(|codebook| Stage { codebook, shift: 0 });
+    let both = Codebooks::new(2, vec![codebook, quarter], stages.to_vec()).unwrap();
+    assert_eq!(
+        hex(&shipment::encode(&both)),
+        "00000002000000020100ffff000101e0000000010000000402000300fcff0500",
+        "one after the other"
     );
 }

@@ -164,8 +164,14 @@ fn a_camera_that_is_not_there() {
     );
 }
 
-/// Both programs, with a copy of the model that `damage` has changed.
+/// Both programs, asked about a copy of the model that `damage` has changed.
 fn with_model(damage: impl Fn(&Path), words: &[&str]) {
+    let print = ["--print-model"];
+    with_changed_model(damage, &print, &print, words);
+}
+
+/// Both programs with these arguments and a copy of the model that `damage` has changed.
+fn with_changed_model(damage: impl Fn(&Path), send: &[&str], recv: &[&str], words: &[&str]) {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("model");
     fs::create_dir(&folder).unwrap();
@@ -176,12 +182,34 @@ fn with_model(damage: impl Fn(&Path), words: &[&str]) {
         }
     }
     damage(&folder);
-    let with_model = |command: &mut Command| {
-        let ended = run(command.arg("--print-model").arg("--model").arg(&folder));
+    let with_model = |command: &mut Command, arguments: &[&str]| {
+        let ended = run(command.args(arguments).arg("--model").arg(&folder));
         assert_error(&ended, 5, words);
     };
-    with_model(&mut sandbox.recv());
-    with_model(&mut sandbox.send());
+    with_model(&mut sandbox.recv(), recv);
+    with_model(&mut sandbox.send(), send);
+}
+
+/// Its codebooks are regenerated, but frames cannot be coded with them yet.
+#[test]
+fn a_model_without_a_stage_for_whole_positions() {
+    let shift = |folder: &Path| {
+        let path = folder.join("manifest.json");
+        let text = fs::read_to_string(&path).unwrap();
+        let shifted = text.replace("\"shift\": 0", "\"shift\": 1");
+        assert_ne!(shifted, text);
+        fs::write(&path, shifted).unwrap();
+    };
+    with_changed_model(
+        shift,
+        &["--test-pattern", "--peer", "127.0.0.1:9"],
+        &["--listen", "127.0.0.1:0", "--output", "null"],
+        &[
+            "manifest.json",
+            "no stage codes single positions whole",
+            "--model",
+        ],
+    );
 }
 
 #[test]

@@ -44,7 +44,13 @@ pub fn outside_data(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// The model that the repository ships.
+/// The model that the repository ships: one codebook.
 pub fn model() -> PathBuf {
     paths::repository().join("onnx/models/base")
+}
+
+/// A small model that was never trained: codebooks for tiles and for positions, the second shape
+/// twice; `onnx/configs/several.toml` says how it is made.
+pub fn several() -> PathBuf {
+    paths::repository().join("tests/data/several")
 }

@@ -1,10 +1,8 @@
-//! The adapter once more, in plain integer arithmetic: the oracle for what ONNX Runtime makes of
-//! `adapter.onnx`. It shares the numbers in that file and nothing else. The rules are written
-//! down in `onnx/raq_train/adapter.py`.
+//! The adapters once more, in plain integer arithmetic: the oracle for what ONNX Runtime makes of
+//! `adapter.onnx`, one codebook at a time. It shares the numbers in that file and nothing else. The
+//! rules are written down in `onnx/raq_train/adapter.py`.
 
-use std::collections::HashMap;
-
-use crate::onnx_file::{Constant, constants};
+use crate::onnx_file::{Constant, constants_by_name};
 
 /// Inputs, states and weights are signed bytes of at most this magnitude.
 const BYTE: i64 = 127;
@@ -18,8 +16,10 @@ const LIMIT: i64 = 8191;
 const GATE_BITS: u32 = 10;
 /// Fractional bits of a state.
 const UNIT_BITS: u32 = 7;
+/// What sums of products stay below, so that floats hold them exactly.
+const SUM_LIMIT: i64 = 1 << 24;
 
-/// The numbers of an `adapter.onnx`.
+/// The numbers of one codebook in an `adapter.onnx`.
 pub struct Twin {
     encoder: Cell,
     decoder: Cell,
@@ -32,8 +32,8 @@ pub struct Twin {
     gates: Gates,
     hidden: usize,
     dim: usize,
-    /// Shapes of three dimensions that the graph brings its inputs to.
-    shapes: Vec<[usize; 3]>,
+    /// Sequences that run side by side.
+    chains: usize,
 }
 
 struct Cell {
@@ -55,48 +55,37 @@ struct State {
 }
 
 impl Twin {
-    /// Reads the numbers.
+    /// Reads the numbers of codebook `codebook`.
     ///
     /// # Panics
     /// Where one is missing, or is not what the rules demand: whole, or a power of two.
-    pub fn new(adapter: &[u8]) -> Self {
-        let all = constants(adapter);
-        let shapes = all
-            .iter()
-            .filter(|c| c.name.starts_with("ints_") && c.values.len() == 3)
-            .map(|c| [0, 1, 2].map(|k| c.values[k] as usize))
-            .collect();
-        let named: HashMap<_, _> = all.iter().map(|c| (c.name.as_str(), c)).collect();
+    pub fn new(adapter: &[u8], codebook: &str) -> Self {
+        let named = constants_by_name(adapter);
         let get = |name: &str| {
-            *named
+            named
                 .get(name)
                 .unwrap_or_else(|| panic!("no constant {name}"))
         };
-        let whole = |name: &str| {
-            get(name)
-                .values
-                .iter()
-                .map(|&v| exact(v))
-                .collect::<Vec<_>>()
-        };
-        let shifts = |name: &str| {
-            get(name)
-                .values
-                .iter()
-                .map(|&v| shift(v))
-                .collect::<Vec<_>>()
+        let whole =
+            |name: &str| -> Vec<i64> { get(name).values.iter().map(|&v| exact(v)).collect() };
+        let own = |name: &str| whole(&format!("{codebook}_{name}"));
+        let shifts = |name: &str| -> Vec<i32> {
+            let scales = get(&format!("{codebook}_{name}"));
+            scales.values.iter().map(|&v| shift(v)).collect()
         };
         let cell = |which: &str| Cell {
-            weight: whole(&format!("{which}_weight")),
+            weight: own(&format!("{which}_weight")),
             shift: shifts(&format!("{which}_scale")),
         };
-        let [hidden, dim] = shape(get("output_weight"));
+        let [hidden, dim] = shape(get(&format!("{codebook}_output_weight")));
+        // [steps, 1, chains, dim]: what the graph cuts the base codebook into.
+        let chains = get(&format!("{codebook}_blocks")).values[2] as usize;
         Self {
             encoder: cell("encoder"),
             decoder: cell("decoder"),
-            output: whole("output_weight"),
+            output: own("output_weight"),
             output_shift: shifts("output_scale"),
-            start: whole("start"),
+            start: own("start"),
             input_shift: shifts("input_scale"),
             wave_frequency: whole("wave_frequency"),
             wave_phase: whole("wave_phase"),
@@ -107,7 +96,7 @@ impl Twin {
             },
             hidden,
             dim,
-            shapes,
+            chains,
         }
     }
 
@@ -117,7 +106,7 @@ impl Twin {
     /// Where the base does not fit the file.
     pub fn codebook(&self, base: &[i16], codewords: usize) -> Vec<i16> {
         let base: Vec<&[i16]> = base.chunks_exact(self.dim).collect();
-        let chains = self.chains(base.len());
+        let chains = self.chains;
         let still = State {
             hidden: vec![0; self.hidden],
             cell: vec![0; self.hidden],
@@ -158,18 +147,6 @@ impl Twin {
         rows.concat().into_iter().map(|v| v as i16).collect()
     }
 
-    /// How many sequences the adapter runs side by side: the graph cuts the base into
-    /// [steps, chains, dim].
-    fn chains(&self, base_rows: usize) -> usize {
-        let cut = |s: &&[usize; 3]| {
-            s[0] * s[1] == base_rows && s[2] == self.dim && s[1].is_multiple_of(2)
-        };
-        self.shapes
-            .iter()
-            .find(cut)
-            .expect("the graph cuts the base into chains")[1]
-    }
-
     fn as_input(&self, codeword: &[i64]) -> Vec<i64> {
         let shifts = &self.input_shift;
         codeword
@@ -199,6 +176,9 @@ impl Cell {
             (input.len() + hidden) * width,
             "inputs fit the weights"
         );
+        // Weights are bytes, too.
+        let longest = (input.len() + hidden) as i64 * BYTE * BYTE;
+        assert!(longest < SUM_LIMIT, "sums are exact in floats");
         let mut sums = vec![0i64; width];
         for (row, &x) in input.iter().chain(&state.hidden).enumerate() {
             for (sum, weight) in sums.iter_mut().zip(&self.weight[row * width..]) {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use raq_shared::codebook::Codebook;
 use raq_shared::frame::Grid;
 use raq_shared::wire::datagram::Header;
 
@@ -40,8 +41,9 @@ fn order(jobs: &Jobs) -> Vec<i64> {
 #[test]
 fn the_oldest_frame_gives_way_and_nothing_else_does() {
     let jobs = Jobs::new(2);
-    let codebook = Arc::new(Codebook::new(1, vec![0]).unwrap());
-    assert!(jobs.push(Job::Codebook(codebook)).is_none());
+    let codebook = Codebook::new(1, vec![0]).unwrap();
+    let codebooks = Arc::new(codebook.into());
+    assert!(jobs.push(Job::Codebooks(codebooks)).is_none());
     assert!(jobs.push(Job::Frame(frame(0))).is_none());
     assert!(jobs.push(Job::Frame(frame(1))).is_none());
     assert_eq!(jobs.push(Job::Frame(frame(2))).unwrap().number, 0);

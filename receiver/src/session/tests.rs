@@ -1,5 +1,7 @@
 //! A whole session in virtual time.
 
+use raq_shared::codebook::{Codebook, CodewordShape};
+use raq_shared::codebooks::Stage;
 use raq_shared::frame::FrameSize;
 use raq_shared::interleave::Interleave;
 use raq_shared::packing::pack;
@@ -18,16 +20,21 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn codebook(seed: i16) -> Arc<Codebook> {
-    let rows = (0..256 * 4).map(|i| (i % 97) as i16 - 48 + seed).collect();
-    Arc::new(Codebook::new(4, rows).unwrap())
+fn codebooks(seed: i16) -> Arc<Codebooks> {
+    let rows = |count: i16| (0..count).map(|i| i % 97 - 48 + seed).collect();
+    let position = Codebook::new(4, rows(256 * 4)).unwrap();
+    let shape = CodewordShape { cover: 2, lead: 3 };
+    let quarter = Codebook::named("quarter", shape, rows(64 * 12)).unwrap();
+    let stages = [(1, 0), (0, 0), (0, 2)].map(|(codebook, shift)| Stage { codebook, shift });
+    Arc::new(Codebooks::new(4, vec![position, quarter], stages.to_vec()).unwrap())
 }
 
 fn settings() -> Settings {
     Settings {
         model_id: ModelId([7; 32]),
         model_name: "base".to_owned(),
-        codebook: codebook(0),
+        codebooks: codebooks(0),
+        max_codewords: 256,
         codeword_limit: 200,
         max_width: 640,
         max_height: 480,
@@ -51,7 +58,7 @@ fn hello() -> Hello {
         program: Text::new("raq-send test"),
         model_id: ModelId([7; 32]),
         model_name: Text::new("base"),
-        codebook_digest: codebook(0).digest(),
+        codebook_digest: codebooks(0).digest(),
         video: video(),
     }
 }
@@ -134,8 +141,8 @@ fn streaming() -> Session {
     );
     assert_eq!(
         rest,
-        [Output::Codebook {
-            codebook: codebook(0),
+        [Output::Codebooks {
+            codebooks: codebooks(0),
             shipped: false
         }]
     );

@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
-use raq_shared::codebook::{Codebook, CodebookDigest};
+use raq_shared::codebook::Codebook;
+use raq_shared::codebooks::Codebooks;
 use raq_shared::frame::FrameSize;
 use raq_shared::identity::{Identity, Trust};
 use raq_shared::interleave::Interleave;
@@ -239,10 +240,10 @@ impl Sender {
         wire::decode_message(&body).unwrap()
     }
 
-    pub(crate) async fn ship(&self, codebook: &Codebook) {
+    pub(crate) async fn ship(&self, codebooks: &Codebooks) {
         let mut stream = self.connection.open_uni().await.unwrap();
         stream
-            .write_all(&wire::shipment::encode(codebook))
+            .write_all(&wire::shipment::encode(codebooks))
             .await
             .unwrap();
         stream.finish().unwrap();
@@ -287,12 +288,14 @@ impl Sender {
     }
 }
 
-/// A codebook of the model's shape that no adapter makes.
-pub(crate) fn strange_codebook(model: &ModelFolder) -> (Codebook, CodebookDigest) {
+/// Codebooks of the model's shapes that no adapter makes.
+pub(crate) fn strange_codebooks(model: &ModelFolder) -> Codebooks {
     let manifest = model.manifest();
-    let values = manifest.max_codewords * manifest.latent_dim;
-    let rows = (0..values).map(|i| (i % 1999) as i16 - 999).collect();
-    let codebook = Codebook::new(manifest.latent_dim, rows).unwrap();
-    let digest = codebook.digest();
-    (codebook, digest)
+    let list = manifest.codebooks.iter().map(|entry| {
+        let values = entry.max_codewords * entry.shape().dim();
+        let rows = (0..values).map(|i| (i % 1999) as i16 - 999).collect();
+        Codebook::named(&entry.name, entry.shape(), rows).unwrap()
+    });
+    let list = list.collect();
+    Codebooks::new(manifest.latent_dim, list, manifest.stages.clone()).unwrap()
 }

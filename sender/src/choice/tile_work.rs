@@ -123,7 +123,7 @@ impl TileWork {
         let mut gain = 0i64;
         for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
             for (&r, &c) in self.residual[inner * dim..][..lead].iter().zip(part) {
-                let c = scale.scaled(c);
+                let c = i32::from(scale.scale(c));
                 gain += i64::from((2 * i32::from(r) - c) * c);
             }
         }
@@ -138,7 +138,7 @@ impl TileWork {
         let parts = book.codeword(operation.index).chunks_exact(lead);
         for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
             for (r, &c) in self.residual[inner * dim..][..lead].iter_mut().zip(part) {
-                *r = (i32::from(*r) - scale.scaled(c)).clamp(-32768, 32767) as i16;
+                *r = (i32::from(*r) - i32::from(scale.scale(c))).clamp(-32768, 32767) as i16;
             }
         }
         self.counts[stage] += 1;

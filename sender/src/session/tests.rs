@@ -1,3 +1,4 @@
+use raq_shared::codebook::Codebook;
 use raq_shared::frame::Grid;
 use raq_shared::units::Bitrate;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
@@ -11,11 +12,13 @@ const GRID: Grid = Grid {
 };
 
 fn settings(codewords: Codewords) -> Settings {
+    let codebook = Codebook::new(2, (0..8192).map(|i| i as i16).collect()).unwrap();
     Settings {
         program: "test".into(),
         model_id: ModelId([1; 32]),
         model_name: "base".into(),
-        codebook: Arc::new(Codebook::new(2, (0..8192).map(|i| i as i16).collect()).unwrap()),
+        codebooks: Arc::new(codebook.into()),
+        max_codewords: 4096,
         video: VideoFormat {
             width: 640,
             height: 360,
@@ -96,7 +99,7 @@ fn it_says_hello_first() {
     let ours = settings(Codewords::Automatic);
     assert_eq!(hello.video, ours.video);
     assert_eq!((hello.protocol, hello.model_id), (1, ours.model_id));
-    assert_eq!(hello.codebook_digest, ours.codebook.digest());
+    assert_eq!(hello.codebook_digest, ours.codebooks.digest());
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn the_codebook_is_shipped_when_asked_for() {
     let mut session = session(Codewords::Automatic);
     outputs(&mut session);
     session.handle(at(1), Input::Control(&welcome(CodebookOffer::Send)));
-    let shipped = shipment::encode(&settings(Codewords::Automatic).codebook);
+    let shipped = shipment::encode(&settings(Codewords::Automatic).codebooks);
     assert_eq!(
         outputs(&mut session),
         [Output::Shipment(shipped), Output::Start]

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Digest, ModelError};
-use crate::codebook::{CodebookDigest, MAX_CODEWORDS, MAX_DIM};
+use crate::codebook::{CodebookDigest, CodewordShape, MAX_CODEWORDS};
+use crate::codebooks::{self, Stage};
 use crate::frame::{BLOCK, PAD};
+use crate::latent::MAX_LATENT_DIM;
 use crate::wire::message::ModelId;
 
 /// The manifest format that this program reads.
-pub const MANIFEST_FORMAT: u32 = 1;
+pub const MANIFEST_FORMAT: u32 = 2;
 
-const MANIFEST: &str = "manifest.json";
-const BASE_CODEBOOK: &str = "base_codebook.i16";
+pub(super) const MANIFEST: &str = "manifest.json";
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_FILE_BYTES: u64 = 1 << 28;
 
@@ -27,27 +28,54 @@ pub struct Manifest {
     pub format: u32,
     /// Name of the model, as shown in messages.
     pub name: String,
-    /// D, values in one latent and in one codeword.
+    /// D, values in one latent.
     pub latent_dim: usize,
     /// Side of the luma block that one position covers, in pixels.
     pub block: usize,
     /// Frame sides are padded to multiples of this many pixels.
     pub pad: usize,
-    /// K, rows of the base codebook.
-    pub base_codewords: usize,
-    /// K_max, rows that the adapter emits; 1..=4096.
-    pub max_codewords: usize,
     /// Grid units of a latent per 8-bit pixel unit.
     pub latent_scale: f32,
     /// Bound on the absolute value of every codeword component.
     pub codeword_limit: i16,
+    /// The codebooks; what [`codebooks::check`] demands holds.
+    pub codebooks: Vec<CodebookEntry>,
+    /// The stages; likewise.
+    pub stages: Vec<Stage>,
     /// Depth (log2 K̃) that tells the decoder that a latent was not quantised.
     pub unquantised_depth: f32,
     /// Size and digest of every file of the model.
     pub files: BTreeMap<String, FileEntry>,
-    /// Digest of the regenerated codebook of `max_codewords` rows.
+    /// Digest of the regenerated codebooks, all rows of each.
     #[serde(deserialize_with = "hex_digest")]
     pub codebook_digest: CodebookDigest,
+}
+
+/// One codebook of the model.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CodebookEntry {
+    /// Its name, of which the adapter's input and output have theirs.
+    pub name: String,
+    /// Positions on a side of the square that a codeword covers.
+    pub cover: usize,
+    /// Leading components that a codeword has of each position.
+    pub lead: usize,
+    /// K, rows of the base codebook.
+    pub base_codewords: usize,
+    /// K_max, rows that the adapter emits; 1..=4096.
+    pub max_codewords: usize,
+    /// The file with the base codebook.
+    pub base_file: String,
+}
+
+impl CodebookEntry {
+    /// What one codeword stands for.
+    pub fn shape(&self) -> CodewordShape {
+        CodewordShape {
+            cover: self.cover,
+            lead: self.lead,
+        }
+    }
 }
 
 /// Size and digest of one file of the model.
@@ -89,12 +117,22 @@ impl Manifest {
                 Err(format!("{key} is {value}, outside {low}..={high}"))
             }
         };
-        within("latent_dim", self.latent_dim, 1, MAX_DIM)?;
+        within("latent_dim", self.latent_dim, 1, MAX_LATENT_DIM)?;
         let (block, pad) = (BLOCK as usize, PAD as usize);
         within("block", self.block, block, block)?;
         within("pad", self.pad, pad, pad)?;
-        within("max_codewords", self.max_codewords, 1, MAX_CODEWORDS)?;
-        within("base_codewords", self.base_codewords, 1, self.max_codewords)?;
+        let shapes: Vec<_> = self
+            .codebooks
+            .iter()
+            .map(|entry| (entry.name.as_str(), entry.shape()))
+            .collect();
+        codebooks::check(self.latent_dim, &shapes, &self.stages).map_err(|e| e.to_string())?;
+        for entry in &self.codebooks {
+            let (base, max) = (entry.base_codewords, entry.max_codewords);
+            let of = |key: &str| format!("{key} of codebook {}", entry.name);
+            within(&of("max_codewords"), max, 1, MAX_CODEWORDS)?;
+            within(&of("base_codewords"), base, 1, max)?;
+        }
         within(
             "codeword_limit",
             usize::try_from(self.codeword_limit).unwrap_or(0),
@@ -206,32 +244,33 @@ impl ModelFolder {
         Ok(bytes)
     }
 
-    /// The base codebook: `base_codewords` rows of `latent_dim` values.
+    /// The base codebooks in the manifest's order: of each `base_codewords` rows.
     ///
     /// # Errors
     /// As [`Self::read`]; [`ModelError::Manifest`] where the size or a value does not fit.
-    pub fn base_codebook(&self) -> Result<Vec<i16>, ModelError> {
-        let Manifest {
-            base_codewords,
-            latent_dim,
-            codeword_limit,
-            ..
-        } = self.manifest;
-        let bytes = self.read(BASE_CODEBOOK)?;
+    pub fn base_codebooks(&self) -> Result<Vec<Vec<i16>>, ModelError> {
+        let entries = self.manifest.codebooks.iter();
+        entries.map(|entry| self.base_codebook(entry)).collect()
+    }
+
+    fn base_codebook(&self, entry: &CodebookEntry) -> Result<Vec<i16>, ModelError> {
+        let (file, rows, dim) = (&entry.base_file, entry.base_codewords, entry.shape().dim());
+        let limit = self.manifest.codeword_limit;
+        let bytes = self.read(file)?;
         let values: Vec<i16> = bytes
             .chunks_exact(2)
             .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
             .collect();
-        let reason = if bytes.len() != base_codewords * latent_dim * 2 {
+        let reason = if bytes.len() != rows * dim * 2 {
             format!(
-                "{BASE_CODEBOOK} has {} bytes, not {base_codewords} rows of {latent_dim} i16",
+                "{file} has {} bytes, not {rows} rows of {dim} i16",
                 bytes.len()
             )
         } else if let Some(value) = values
             .iter()
-            .find(|v| v.unsigned_abs() > codeword_limit.unsigned_abs())
+            .find(|v| v.unsigned_abs() > limit.unsigned_abs())
         {
-            format!("{BASE_CODEBOOK} holds {value}, beyond codeword_limit {codeword_limit}")
+            format!("{file} holds {value}, beyond codeword_limit {limit}")
         } else {
             return Ok(values);
         };

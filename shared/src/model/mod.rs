@@ -1,7 +1,7 @@
 //! The model folder and the networks in it.
 //!
 //! [`ModelFolder`] checks files against the manifest; with the feature `onnx`, [`Model`] runs the
-//! networks and regenerates the codebook. The folder's layout is in `shared/docs/PROTOCOL.md`.
+//! networks and regenerates the codebooks. The folder's layout is in `shared/docs/PROTOCOL.md`.
 
 mod digest;
 mod error;
@@ -11,6 +11,8 @@ mod provider;
 
 pub mod library;
 
+#[cfg(feature = "onnx")]
+mod adapt;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx")]
@@ -23,7 +25,7 @@ mod session;
 pub use digest::{Digest, ParseDigestError};
 pub use error::ModelError;
 pub use locate::{DEFAULT_MODEL, locate};
-pub use manifest::{FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
+pub use manifest::{CodebookEntry, FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
 pub use provider::{ParseProviderError, Provider, ProviderUsed};
 
 #[cfg(feature = "onnx")]

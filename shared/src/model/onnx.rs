@@ -1,18 +1,18 @@
 //! The encoder and the decoder as ONNX Runtime sessions with reusable buffers.
 
-use ndarray::{Array2, ArrayView4};
+use ndarray::ArrayView4;
 use ort::memory::Allocator;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{DynValue, Tensor, TensorElementType, TensorRef};
 
 use super::session::{Network, Port};
-use super::{Manifest, Model, ModelError, ProviderUsed};
+use super::{Model, ModelError, ProviderUsed};
 use crate::frame::{Frame, FrameSize, Grid};
 
-const LUMA: Port = ("luma", TensorElementType::Uint8, 4);
-const CHROMA: Port = ("chroma", TensorElementType::Uint8, 4);
-const LATENTS: Port = ("latents", TensorElementType::Float32, 4);
-const DEPTH: Port = ("depth", TensorElementType::Float32, 3);
+const LUMA: Port<'static> = ("luma", TensorElementType::Uint8, 4);
+const CHROMA: Port<'static> = ("chroma", TensorElementType::Uint8, 4);
+const LATENTS: Port<'static> = ("latents", TensorElementType::Float32, 4);
+const DEPTH: Port<'static> = ("depth", TensorElementType::Float32, 3);
 
 /// Pictures to latents.
 pub struct Encoder {
@@ -215,49 +215,3 @@ impl Decoder {
 fn view(shape: [usize; 4], values: &[u8]) -> ort::Result<ArrayView4<'_, u8>> {
     ArrayView4::from_shape(shape, values).map_err(|e| ort::Error::new(e.to_string()))
 }
-
-/// The adapter: `[base_codewords, dim]` to `[max_codewords, dim]`.
-pub(super) fn adapt(
-    network: &mut Network,
-    manifest: &Manifest,
-    base: &[i16],
-) -> Result<Vec<i16>, ModelError> {
-    let Manifest {
-        base_codewords,
-        max_codewords,
-        latent_dim,
-        codeword_limit,
-        ..
-    } = *manifest;
-    let file = network.file;
-    let mut run = || -> ort::Result<Vec<i32>> {
-        let base = Array2::from_shape_fn((base_codewords, latent_dim), |(row, column)| {
-            i32::from(base[row * latent_dim + column])
-        });
-        let input = TensorRef::from_array_view(base.view())?;
-        let outputs = network.session.run(ort::inputs![input])?;
-        let (shape, values) = outputs[ADAPTER_PORTS.1[0].0].try_extract_tensor::<i32>()?;
-        if shape[..] != [max_codewords as i64, latent_dim as i64] {
-            return Err(ort::Error::new(format!(
-                "its output has the shape {shape:?}"
-            )));
-        }
-        Ok(values.to_vec())
-    };
-    let values = run().map_err(|e| network.failed(&e))?;
-    let limit = i32::from(codeword_limit);
-    let narrow = |value: i32| match i16::try_from(value) {
-        Ok(narrow) if value.abs() <= limit => Ok(narrow),
-        _ => {
-            let reason = format!("it gives {value}, beyond codeword_limit {limit}");
-            Err(ModelError::Network { file, reason })
-        }
-    };
-    values.into_iter().map(narrow).collect()
-}
-
-/// Inputs and outputs of the adapter.
-pub(super) const ADAPTER_PORTS: (&[Port], &[Port]) = (
-    &[("base", TensorElementType::Int32, 2)],
-    &[("codebook", TensorElementType::Int32, 2)],
-);

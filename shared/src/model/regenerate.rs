@@ -1,16 +1,18 @@
-//! An opened model: its networks, and the codebook made anew from its base codebook.
+//! An opened model: its networks, and the codebooks made anew from its base codebooks.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::onnx::{ADAPTER_PORTS, adapt};
+use super::adapt::adapt;
+use super::manifest::MANIFEST;
 use super::session::{Network, Port};
 use super::{
     Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, locate,
 };
 use crate::codebook::Codebook;
+use crate::codebooks::Codebooks;
 
 /// Which model to run, on what, with which library.
 #[derive(Clone, Debug, Default)]
@@ -34,12 +36,12 @@ pub struct Model {
     threads: usize,
 }
 
-/// A codebook that the adapter has just made.
+/// Codebooks that the adapter has just made.
 #[derive(Clone, Debug)]
 pub struct Regenerated {
-    /// `max_codewords` rows of `latent_dim` values, in grid units, within `codeword_limit`.
-    pub codebook: Codebook,
-    /// Whether it is the digest that the manifest names.
+    /// All codebooks of the manifest, in grid units, within `codeword_limit`.
+    pub codebooks: Codebooks,
+    /// Whether they have the digest that the manifest names.
     pub matches_manifest: bool,
     /// Time that loading and running the adapter took.
     pub elapsed: Duration,
@@ -54,7 +56,7 @@ pub struct ModelReport {
     pub model: String,
     /// Model id: digest of its manifest, hexadecimal.
     pub model_id: String,
-    /// Digest of the codebook, regenerated for this report, hexadecimal.
+    /// Digest of the codebooks, regenerated for this report, hexadecimal.
     pub codebook_digest: String,
     /// Whether it is the digest that the manifest names.
     pub digest_matches_manifest: bool,
@@ -124,7 +126,7 @@ impl Model {
     pub(super) fn network(
         &self,
         file: &'static str,
-        ports: (&[Port], &[Port]),
+        ports: (&[Port<'_>], &[Port<'_>]),
     ) -> Result<Network, ModelError> {
         Network::load(
             self.runtime,
@@ -136,11 +138,11 @@ impl Model {
         )
     }
 
-    /// Makes the codebook from the base codebook and compares its digest with the manifest's.
+    /// Makes the codebooks from the base codebooks and compares their digest with the manifest's.
     ///
     /// The adapter runs on the CPU, on CUDA only where `--provider cuda` asks for it; if that
     /// gives another digest than the manifest's, the CPU's is taken. A digest that differs is
-    /// not an error: the sender then ships its codebook.
+    /// not an error: the sender then ships its codebooks.
     ///
     /// # Errors
     /// Any [`ModelError`].
@@ -155,9 +157,9 @@ impl Model {
         }
         let expected = self.manifest().codebook_digest;
         tracing::warn!(
-            "the codebook made on {} has digest {}…, the manifest says {}…",
+            "the codebooks made on {} have digest {}…, the manifest says {}…",
             made.provider,
-            &made.codebook.digest().to_hex()[..12],
+            &made.codebooks.digest().to_hex()[..12],
             &expected.to_hex()[..12],
         );
         match provider {
@@ -172,30 +174,31 @@ impl Model {
     )]
     fn regenerate_on(&self, provider: Provider) -> Result<Regenerated, ModelError> {
         let start = Instant::now();
-        let base = self.folder.base_codebook()?;
-        let mut adapter = Network::load(
-            self.runtime,
-            &self.folder,
-            "adapter.onnx",
-            ADAPTER_PORTS,
-            provider,
-            self.threads,
-        )?;
-        let rows = adapt(&mut adapter, self.manifest(), &base)?;
-        let codebook =
-            Codebook::new(self.manifest().latent_dim, rows).map_err(|e| ModelError::Network {
-                file: "adapter.onnx",
-                reason: e.to_string(),
-            })?;
+        let bases = self.folder.base_codebooks()?;
+        let (codebooks, used) = adapt(self.runtime, &self.folder, &bases, provider, self.threads)?;
         Ok(Regenerated {
-            matches_manifest: codebook.digest() == self.manifest().codebook_digest,
-            codebook,
+            matches_manifest: codebooks.digest() == self.manifest().codebook_digest,
+            codebooks,
             elapsed: start.elapsed(),
-            provider: adapter.provider,
+            provider: used,
         })
     }
 
-    /// Regenerates the codebook, loads encoder and decoder, and tells what came of it.
+    /// The codebook that frames are coded with as long as they are coded in one stage.
+    ///
+    /// # Errors
+    /// [`ModelError::Manifest`] where no stage codes single positions with all components.
+    pub fn whole_latents<'a>(&self, codebooks: &'a Codebooks) -> Result<&'a Codebook, ModelError> {
+        codebooks
+            .whole_latents()
+            .ok_or_else(|| ModelError::Manifest {
+                path: self.folder.path().join(MANIFEST),
+                reason: "no stage codes single positions whole, which this version needs"
+                    .to_owned(),
+            })
+    }
+
+    /// Regenerates the codebooks, loads encoder and decoder, and tells what came of it.
     ///
     /// # Errors
     /// Any [`ModelError`].
@@ -214,7 +217,7 @@ impl Model {
         Ok(ModelReport {
             model: self.manifest().name.clone(),
             model_id: self.folder.id().to_string(),
-            codebook_digest: made.codebook.digest().to_hex(),
+            codebook_digest: made.codebooks.digest().to_hex(),
             digest_matches_manifest: made.matches_manifest,
             regenerate_ms: (made.elapsed.as_secs_f64() * 1e5).round() / 100.0,
             onnxruntime: self.runtime.version().to_owned(),

@@ -20,7 +20,7 @@ pub(super) struct Network {
 }
 
 /// Name, element type and number of dimensions of an input or output.
-pub(super) type Port = (&'static str, TensorElementType, usize);
+pub(super) type Port<'a> = (&'a str, TensorElementType, usize);
 
 impl Network {
     /// Loads `file` of the model for `provider` with `threads` threads inside an operation
@@ -29,7 +29,7 @@ impl Network {
         runtime: &Runtime,
         folder: &ModelFolder,
         file: &'static str,
-        ports: (&[Port], &[Port]),
+        ports: (&[Port<'_>], &[Port<'_>]),
         provider: Provider,
         threads: usize,
     ) -> Result<Self, ModelError> {
@@ -90,7 +90,7 @@ impl Network {
         .checked(ports)
     }
 
-    fn checked(self, (inputs, outputs): (&[Port], &[Port])) -> Result<Self, ModelError> {
+    fn checked(self, (inputs, outputs): (&[Port<'_>], &[Port<'_>])) -> Result<Self, ModelError> {
         for (kind, wanted, found) in [
             ("input", inputs, self.session.inputs()),
             ("output", outputs, self.session.outputs()),

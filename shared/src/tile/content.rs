@@ -50,7 +50,7 @@ impl Content {
         let parts = book.codeword(index).chunks_exact(lead);
         for (inner, part) in book.cover().members(block).zip(parts) {
             for (sum, &value) in self.sums[inner * dim..][..lead].iter_mut().zip(part) {
-                let wide = i32::from(*sum) + scale.scaled(value);
+                let wide = i32::from(*sum) + i32::from(scale.scale(value));
                 let held = wide.clamp(i16::MIN.into(), i16::MAX.into());
                 saturated |= held != wide;
                 *sum = held as i16;

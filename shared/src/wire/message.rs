@@ -73,7 +73,7 @@ pub enum Message {
     Hello(Hello),
     /// Receiver → sender: go on.
     Welcome {
-        /// Whether the codebook has to be sent first.
+        /// Whether the codebooks have to be sent first.
         codebook: CodebookOffer,
     },
     /// Receiver → sender: I will not take it; the connection ends.
@@ -101,13 +101,13 @@ pub struct Hello {
     pub model_id: ModelId,
     /// The model's name, for messages.
     pub model_name: Text,
-    /// Digest of the codebook the sender regenerated.
+    /// Digest of the codebooks the sender regenerated.
     pub codebook_digest: CodebookDigest,
     /// The stream's format.
     pub video: VideoFormat,
 }
 
-/// Whether both ends regenerated the same codebook.
+/// Whether both ends regenerated the same codebooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodebookOffer {
     /// The digests agree.

@@ -109,7 +109,7 @@ fn a_silent_sender_is_let_go() {
 /// A receiver whose regeneration went wrong takes the sender's codebook.
 fn wants_codebook(digest: CodebookDigest) -> Session {
     let settings = Settings {
-        codebook: codebook(1),
+        codebooks: codebooks(1),
         ..settings()
     };
     let mut session = Session::new(settings, ms(0));
@@ -133,13 +133,13 @@ fn wants_codebook(digest: CodebookDigest) -> Session {
 
 #[test]
 fn an_unequal_codebook_is_taken_from_the_sender() {
-    let mut session = wants_codebook(codebook(0).digest());
+    let mut session = wants_codebook(codebooks(0).digest());
     // A frame that overtakes the codebook waits for it.
     for datagram in datagrams(0, 16, 3) {
         session.handle(ms(3), Input::Datagram(&datagram));
     }
     assert_eq!(outputs(&mut session), []);
-    for piece in shipment::encode(&codebook(0)).chunks(700) {
+    for piece in shipment::encode(&codebooks(0)).chunks(700) {
         session.handle(ms(4), Input::Codebook(piece));
     }
     assert_eq!(outputs(&mut session), []);
@@ -147,8 +147,8 @@ fn an_unequal_codebook_is_taken_from_the_sender() {
     let all = outputs(&mut session);
     assert_eq!(
         all[0],
-        Output::Codebook {
-            codebook: codebook(0),
+        Output::Codebooks {
+            codebooks: codebooks(0),
             shipped: true
         }
     );
@@ -157,20 +157,20 @@ fn an_unequal_codebook_is_taken_from_the_sender() {
 
 #[test]
 fn codebooks_that_are_not_what_hello_said_are_refused() {
-    let good = shipment::encode(&codebook(0));
+    let good = shipment::encode(&codebooks(0));
     let mut wild = good.clone();
     wild[8..10].copy_from_slice(&300i16.to_le_bytes());
     let mut flipped = good.clone();
     flipped[8] ^= 1;
     let short = good[..good.len() - 2].to_vec();
     for bytes in [wild, flipped, short, Vec::new()] {
-        let mut session = wants_codebook(codebook(0).digest());
+        let mut session = wants_codebook(codebooks(0).digest());
         session.handle(ms(4), Input::Codebook(&bytes));
         session.handle(ms(5), Input::CodebookEnd);
         assert!(matches!(end(&mut session), End::Broken(_)));
     }
     // Too long is noticed before it is kept.
-    let mut session = wants_codebook(codebook(0).digest());
+    let mut session = wants_codebook(codebooks(0).digest());
     session.handle(ms(4), Input::Codebook(&good));
     session.handle(ms(5), Input::Codebook(&[0]));
     assert!(matches!(end(&mut session), End::Broken(_)));
@@ -180,8 +180,10 @@ fn codebooks_that_are_not_what_hello_said_are_refused() {
     session.handle(ms(5), Input::Drained { frames_decoded: 0 });
     assert!(matches!(end(&mut session), End::Broken(_)));
     // Never sent.
-    let mut session = wants_codebook(codebook(0).digest());
+    let mut session = wants_codebook(codebooks(0).digest());
     let due = session.deadline().unwrap();
+    let seconds = good.len() as f64 / f64::from(32 << 10);
+    assert!(due > ms(10_000) + Duration::from_secs_f64(seconds));
     session.handle(due, Input::Timeout);
     assert!(matches!(end(&mut session), End::Broken(_)));
 }
