@@ -14,7 +14,7 @@ use raq_shared::tile::{Base, Basis, Content, Displacement, Filter, Operation, St
 use raq_shared::tile::{Update, Updater};
 
 use super::cost::{Cost, binomials};
-use super::motion::{Luma, Reach};
+use super::motion::{Luma, Reach, Target};
 use super::scan::{Best, Scan};
 use super::start::{Alternative, Starts};
 use super::tile_work::{Candidate, Slot, TileWork, block_of, slot_of};
@@ -137,6 +137,8 @@ pub struct Chooser {
     choices: [[f32; POSITIONS + 1]; POSITIONS + 1],
     updater: Updater,
     luma: Luma,
+    /// The frame's luma at half size.
+    halved: Vec<u8>,
     shown: Vec<Option<u32>>,
     /// How updates name what is known of a tile; none where nothing is.
     bases: Vec<Option<Base>>,
@@ -186,6 +188,7 @@ impl Chooser {
             choices: binomials(),
             updater: Updater::new(grid, Arc::clone(&stages), basis),
             luma: Luma::new(grid),
+            halved: Vec::new(),
             shown: vec![None; tiles],
             bases: vec![None; tiles],
             lambda: 300.0,
@@ -243,6 +246,8 @@ impl Chooser {
             scan.biases(&self.stages, stage, cost.band(), most, self.lambda, biases);
         }
         self.guess_all(picture, known, &cost);
+        self.luma.refresh();
+        Luma::halve(picture.luma, self.grid.width(), &mut self.halved);
         self.bits = 0.0;
         self.filled.fill(0.0);
         self.last = Displacement::default();
@@ -448,7 +453,10 @@ impl Chooser {
             lambda: self.lambda,
             updater: &self.updater,
             known: &self.luma,
-            luma: picture.luma,
+            luma: Target {
+                full: picture.luma,
+                halved: &self.halved,
+            },
             reach: all_known.then(|| self.speed.reach()),
             filters: self.speed.filters(),
         };

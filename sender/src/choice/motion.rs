@@ -1,11 +1,10 @@
 //! Motion search: from where in the picture that both ends have a tile is best copied.
 //!
-//! Sums of absolute differences between the frame's luma and the 8-bit luma of what is known, at
-//! whole pixels for all four quarters at once, then half pixels with the linear filter.
+//! Sums of absolute differences between the frame's luma and the 8-bit luma of what is known.
 
 use raq_shared::tile::displace::{QUARTER_PIXELS, Samples};
 use raq_shared::tile::grid::TILE_PIXELS;
-use raq_shared::tile::{Displacement, Filter, TileGrid, apply::quarter_place};
+use raq_shared::tile::{Displacement, TileGrid, apply::quarter_place};
 
 /// How far and how finely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +20,7 @@ pub struct Reach {
 pub struct Luma {
     grid: TileGrid,
     pixels: Vec<u8>,
+    halved: Vec<u8>,
 }
 
 impl Luma {
@@ -29,6 +29,7 @@ impl Luma {
         Self {
             grid,
             pixels: vec![0; grid.width() * grid.height()],
+            halved: Vec::new(),
         }
     }
 
@@ -49,24 +50,92 @@ impl Luma {
 /// What the search found for a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Motion {
+    /// The difference of the tile at rest.
+    pub rest: u32,
     /// The best displacement of the whole tile and its difference.
     pub whole: (Displacement, u32),
     /// The best of each quarter and their differences' sum, where they were looked for.
     pub quarters: Option<([Displacement; 4], u32)>,
 }
 
-/// Rows of 16 pixels: the sum of absolute differences.
-fn difference(a: &[u8], b: &[u8]) -> u32 {
-    let pairs = a[..QUARTER_PIXELS].iter().zip(&b[..QUARTER_PIXELS]);
-    pairs.map(|(&a, &b)| u32::from(a.abs_diff(b))).sum()
+/// Sum of absolute differences of a square of `side` pixels at two places of two planes.
+#[inline(always)]
+fn difference<const SIDE: usize>(a: &[u8], at: usize, b: &[u8], from: usize, width: usize) -> u32 {
+    let mut sum = 0;
+    for y in 0..SIDE {
+        let (a, b) = (&a[at + y * width..][..SIDE], &b[from + y * width..][..SIDE]);
+        let pairs = a.iter().zip(b);
+        sum += pairs.map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
+    }
+    sum
 }
 
-/// Searches for `tile` of the frame whose padded luma is `target`. `known` is the luma of the
-/// picture to copy from, `samples` the same unrounded; `hint` is looked at first.
+/// The same with `b` half a pixel on to the right, downwards or both.
+#[inline(always)]
+fn half_difference(
+    a: &[u8],
+    at: usize,
+    b: &[u8],
+    from: usize,
+    width: usize,
+    (right, down): (bool, bool),
+) -> u32 {
+    const SIDE: usize = QUARTER_PIXELS;
+    let (right, down) = (usize::from(right), usize::from(down) * width);
+    let mut sum = 0;
+    for y in 0..SIDE {
+        let row = from + y * width;
+        let a = &a[at + y * width..][..SIDE];
+        let corner = |to: usize| &b[row + to..][..SIDE];
+        let corners = [corner(0), corner(right), corner(down), corner(right + down)];
+        for (x, &a) in a.iter().enumerate() {
+            let total: u16 = corners.iter().map(|c| u16::from(c[x])).sum();
+            sum += u32::from(a.abs_diff(((total + 2) >> 2) as u8));
+        }
+    }
+    sum
+}
+
+/// What moves has to save so much of a difference per pixel of displacement not to be rest.
+const REST: u32 = 4;
+
+impl Luma {
+    /// Half the size in both directions: means of 2×2 pixels, `[height / 2, width / 2]`.
+    pub fn halve(pixels: &[u8], width: usize, out: &mut Vec<u8>) {
+        out.clear();
+        for rows in pixels.chunks_exact(2 * width) {
+            let (upper, lower) = rows.split_at(width);
+            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+            out.extend(pairs.map(|(u, l)| {
+                let sum: u16 = [u[0], u[1], l[0], l[1]].map(u16::from).iter().sum();
+                ((sum + 2) >> 2) as u8
+            }));
+        }
+    }
+
+    /// Brings the half-sized luma up to date.
+    pub fn refresh(&mut self) {
+        Self::halve(&self.pixels, self.grid.width(), &mut self.halved);
+    }
+}
+
+/// A frame's luma at both sizes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Padded, `[height, width]`.
+    pub full: &'a [u8],
+    /// [`Luma::halve`] of it.
+    pub halved: &'a [u8],
+}
+
+/// Searches for `tile` of a frame in the picture `known`, which is up to date; around rest and
+/// around `hint`.
+///
+/// First every second pixel at half size, quarters and whole tile at once; then whole pixels around
+/// the best, then half pixels.
 pub fn search(
-    target: &[u8],
+    target: Target<'_>,
     known: &Luma,
-    samples: &Samples,
     tile: usize,
     hint: Displacement,
     reach: Reach,
@@ -75,100 +144,125 @@ pub fn search(
     let width = grid.width();
     let places = [0, 1, 2, 3].map(|quarter| quarter_place(grid, tile, quarter));
     let (left, top) = (places[0].0 as i16, places[0].1 as i16);
-    // Whole tiles stay inside, so that every quarter does.
     let side = TILE_PIXELS as i16;
-    let bound = |hint: i16, at: i16, length: usize| {
-        let middle = hint.clamp(-at, length as i16 - side - at).clamp(-15, 15);
-        let low = (middle - reach.pixels).max(-at).max(-31);
-        let high = (middle + reach.pixels)
-            .min(length as i16 - side - at)
-            .min(31);
-        low..=high
+    // Whole tiles stay inside while searching, so that every quarter does.
+    let low = ((-left).max(-31), (-top).max(-31));
+    let high = (
+        (width as i16 - side - left).min(31),
+        (grid.height() as i16 - side - top).min(31),
+    );
+    let inside =
+        |(dx, dy): (i16, i16)| (low.0..=high.0).contains(&dx) && (low.1..=high.1).contains(&dy);
+    let mut best = [((0i16, 0i16), u32::MAX); 5];
+    let offer = |sums: [u32; 4], by: (i16, i16), best: &mut [((i16, i16), u32); 5]| {
+        let moved = REST * u32::from(by != (0, 0));
+        for (best, sum) in best
+            .iter_mut()
+            .zip(sums.into_iter().chain([sums.iter().sum()]))
+        {
+            if sum + moved < best.1 {
+                *best = (by, sum + moved);
+            }
+        }
     };
-    let rows = bound(hint.dy >> 1, top, grid.height());
-    let columns = bound(hint.dx >> 1, left, width);
-    let mut whole = ((0, 0), u32::MAX);
-    let mut each = [((0, 0), u32::MAX); 4];
-    let at_rest = |sum: u32, dx: i16, dy: i16| sum + 4 * u32::from(dx != 0 || dy != 0);
-    for dy in rows {
-        for dx in columns.clone() {
-            let mut sums = [0; 4];
-            for y in 0..TILE_PIXELS {
-                let line = (top as usize + y) * width + left as usize;
-                let moved = (top + y as i16 + dy) as usize * width + (left + dx) as usize;
-                let (a, b) = (&target[line..line + 32], &known.pixels[moved..moved + 32]);
-                let half = y / QUARTER_PIXELS * 2;
-                sums[half] += difference(a, b);
-                sums[half + 1] += difference(&a[16..], &b[16..]);
-                if !reach.quarters && sums.iter().sum::<u32>() >= whole.1 {
-                    break;
-                }
-            }
-            let sum = at_rest(sums.iter().sum(), dx, dy);
-            if sum < whole.1 {
-                whole = ((dx, dy), sum);
-            }
-            for (best, sum) in each.iter_mut().zip(sums) {
-                let sum = at_rest(sum, dx, dy);
-                if sum < best.1 {
-                    *best = ((dx, dy), sum);
+    let half_width = width / 2;
+    let coarse = |(dx, dy): (i16, i16), best: &mut [((i16, i16), u32); 5]| {
+        let sums = places.map(|(x, y)| {
+            let at = y / 2 * half_width + x / 2;
+            let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
+            difference::<8>(target.halved, at, &known.halved, from, half_width)
+        });
+        offer(sums, (dx, dy), best);
+    };
+    let even = |v: i16| v & !1;
+    let hint = (even(hint.dx >> 1), even(hint.dy >> 1));
+    for centre in [(0, 0), hint] {
+        for dy in (-reach.pixels..=reach.pixels).step_by(2) {
+            for dx in (-reach.pixels..=reach.pixels).step_by(2) {
+                let by = (centre.0 + even(dx), centre.1 + even(dy));
+                if inside(by) {
+                    coarse(by, &mut best);
                 }
             }
         }
+        if hint == (0, 0) || reach.pixels >= 31 {
+            break;
+        }
     }
-    let halves = |(dx, dy): (i16, i16)| Displacement {
-        dx: 2 * dx,
-        dy: 2 * dy,
-    };
-    let fine = |quarters: &[usize], start: Displacement| {
-        let cost = |by: Displacement| -> Option<u32> {
-            let mut sum = 0;
-            for &quarter in quarters {
-                let place = places[quarter];
-                if !by.stays_inside(grid, place.0, place.1) {
-                    return None;
-                }
-                let moved = samples.displaced_luma(place, by, Filter::Linear);
-                for (y, row) in moved.chunks_exact(QUARTER_PIXELS).enumerate() {
-                    let line = (place.1 + y) * width + place.0;
-                    for (&sample, &pixel) in row.iter().zip(&target[line..line + QUARTER_PIXELS]) {
-                        let sample = i32::from(sample) + 8 * 128;
-                        sum += sample.abs_diff(8 * i32::from(pixel));
-                    }
-                }
-            }
-            Some(sum / 8)
-        };
-        let mut best = (start, cost(start).unwrap_or(u32::MAX));
-        for (sx, sy) in [
-            (-1, 0),
-            (1, 0),
-            (0, -1),
-            (0, 1),
-            (-1, -1),
-            (1, -1),
-            (-1, 1),
-            (1, 1),
-        ] {
-            let by = Displacement {
-                dx: start.dx + sx,
-                dy: start.dy + sy,
+    let fine = |quarters: &[usize], start: (i16, i16)| -> (Displacement, u32) {
+        let whole = |(dx, dy): (i16, i16)| -> u32 {
+            let one = |&quarter: &usize| {
+                let (x, y) = places[quarter];
+                let from = (y as i16 + dy) as usize * width + (x as i16 + dx) as usize;
+                difference::<QUARTER_PIXELS>(target.full, y * width + x, &known.pixels, from, width)
             };
-            if let Some(sum) = cost(by).filter(|&sum| sum < best.1) {
+            quarters.iter().map(one).sum()
+        };
+        let mut best = ((0, 0), whole((0, 0)));
+        for by in around(start).chain([start]).filter(|&by| inside(by)) {
+            let sum = whole(by) + REST * u32::from(by != (0, 0));
+            if sum < best.1 {
                 best = (by, sum);
             }
         }
-        best
+        let centre = (2 * best.0.0, 2 * best.0.1);
+        let mut found = (centre, best.1);
+        for (dx, dy) in around(centre) {
+            let from = (dx >> 1, dy >> 1);
+            // Between two pixels of the picture, both ways.
+            let to = (from.0 + (dx & 1), from.1 + (dy & 1));
+            if !inside(from) || !inside(to) {
+                continue;
+            }
+            let one = |&quarter: &usize| {
+                let (x, y) = places[quarter];
+                let at = (y as i16 + from.1) as usize * width + (x as i16 + from.0) as usize;
+                let halves = (dx & 1 == 1, dy & 1 == 1);
+                half_difference(target.full, y * width + x, &known.pixels, at, width, halves)
+            };
+            let sum: u32 = quarters.iter().map(one).sum();
+            if sum < found.1 {
+                found = ((dx, dy), sum);
+            }
+        }
+        let (dx, dy) = found.0;
+        (Displacement { dx, dy }, found.1)
     };
-    let whole = fine(&[0, 1, 2, 3], halves(whole.0));
+    let rest = {
+        let one = |&(x, y): &(usize, usize)| {
+            let at = y * width + x;
+            difference::<QUARTER_PIXELS>(target.full, at, &known.pixels, at, width)
+        };
+        places.iter().map(one).sum()
+    };
+    let whole = fine(&[0, 1, 2, 3], best[4].0);
     let quarters = reach.quarters.then(|| {
-        let found = [0, 1, 2, 3].map(|quarter| fine(&[quarter], halves(each[quarter].0)));
+        let found = [0, 1, 2, 3].map(|quarter| fine(&[quarter], best[quarter].0));
         (
             found.map(|(by, _)| by),
             found.iter().map(|(_, sum)| sum).sum(),
         )
     });
-    Motion { whole, quarters }
+    Motion {
+        rest,
+        whole,
+        quarters,
+    }
+}
+
+/// The eight places around one.
+fn around((x, y): (i16, i16)) -> impl Iterator<Item = (i16, i16)> {
+    let steps = [
+        (-1, 0),
+        (1, 0),
+        (0, -1),
+        (0, 1),
+        (-1, -1),
+        (1, -1),
+        (-1, 1),
+        (1, 1),
+    ];
+    steps.into_iter().map(move |(dx, dy)| (x + dx, y + dy))
 }
 
 #[cfg(test)]
@@ -186,7 +280,7 @@ mod tests {
         128.0 + 50.0 * (0.21 * x + 0.05 * y).sin() + 40.0 * (0.17 * y - 0.08 * x * x / 64.0).cos()
     }
 
-    fn known() -> (Luma, Samples) {
+    fn known() -> Luma {
         let (mut luma, mut samples) = (Luma::new(GRID), Samples::new(GRID));
         for (x, y) in (0..16).flat_map(|y| (0..16).map(move |x| (x, y))) {
             let mut patch: Patch = [0; PATCH];
@@ -197,7 +291,8 @@ mod tests {
             samples.put(x, y, &patch);
         }
         (0..GRID.tiles()).for_each(|tile| luma.take(tile, &samples));
-        (luma, samples)
+        luma.refresh();
+        luma
     }
 
     fn target(dx: f64, dy: f64) -> Vec<u8> {
@@ -207,16 +302,26 @@ mod tests {
             .collect()
     }
 
+    fn find(pixels: &[u8], luma: &Luma, tile: usize, hint: Displacement, reach: Reach) -> Motion {
+        let mut halved = vec![];
+        Luma::halve(pixels, 128, &mut halved);
+        let target = Target {
+            full: pixels,
+            halved: &halved,
+        };
+        search(target, luma, tile, hint, reach)
+    }
+
     #[test]
     fn it_finds_whole_and_half_pixels() {
-        let (luma, samples) = known();
+        let luma = known();
         let reach = Reach {
             pixels: 16,
             quarters: true,
         };
         for (dx, dy) in [(0.0, 0.0), (7.0, -13.0), (-16.0, 16.0), (2.5, -0.5)] {
             let target = target(dx, dy);
-            let found = search(&target, &luma, &samples, 5, Displacement::default(), reach);
+            let found = find(&target, &luma, 5, Displacement::default(), reach);
             let by = Displacement {
                 dx: (2.0 * dx) as i16,
                 dy: (2.0 * dy) as i16,
@@ -228,7 +333,7 @@ mod tests {
 
     #[test]
     fn it_stays_inside_the_picture() {
-        let (luma, samples) = known();
+        let luma = known();
         let reach = Reach {
             pixels: 16,
             quarters: false,
@@ -236,7 +341,7 @@ mod tests {
         let target = target(9.0, 9.0);
         for tile in [0, 3, 12, 15] {
             for hint in [Displacement { dx: 60, dy: -60 }, Displacement::default()] {
-                let found = search(&target, &luma, &samples, tile, hint, reach);
+                let found = find(&target, &luma, tile, hint, reach);
                 for quarter in 0..4 {
                     let (left, top) = quarter_place(GRID, tile, quarter);
                     assert!(found.whole.0.stays_inside(GRID, left, top));

@@ -4,12 +4,15 @@ use raq_shared::stage::Stages;
 use raq_shared::tile::{Content, Displacement, Filter, Start, Updater};
 
 use super::cost::Cost;
-use super::motion::{Luma, Reach, search};
+use super::motion::{Luma, Reach, Target, search};
 use super::tile_work::{TileWork, energy};
 
 /// Whole tiles displaced in fewer than this part of the error of four separate quarters lose to
 /// them.
 const QUARTERS_WIN: f32 = 0.93;
+
+/// A tile whose difference motion lowers to no less than this part of rest is still.
+const STILL: f32 = 0.95;
 
 /// A start other than keeping the tile.
 #[derive(Debug, Clone)]
@@ -37,8 +40,8 @@ pub struct Starts<'a> {
     pub updater: &'a Updater,
     /// 8-bit luma of what the updater shows.
     pub known: &'a Luma,
-    /// The frame's padded luma.
-    pub luma: &'a [u8],
+    /// The frame's luma.
+    pub luma: Target<'a>,
     /// How far to look; none: copies are not considered.
     pub reach: Option<Reach>,
     /// Filters to try.
@@ -72,14 +75,13 @@ impl Starts<'_> {
             residual: target.to_vec(),
         });
         if let Some(reach) = self.reach {
-            let found = search(
-                self.luma,
-                self.known,
-                self.updater.samples(),
-                tile,
-                hint,
-                reach,
-            );
+            let found = search(self.luma, self.known, tile, hint, reach);
+            let least = found
+                .quarters
+                .map_or(found.whole.1, |(_, sum)| sum.min(found.whole.1));
+            if least as f32 > STILL * found.rest as f32 && found.rest > 0 {
+                return best; // hardly better than rest: no copy pays for its bits
+            }
             let still = [Displacement::default(); 4];
             let mut displacements = [found.whole.0; 4];
             if let Some((quarters, sum)) = found.quarters
