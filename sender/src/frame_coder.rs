@@ -100,6 +100,11 @@ impl FrameCoder {
         &self.mirror
     }
 
+    /// Keeps every chosen refinement for [`Chooser::taken`].
+    pub fn record(&mut self) {
+        self.chooser.record();
+    }
+
     /// The choice, for its level and updates.
     pub fn chooser(&self) -> &Chooser {
         &self.chooser

@@ -99,6 +99,15 @@ pub struct Budget {
     pub datagram_bits: f32,
 }
 
+/// A refinement that was chosen, and what it had to code: what codebooks are trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Stage of the refinement.
+    pub stage: u8,
+    /// The block's residual before, leading components of its codebook, `[positions, lead]`.
+    pub residual: Vec<i16>,
+}
+
 /// A heap entry: gain per bit, then the tile.
 #[derive(Debug, PartialEq)]
 struct Entry(f32, u32);
@@ -117,11 +126,55 @@ impl Ord for Entry {
     }
 }
 
-/// What one kind of block has promised so far: shares of the energy and bits, running means.
-#[derive(Debug, Clone, Copy)]
-struct Promise {
-    share: f32,
-    bits: f32,
+/// What blocks have yielded so far, by cover and by octave of their energy per bit's worth: running
+/// means of the share of the energy that the best operation took, and of its bits.
+#[derive(Debug, Clone)]
+struct Promises {
+    shares: [[f32; Self::OCTAVES]; 3],
+    bits: [[f32; Self::OCTAVES]; 3],
+}
+
+impl Promises {
+    const OCTAVES: usize = 12;
+    /// Guesses lie so much above the mean, so that few good blocks are overlooked.
+    const HOPE: f32 = 1.4;
+    /// How fast the means follow.
+    const PACE: f32 = 0.02;
+
+    fn new() -> Self {
+        Self {
+            shares: [[0.5; Self::OCTAVES]; 3],
+            bits: [[14.0; Self::OCTAVES]; 3],
+        }
+    }
+
+    fn octave(energy: f32, lambda: f32) -> usize {
+        let octave = (energy / lambda).max(1.0).log2() as usize;
+        octave.min(Self::OCTAVES - 1)
+    }
+
+    /// The guess for a block of this energy.
+    fn guess(&self, cover: Cover, energy: f32, lambda: f32) -> Slot {
+        let octave = Self::octave(energy, lambda);
+        let share = (self.shares[cover as usize][octave] * Self::HOPE).min(1.0);
+        Slot::Guess {
+            gain: energy * share,
+            bits: self.bits[cover as usize][octave],
+            energy,
+        }
+    }
+
+    /// Learns what a block of this energy yielded.
+    fn learn(&mut self, cover: Cover, energy: f32, lambda: f32, found: Option<Candidate>) {
+        let octave = Self::octave(energy, lambda);
+        let share = &mut self.shares[cover as usize][octave];
+        let seen = found.map_or(0.0, |c| c.gain) / energy.max(1.0);
+        *share += Self::PACE * (seen - *share);
+        if let Some(found) = found {
+            let bits = &mut self.bits[cover as usize][octave];
+            *bits += Self::PACE * (found.bits - *bits);
+        }
+    }
 }
 
 /// Fills frames of one size.
@@ -144,7 +197,7 @@ pub struct Chooser {
     bases: Vec<Option<Base>>,
     lambda: f32,
     updated: f32,
-    promises: [Promise; 3],
+    promises: Promises,
     works: Vec<TileWork>,
     targets: Vec<i16>,
     alternatives: Vec<Option<Alternative>>,
@@ -163,6 +216,8 @@ pub struct Chooser {
     /// The displacement chosen last: a likely one for the next.
     last: Displacement,
     left_over: bool,
+    /// Every refinement of the frame, where they are recorded.
+    taken: Option<Vec<Taken>>,
 }
 
 impl Chooser {
@@ -193,10 +248,7 @@ impl Chooser {
             bases: vec![None; tiles],
             lambda: 300.0,
             updated: 0.5,
-            promises: [Promise {
-                share: 0.5,
-                bits: 14.0,
-            }; 3],
+            promises: Promises::new(),
             works: vec![TileWork::new(stages.dim()); tiles],
             targets: vec![0; tiles * POSITIONS * stages.dim()],
             alternatives: vec![None; tiles],
@@ -212,6 +264,7 @@ impl Chooser {
             filled: vec![0.0; MAX_DATAGRAMS],
             last: Displacement::default(),
             left_over: false,
+            taken: None,
             stages,
             tables,
             speed,
@@ -221,6 +274,17 @@ impl Chooser {
     /// The level of the frame chosen last: quarter octaves of the price per bit.
     pub fn level(&self) -> u8 {
         self.level
+    }
+
+    /// From the next frame on keeps what [`Self::taken`] gives.
+    pub fn record(&mut self) {
+        self.taken = Some(Vec::new());
+    }
+
+    /// The refinements of the frame in the order they were chosen, those taken back included; empty
+    /// without [`Self::record`].
+    pub fn taken(&self) -> &[Taken] {
+        self.taken.as_deref().unwrap_or(&[])
     }
 
     /// Forgets which generations have been rendered: contents known by the same frame may differ.
@@ -248,6 +312,9 @@ impl Chooser {
         self.guess_all(picture, known, &cost);
         self.luma.refresh();
         Luma::halve(picture.luma, self.grid.width(), &mut self.halved);
+        if let Some(taken) = &mut self.taken {
+            taken.clear();
+        }
         self.bits = 0.0;
         self.filled.fill(0.0);
         self.last = Displacement::default();
@@ -367,7 +434,7 @@ impl Chooser {
             }
             self.alternatives[tile] = None;
             if work.error() >= WORTH_A_LOOK * self.lambda.min(64.0 * FINEST) {
-                guess(work, &self.promises, u32::MAX, dim);
+                guess(work, &self.promises, self.lambda, u16::MAX, dim);
                 if let Some((_, ratio)) = work.best() {
                     self.heap.push(Entry(ratio, tile as u32));
                 }
@@ -403,7 +470,7 @@ impl Chooser {
             }
             self.ratios.push(gain / alternative.bits);
             self.order.push((tile as u32, None));
-            guess(work, &self.promises, u32::MAX, dim);
+            guess(work, &self.promises, self.lambda, u16::MAX, dim);
             return alternative.bits;
         }
         let Some((slot, _)) = self.works[tile].best() else {
@@ -411,17 +478,10 @@ impl Chooser {
         };
         match self.works[tile].slots[slot] {
             Slot::Empty => 0.0,
-            Slot::Guess { gain, .. } => {
+            Slot::Guess { energy, .. } => {
                 let found = self.search(tile, slot, cost);
                 let (cover, _) = block_of(slot);
-                let promise = &mut self.promises[cover as usize];
-                // A guess stays a little above the mean, so that few good blocks are overlooked.
-                let energy = gain / promise.share;
-                let seen = found.map_or(0.0, |c| c.gain) / energy.max(1.0);
-                promise.share += 0.02 * ((1.25 * seen).clamp(0.02, 1.0) - promise.share);
-                if let Some(c) = found {
-                    promise.bits += 0.02 * (c.bits - promise.bits);
-                }
+                self.promises.learn(cover, energy, self.lambda, found);
                 self.works[tile].slots[slot] = found.map_or(Slot::Empty, Slot::Found);
                 0.0
             }
@@ -435,9 +495,20 @@ impl Chooser {
                 let changed = self.stages.cover(candidate.operation.stage.into());
                 let mask = changed.mask(candidate.operation.block.into());
                 self.ratios.push(candidate.gain / bits);
+                if let Some(taken) = &mut self.taken {
+                    let operation = candidate.operation;
+                    let book = self.stages.codebook(operation.stage.into());
+                    let mut residual = Vec::with_capacity(book.dims());
+                    let (cover, block) = (book.cover(), operation.block.into());
+                    work.gather(cover, block, book.lead(), dim, &mut residual);
+                    taken.push(Taken {
+                        stage: operation.stage,
+                        residual,
+                    });
+                }
                 work.take(&self.stages, candidate.operation);
                 self.order.push((tile as u32, Some(candidate.operation)));
-                guess(work, &self.promises, mask.into(), dim);
+                guess(work, &self.promises, self.lambda, mask, dim);
                 bits
             }
         }
@@ -602,22 +673,18 @@ impl Chooser {
 }
 
 /// Guesses gains and bits of the slots whose positions are in `mask`.
-fn guess(work: &mut TileWork, promises: &[Promise; 3], mask: u32, dim: usize) {
+fn guess(work: &mut TileWork, promises: &Promises, lambda: f32, mask: u16, dim: usize) {
     let mut energies = [0f32; POSITIONS];
     for (energy, latent) in energies.iter_mut().zip(work.residual.chunks_exact(dim)) {
         *energy = super::tile_work::energy(latent);
     }
     for cover in [Cover::Tile, Cover::Quarter, Cover::Position] {
-        let promise = promises[cover as usize];
         for block in 0..cover.blocks() {
-            if u32::from(cover.mask(block)) & mask == 0 {
+            if cover.mask(block) & mask == 0 {
                 continue;
             }
             let energy: f32 = cover.members(block).map(|inner| energies[inner]).sum();
-            work.slots[slot_of(cover, block)] = Slot::Guess {
-                gain: energy * promise.share,
-                bits: promise.bits,
-            };
+            work.slots[slot_of(cover, block)] = promises.guess(cover, energy, lambda);
         }
     }
 }

@@ -12,4 +12,4 @@ pub mod scan;
 pub mod start;
 pub mod tile_work;
 
-pub use chooser::{Budget, Chooser, Known, Picture, Speed};
+pub use chooser::{Budget, Chooser, Known, Picture, Speed, Taken};

@@ -237,7 +237,12 @@ pub fn search(
     };
     let whole = fine(&[0, 1, 2, 3], best[4].0);
     let quarters = reach.quarters.then(|| {
-        let found = [0, 1, 2, 3].map(|quarter| fine(&[quarter], best[quarter].0));
+        // At half size a quarter is only 64 pixels: the whole tile's place is tried as well.
+        let found = [0, 1, 2, 3].map(|quarter| {
+            let own = fine(&[quarter], best[quarter].0);
+            let shared = fine(&[quarter], (whole.0.dx >> 1, whole.0.dy >> 1));
+            if own.1 < shared.1 { own } else { shared }
+        });
         (
             found.map(|(by, _)| by),
             found.iter().map(|(_, sum)| sum).sum(),

@@ -76,18 +76,19 @@ impl Starts<'_> {
         });
         if let Some(reach) = self.reach {
             let found = search(self.luma, self.known, tile, hint, reach);
-            let least = found
-                .quarters
-                .map_or(found.whole.1, |(_, sum)| sum.min(found.whole.1));
-            if least as f32 > STILL * found.rest as f32 && found.rest > 0 {
-                return best; // hardly better than rest: no copy pays for its bits
-            }
             let still = [Displacement::default(); 4];
             let mut displacements = [found.whole.0; 4];
             if let Some((quarters, sum)) = found.quarters
                 && (sum as f32) < found.whole.1 as f32 * QUARTERS_WIN
             {
                 displacements = quarters;
+            }
+            let least = found
+                .whole
+                .1
+                .min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
+            if least as f32 > STILL * found.rest as f32 {
+                displacements = still;
             }
             let mut content = Content::new(self.stages.dim());
             for &filter in self.filters {

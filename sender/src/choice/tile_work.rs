@@ -46,6 +46,8 @@ pub enum Slot {
         gain: f32,
         /// Guessed bits.
         bits: f32,
+        /// Energy of the block's residual.
+        energy: f32,
     },
     /// Searched.
     Found(Candidate),
@@ -152,7 +154,7 @@ impl TileWork {
     pub fn best(&self) -> Option<(usize, f32)> {
         let ratio = |slot: &Slot| match slot {
             Slot::Empty => 0.0,
-            Slot::Guess { gain, bits } => gain / (bits + self.unpaid),
+            Slot::Guess { gain, bits, .. } => gain / (bits + self.unpaid),
             Slot::Found(c) => c.gain / (c.bits + self.unpaid),
         };
         let ratios = self.slots.iter().map(ratio).enumerate();
