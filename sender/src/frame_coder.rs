@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use raq_shared::coding::{Framing, Sink, Tables, write};
-use raq_shared::frame::Grid;
-use raq_shared::interleave::Interleave;
 use raq_shared::stage::Stages;
 use raq_shared::tile::scene::FrameHead;
-use raq_shared::tile::{Basis, TileGrid, Update};
+use raq_shared::tile::{Basis, TileGrid};
 use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader};
 
 use crate::choice::{Budget, Chooser, Picture, Speed};
@@ -187,25 +185,6 @@ impl FrameCoder {
         self.datagrams.iter().map(Bytes::len).sum()
     }
 
-    fn spread(&self, count: u8) -> Interleave {
-        let grid = Grid {
-            columns: self.grid.columns,
-            rows: self.grid.rows,
-        };
-        Interleave::new(grid, count)
-    }
-
-    /// The updates of each datagram, ascending by tile.
-    fn parts(&self, count: u8) -> Vec<Vec<Update>> {
-        let spread = self.spread(count);
-        let mut parts = vec![Vec::new(); count.into()];
-        for update in self.chooser.updates() {
-            let (x, y) = self.grid.place(update.tile as usize);
-            parts[spread.datagram_of(x, y)].push(update.clone());
-        }
-        parts
-    }
-
     fn floor_back(&self, frame: u32) -> u8 {
         let back = self.mirror.floor(frame).map(|floor| frame - floor);
         back.and_then(|back| u8::try_from(back).ok()).unwrap_or(0)
@@ -213,9 +192,8 @@ impl FrameCoder {
 
     fn write_all(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
         self.datagrams.clear();
-        let parts = self.parts(allowance.count);
         let (level, floor) = (self.chooser.level(), self.floor_back(frame));
-        for (index, updates) in parts.iter().enumerate() {
+        for (index, updates) in self.chooser.updates().enumerate() {
             let framing = Framing {
                 grid: self.grid,
                 stages: &self.stages,
@@ -252,7 +230,6 @@ impl FrameCoder {
             level: self.chooser.level(),
             count,
         };
-        let parts = self.parts(count);
-        self.mirror.sent(head, parts);
+        self.mirror.sent(head, self.chooser.updates());
     }
 }

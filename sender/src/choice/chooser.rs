@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use raq_shared::coding::{Tables, UpdateList};
+use raq_shared::frame::Grid;
 use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
 use raq_shared::latent::Latents;
 use raq_shared::stage::{POSITIONS, Stages};
@@ -154,7 +155,10 @@ pub struct Chooser {
     ratios: Vec<f32>,
     /// What was chosen, in order: the tile, and the operation or its start.
     order: Vec<(u32, Option<Operation>)>,
-    list: UpdateList,
+    /// Updates per datagram.
+    lists: Vec<UpdateList>,
+    /// Datagrams of the frame.
+    spread: Interleave,
     level: u8,
     /// Bits spent, in all and per datagram.
     bits: f32,
@@ -195,7 +199,8 @@ impl Chooser {
             heap: BinaryHeap::with_capacity(tiles),
             ratios: Vec::new(),
             order: Vec::new(),
-            list: UpdateList::new(),
+            lists: Vec::new(),
+            spread: Interleave::new(positions_of(grid), 1),
             level: 0,
             bits: 0.0,
             filled: vec![0.0; MAX_DATAGRAMS],
@@ -282,13 +287,9 @@ impl Chooser {
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
-        let spread = Interleave::new(
-            raq_shared::frame::Grid {
-                columns: self.grid.columns,
-                rows: self.grid.rows,
-            },
-            budget.count,
-        );
+        self.spread = Interleave::new(positions_of(self.grid), budget.count);
+        let count = budget.count.into();
+        self.lists.resize_with(count, UpdateList::new);
         self.left_over = false;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
@@ -301,7 +302,7 @@ impl Chooser {
             }
             let tile = tile as usize;
             let (x, y) = self.grid.place(tile);
-            let datagram = spread.datagram_of(x, y);
+            let datagram = self.spread.datagram_of(x, y);
             let room = (budget.bits - self.bits).min(budget.datagram_bits - self.filled[datagram]);
             let spent = self.step(tile, picture, &cost, room);
             self.bits += spent;
@@ -490,12 +491,14 @@ impl Chooser {
 
     /// The updates as they go on the wire.
     fn collect(&mut self) {
-        self.list.clear();
+        self.lists.iter_mut().for_each(UpdateList::clear);
         for (tile, work) in self.works.iter().enumerate() {
             if !work.updated {
                 continue;
             }
-            let update: &mut Update = self.list.push(tile as u32, work.start);
+            let (x, y) = self.grid.place(tile);
+            let list = &mut self.lists[self.spread.datagram_of(x, y)];
+            let update = list.push(tile as u32, work.start);
             if let Start::Copy {
                 displacements,
                 filter,
@@ -512,9 +515,9 @@ impl Chooser {
         }
     }
 
-    /// The updates chosen, ascending by tile.
-    pub fn updates(&self) -> &[Update] {
-        self.list.as_slice()
+    /// The updates chosen, per datagram, ascending by tile.
+    pub fn updates(&self) -> impl ExactSizeIterator<Item = &[Update]> {
+        self.lists.iter().map(UpdateList::as_slice)
     }
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that
@@ -543,5 +546,13 @@ impl Chooser {
     /// Estimated bits of what was chosen.
     pub fn bits(&self) -> f32 {
         self.bits
+    }
+}
+
+/// Tiles as [`Interleave`] counts them.
+fn positions_of(grid: TileGrid) -> Grid {
+    Grid {
+        columns: grid.columns,
+        rows: grid.rows,
     }
 }

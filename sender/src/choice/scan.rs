@@ -225,6 +225,9 @@ impl Scan {
         }
         let unit = 1.0 / (scale * self.short.unit);
         let lanes = self.lanes(&self.short.rows, query, unit, biases);
+        // Sums of 32 bits are quick; |r|·|c| says whether they are enough.
+        let length: f32 = residual.iter().map(|&v| f32::from(v).powi(2)).sum();
+        let whole = length.sqrt() * self.full.longest < PRODUCT_LIMIT;
         let mut number = 0;
         lanes.map(|lanes| {
             let list = biases[number];
@@ -237,10 +240,15 @@ impl Scan {
                 }
                 let at = short.index as usize;
                 let row = &self.rows[at * self.dims()..][..self.dims()];
-                let product = |(&r, &c): (&i16, &i16)| i64::from(i32::from(r) * i32::from(c));
-                let sum: i64 = residual.iter().zip(row).map(product).sum();
+                let product = |(&r, &c): (&i16, &i16)| i32::from(r) * i32::from(c);
+                let pairs = residual.iter().zip(row).map(product);
+                let sum: f32 = if whole {
+                    pairs.sum::<i32>() as f32
+                } else {
+                    pairs.map(i64::from).sum::<i64>() as f32
+                };
                 Best {
-                    score: sum as f32 - list[at],
+                    score: sum - list[at],
                     index: short.index,
                 }
             };
