@@ -62,6 +62,15 @@ impl Speed {
         }
     }
 
+    /// How far guesses of gains lie above the mean.
+    fn hope(self) -> f32 {
+        match self {
+            Self::Fast => 1.2,
+            Self::Medium => 1.6,
+            Self::Thorough => 4.0,
+        }
+    }
+
     fn filters(self) -> &'static [Filter] {
         match self {
             Self::Fast => &[Filter::Linear, Filter::Smooth],
@@ -191,7 +200,7 @@ impl Chooser {
             bases: vec![None; tiles],
             lambda: 300.0,
             updated: 0.5,
-            promises: Promises::new(),
+            promises: Promises::new(speed.hope()),
             works: vec![TileWork::new(stages.dim()); tiles],
             targets: vec![0; tiles * POSITIONS * stages.dim()],
             alternatives: vec![None; tiles],

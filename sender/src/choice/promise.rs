@@ -8,6 +8,8 @@ use super::tile_work::{self, Candidate, Slot, TileWork, slot_of};
 /// means of the share of the energy that the best operation took, and of its bits.
 #[derive(Debug, Clone)]
 pub struct Promises {
+    /// Guesses lie so much above the mean, so that few good blocks are overlooked.
+    hope: f32,
     shares: [[f32; Self::OCTAVES]; 3],
     bits: [[f32; Self::OCTAVES]; 3],
 }
@@ -15,14 +17,13 @@ pub struct Promises {
 impl Promises {
     /// Octaves told apart.
     pub const OCTAVES: usize = 12;
-    /// Guesses lie so much above the mean, so that few good blocks are overlooked.
-    const HOPE: f32 = 1.4;
     /// How fast the means follow.
     const PACE: f32 = 0.02;
 
-    /// Before anything was seen.
-    pub fn new() -> Self {
+    /// Before anything was seen; guesses will lie `hope` times above the mean.
+    pub fn new(hope: f32) -> Self {
         Self {
+            hope,
             shares: [[0.5; Self::OCTAVES]; 3],
             bits: [[14.0; Self::OCTAVES]; 3],
         }
@@ -37,7 +38,7 @@ impl Promises {
     /// The guess for a block of this energy.
     pub fn guess(&self, cover: Cover, energy: f32, lambda: f32) -> Slot {
         let octave = Self::octave(energy, lambda);
-        let share = (self.shares[cover as usize][octave] * Self::HOPE).min(1.0);
+        let share = (self.shares[cover as usize][octave] * self.hope).min(1.0);
         Slot::Guess {
             gain: energy * share,
             bits: self.bits[cover as usize][octave],
@@ -55,12 +56,6 @@ impl Promises {
             let bits = &mut self.bits[cover as usize][octave];
             *bits += Self::PACE * (found.bits - *bits);
         }
-    }
-}
-
-impl Default for Promises {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -88,7 +83,7 @@ mod tests {
 
     #[test]
     fn guesses_follow_what_blocks_yield() {
-        let mut promises = Promises::new();
+        let mut promises = Promises::new(1.4);
         let operation = Operation {
             stage: 0,
             block: 0,
