@@ -184,6 +184,27 @@ impl Mirror {
         changed
     }
 
+    /// Compares a tile as of the last reported frame with the receiver's fingerprint of it (0 for
+    /// none). A tile that differs, which no loss explains, is forgotten and reset by what follows;
+    /// false then. What is unknown anyway agrees.
+    pub fn audit(&mut self, tile: usize, fingerprint: u32) -> bool {
+        let Some(floor) = self.floor.filter(|_| tile < self.grid.tiles()) else {
+            return true;
+        };
+        let here = self.proven.tile(tile).newest_through(floor);
+        let agrees = match here {
+            None => fingerprint == 0 || self.unknown[tile].is_some(),
+            Some(generation) => generation.content.fingerprint() == fingerprint,
+        };
+        if !agrees {
+            let mut lost = vec![false; self.grid.tiles()];
+            lost[tile] = true;
+            self.lose(lost);
+            self.rebuild();
+        }
+        agrees
+    }
+
     /// Nothing will be known of the oldest pending frame, nor of what builds on it. (9)
     fn give_up_oldest(&mut self) {
         let Some(oldest) = self.pending.pop_front() else {
@@ -193,6 +214,11 @@ impl Mirror {
         for update in oldest.updates() {
             lost[update.tile as usize] = true;
         }
+        self.lose(lost);
+    }
+
+    /// Nothing is known any more of these tiles, nor of what was copied from them since.
+    fn lose(&mut self, mut lost: Vec<bool>) {
         for update in self.pending.iter().flat_map(Sent::updates) {
             let tile = update.tile as usize;
             if let Start::Copy {

@@ -277,6 +277,13 @@ fn run(weather: &Weather) -> Result<(), TestCaseError> {
                 mirror.report(frame, arrivals);
             }
             let Some(floor) = mirror.floor else { continue };
+            let tile = draw.below(GRID.tiles());
+            let there = at_close[&floor][tile].as_ref();
+            let fingerprint = there.map_or(0, |(_, content)| content.fingerprint());
+            prop_assert!(
+                mirror.audit(tile, fingerprint),
+                "an audit that finds nothing"
+            );
             for (tile, there) in at_close[&floor].iter().enumerate() {
                 let here = mirror.proven.tile(tile).newest_through(floor);
                 if mirror.unknown[tile].is_some() && here.is_none() {
@@ -311,5 +318,38 @@ proptest! {
     #[test]
     fn both_ends_agree_after_any_history(weather in weather()) {
         run(&weather)?;
+    }
+}
+
+#[test]
+fn an_audit_that_differs_resets_the_tile() {
+    let (stages, basis) = model();
+    let mut mirror = Mirror::new(GRID, &stages, &basis);
+    let head = |frame| FrameHead {
+        frame,
+        floor: None,
+        level: 9,
+        count: 1,
+    };
+    let resets: Vec<Update> = (0..6).map(|tile| Update::new(tile, Start::Reset)).collect();
+    mirror.sent(head(0), [&resets[..]].into_iter());
+    let mut all = Arrivals::default();
+    all.insert(0);
+    mirror.report(0, all);
+    let copy = Start::Copy {
+        displacements: [Displacement { dx: -1, dy: 0 }; 4],
+        filter: Filter::Linear,
+    };
+    let mut copied = Update::new(2, copy);
+    copied.source_bases = vec![Base::Before(1), Base::Before(1)];
+    mirror.sent(head(1), [&[copied][..]].into_iter());
+    let good = mirror.proven().shown(1).unwrap().fingerprint();
+    assert!(mirror.audit(1, good));
+    assert!(!mirror.audit(1, good ^ 1));
+    for trust in [Trust::Hope, Trust::Prove] {
+        let known = |tile| mirror.known(tile, 2, trust).is_some();
+        assert!(!known(1), "it differs");
+        assert!(!known(2), "it was copied from what differs");
+        assert!(known(0) && known(3));
     }
 }

@@ -5,6 +5,7 @@
 pub mod control;
 pub mod datagram;
 pub mod message;
+pub mod report;
 pub mod shipment;
 pub mod update;
 
