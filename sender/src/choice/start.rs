@@ -8,9 +8,9 @@ use super::cost::Cost;
 use super::motion::{Luma, Reach, Target, search};
 use super::tile_work::{TileWork, energy};
 
-/// Whole tiles displaced in fewer than this part of the error of four separate quarters lose to
-/// them.
-const QUARTERS_WIN: f32 = 0.93;
+/// Quarters displaced on their own are weighed where their difference is below this part of the
+/// whole tile's.
+const QUARTERS_MAY: f32 = 0.97;
 
 /// A tile whose difference motion lowers to no less than this part of rest is still.
 const STILL: f32 = 0.95;
@@ -79,28 +79,12 @@ impl Starts<'_> {
         });
         let found = search(self.luma, self.known, tile, hint, self.reach);
         let still = [Displacement::default(); 4];
-        let mut displacements = [found.whole.0; 4];
-        if let Some((quarters, sum)) = found.quarters
-            && (sum as f32) < found.whole.1 as f32 * QUARTERS_WIN
-        {
-            displacements = quarters;
-        }
-        let least = found
-            .whole
-            .1
-            .min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
-        if least as f32 > STILL * found.rest as f32 {
-            displacements = still;
-        }
         let mut content = Content::new(self.stages.dim());
-        for &filter in self.filters {
-            if displacements == still && filter != Filter::Smooth {
-                continue; // that is keeping, at a price
-            }
+        let mut copy = |displacements: [Displacement; 4], filter: Filter| {
             let grid = self.updater.samples().grid();
             let mut read = sources(grid, tile, &displacements, filter);
             if read.any(|source| self.bases[source].is_none()) {
-                continue;
+                return f32::INFINITY;
             }
             self.updater
                 .copy(tile, &displacements, filter, &mut content);
@@ -109,15 +93,40 @@ impl Starts<'_> {
                 .zip(&content.sums)
                 .map(|(&t, &s)| t.saturating_sub(s))
                 .collect();
+            let error = energy(&residual);
             offer(Alternative {
                 start: Start::Copy {
                     displacements,
                     filter,
                 },
-                error: energy(&residual),
+                error,
                 bits: self.cost.copy(&displacements, filter, last),
                 residual,
             });
+            error
+        };
+        let whole = found.whole.1;
+        let least = whole.min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
+        if least as f32 > STILL * found.rest as f32 {
+            copy(still, Filter::Smooth);
+            return best;
+        }
+        let mut filter = (self.filters[0], f32::INFINITY);
+        let displacements = [found.whole.0; 4];
+        for &one in self.filters {
+            if displacements == still && one != Filter::Smooth {
+                continue; // that is keeping, at a price
+            }
+            let error = copy(displacements, one);
+            if error < filter.1 {
+                filter = (one, error);
+            }
+        }
+        // Quarters are weighed with the filter that suits the whole.
+        if let Some((quarters, sum)) = found.quarters
+            && (sum as f32) < whole as f32 * QUARTERS_MAY
+        {
+            copy(quarters, filter.0);
         }
         best
     }
