@@ -8,6 +8,7 @@ mod error;
 mod locate;
 mod manifest;
 mod provider;
+mod temporal;
 
 pub mod library;
 
@@ -27,6 +28,7 @@ pub use error::ModelError;
 pub use locate::{DEFAULT_MODEL, locate};
 pub use manifest::{CodebookEntry, FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
 pub use provider::{ParseProviderError, Provider, ProviderUsed};
+pub use temporal::{Temporal, read_codebooks};
 
 #[cfg(feature = "onnx")]
 pub use onnx::{Decoder, Encoder};
