@@ -177,7 +177,7 @@ def train_adapter(
             group["lr"] = config.learning_rate * warm * decay * group["scale"]
         codebook = adapter(integer)
         miss = (weights * (codebook - table).pow(2).sum(1)).sum()
-        if step < config.distil_steps:
+        if config.imitate or step < config.distil_steps:
             loss = miss
         else:
             losses = [log_distortion(codebook, *next(batches)) for _ in range(8)]

@@ -76,7 +76,9 @@ class AdapterConfig:
     """Training of the adapters, the same for every codebook.
 
     Steps count optimiser updates; `latents` is the number of training vectors. `table_steps` are
-    Lloyd iterations on the learned table before the adapter imitates it.
+    Lloyd iterations on the learned table before the adapter imitates it. With `imitate` it does
+    nothing else in all its phases: right where the table was tuned for more than its distance to
+    the vectors.
     """
 
     latents: int = 300_000
@@ -84,6 +86,7 @@ class AdapterConfig:
     distil_steps: int = 1000
     float_steps: int = 2000
     integer_steps: int = 2000
+    imitate: bool = False
     batch: int = 16_384
     learning_rate: float = 2e-3
 

@@ -1,8 +1,9 @@
 """Encoder and decoder: planar YUV 4:2:0 to and from one D-vector per 8x8 luma block.
 
 Both are a frozen linear map (the principal components of training patches, orthonormal) plus a
-network branch whose last layer starts at zero, so training begins at the best linear codec.
-Everything between the first and the last layer runs at 1/8 of the resolution.
+network branch whose last layer starts at zero, so training begins at the best linear codec; an
+encoder of no blocks has no branch. Everything between the first and the last layer runs at 1/8 of
+the resolution.
 """
 
 from __future__ import annotations
@@ -89,22 +90,30 @@ def _trunk(
 
 
 class Encoder(nn.Module):
-    """Samples [N, PATCH, h, w] to latents [N, D, h, w] in pixel units."""
+    """Samples [N, PATCH, h, w] to latents [N, D, h, w] in pixel units.
+
+    Without blocks it is the linear map alone: what a temporal codec wants, whose distances and
+    displacements are those of the linear map.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.register_buffer("basis", torch.zeros(config.latent_dim, PATCH))
-        self.trunk = _trunk(
-            PATCH,
-            config.encoder_channels,
-            config.encoder_blocks,
-            config.spatial_layers,
-            config.latent_dim,
-        )
+        self.trunk = None
+        if config.encoder_blocks:
+            self.trunk = _trunk(
+                PATCH,
+                config.encoder_channels,
+                config.encoder_blocks,
+                config.spatial_layers,
+                config.latent_dim,
+            )
 
     def forward(self, patches: Tensor) -> Tensor:
         with torch.autocast(patches.device.type, enabled=False):
             linear = F.conv2d(patches.float(), self.basis[:, :, None, None])
+        if self.trunk is None:
+            return linear
         return linear + self.trunk(patches / 64.0).float() * _GAIN
 
 

@@ -52,11 +52,13 @@ def encoder(model: Autoencoder) -> onnx.ModelProto:
     """`luma` u8 [1,1,H,W], `chroma` u8 [1,2,H/2,W/2] to `latents` f32 [1,H/8,W/8,D]."""
     net = model.encoder
     dim = net.basis.shape[0]
-    first = net.trunk[0]
     # One convolution gives the linear latents and the first layer of the network branch.
-    basis = _array(net.basis) * LATENT_SCALE
-    samples = np.concatenate([basis, _array(first.weight)[:, :, 0, 0] / 64.0])
-    bias = np.concatenate([np.zeros(dim, np.float32), _array(first.bias)])
+    samples = _array(net.basis) * LATENT_SCALE
+    bias = np.zeros(dim, np.float32)
+    if net.trunk is not None:
+        first = net.trunk[0]
+        samples = np.concatenate([samples, _array(first.weight)[:, :, 0, 0] / 64.0])
+        bias = np.concatenate([bias, _array(first.bias)])
     luma = samples[:, :LUMA].reshape(-1, 1, BLOCK, BLOCK)
     chroma = samples[:, LUMA:].reshape(-1, 2, BLOCK // 2, BLOCK // 2) * model.chroma_weight
     centre = -128.0 * (luma.sum((1, 2, 3)) + chroma.sum((1, 2, 3)))
@@ -65,14 +67,16 @@ def encoder(model: Autoencoder) -> onnx.ModelProto:
     c = g.op("Cast", "chroma", to=TensorProto.FLOAT)
     y = g.conv(y, "luma_in", luma, (bias + centre).astype(np.float32), strides=[BLOCK, BLOCK])
     c = g.conv(c, "chroma_in", chroma.astype(np.float32), None, strides=[BLOCK // 2, BLOCK // 2])
-    both = g.op("Add", y, c)
-    linear = g.op("Slice", both, g.ints(0), g.ints(dim), g.ints(1))
-    x = g.op("Slice", both, g.ints(dim), g.ints(samples.shape[0]), g.ints(1))
-    x = _blocks(g, x, net.trunk)
-    gain = rules._GAIN * LATENT_SCALE
-    last = net.trunk[-1]
-    x = g.conv(x, "out", _array(last.weight) * gain, _array(last.bias) * gain)
-    g.op("Transpose", g.op("Add", linear, x), output="latents", perm=[0, 2, 3, 1])
+    latents = g.op("Add", y, c)
+    if net.trunk is not None:
+        linear = g.op("Slice", latents, g.ints(0), g.ints(dim), g.ints(1))
+        x = g.op("Slice", latents, g.ints(dim), g.ints(samples.shape[0]), g.ints(1))
+        x = _blocks(g, x, net.trunk)
+        gain = rules._GAIN * LATENT_SCALE
+        last = net.trunk[-1]
+        x = g.conv(x, "out", _array(last.weight) * gain, _array(last.bias) * gain)
+        latents = g.op("Add", linear, x)
+    g.op("Transpose", latents, output="latents", perm=[0, 2, 3, 1])
     byte = TensorProto.UINT8
     return g.model(
         "raq_encoder",

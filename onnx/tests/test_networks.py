@@ -14,10 +14,10 @@ from raq_train.psnr import mean_psnr, pad_planes
 WEIGHT = 0.6
 
 
-@pytest.fixture(scope="module")
-def model() -> Autoencoder:
+@pytest.fixture(scope="module", params=[2, 0], ids=["encoder branch", "linear encoder"])
+def model(request: pytest.FixtureRequest) -> Autoencoder:
     torch.manual_seed(2)
-    config = ModelConfig(32, 16, 2, 16, 2)
+    config = ModelConfig(32, 16, request.param, 16, 2)
     model = Autoencoder(config, WEIGHT)
     pictures = [[torch.from_numpy(p).float() for p in pic] for pic in generate_pictures(6, 64, 1)]
     patches = [to_patches(y[None, None], c[None], WEIGHT) for y, c in pictures]

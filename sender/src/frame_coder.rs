@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use raq_shared::coding::{Framing, Sink, Tables, write};
-use raq_shared::frame::Grid;
-use raq_shared::interleave::Interleave;
 use raq_shared::stage::Stages;
 use raq_shared::tile::scene::FrameHead;
 use raq_shared::tile::{Basis, TileGrid, Update};
@@ -141,15 +139,14 @@ impl FrameCoder {
         &self.chooser
     }
 
-    /// What each datagram of the frame coded last says, with its framing; empty where the frame had
+    /// What each datagram of the frame coded last says, with its framing; none where the frame had
     /// no datagrams. To be asked before the next report, which changes the floor.
-    pub fn coded(&self) -> Vec<(Framing<'_>, Vec<Update>)> {
-        let Some((frame, count)) = self.coded else {
-            return Vec::new();
-        };
-        let framing = |index| self.framing(frame, index as u8, count);
-        let parts = self.parts(count).into_iter().enumerate();
-        parts.map(|(index, part)| (framing(index), part)).collect()
+    pub fn coded(&self) -> impl Iterator<Item = (Framing<'_>, &[Update])> {
+        let coded = self.coded.into_iter();
+        coded.flat_map(move |(frame, count)| {
+            let updates = self.chooser.updates().enumerate();
+            updates.map(move |(index, updates)| (self.framing(frame, index as u8, count), updates))
+        })
     }
 
     /// The receiver closed `frame` with these datagrams of it, and every frame before.
@@ -231,25 +228,6 @@ impl FrameCoder {
         self.datagrams.iter().map(Bytes::len).sum()
     }
 
-    fn spread(&self, count: u8) -> Interleave {
-        let grid = Grid {
-            columns: self.grid.columns,
-            rows: self.grid.rows,
-        };
-        Interleave::new(grid, count)
-    }
-
-    /// The updates of each datagram, ascending by tile.
-    fn parts(&self, count: u8) -> Vec<Vec<Update>> {
-        let spread = self.spread(count);
-        let mut parts = vec![Vec::new(); count.into()];
-        for update in self.chooser.updates() {
-            let (x, y) = self.grid.place(update.tile as usize);
-            parts[spread.datagram_of(x, y)].push(update.clone());
-        }
-        parts
-    }
-
     fn floor_back(&self, frame: u32) -> u8 {
         let back = self.mirror.floor(frame).map(|floor| frame - floor);
         back.and_then(|back| u8::try_from(back).ok()).unwrap_or(0)
@@ -272,7 +250,7 @@ impl FrameCoder {
         self.datagrams.clear();
         let mut sink = std::mem::take(&mut self.sink);
         let mut body = std::mem::take(&mut self.body);
-        for (index, updates) in self.parts(allowance.count).iter().enumerate() {
+        for (index, updates) in self.chooser.updates().enumerate() {
             let framing = self.framing(frame, index as u8, allowance.count);
             body.clear();
             let coding = write(&framing, updates, &mut sink, &mut body);
@@ -301,8 +279,7 @@ impl FrameCoder {
             level: self.chooser.level(),
             count,
         };
-        let parts = self.parts(count);
-        self.mirror.sent(head, parts);
+        self.mirror.sent(head, self.chooser.updates());
     }
 }
 

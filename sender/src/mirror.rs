@@ -128,14 +128,19 @@ impl Mirror {
     }
 
     /// Notes a frame that was sent, its updates per datagram.
-    pub fn sent(&mut self, head: FrameHead, datagrams: Vec<Vec<Update>>) {
+    pub fn sent<'u>(&mut self, head: FrameHead, datagrams: impl Iterator<Item = &'u [Update]>) {
         self.newest = Some(head.frame);
-        for (index, updates) in datagrams.iter().enumerate() {
+        let mut lists = Vec::with_capacity(head.count.into());
+        for (index, updates) in datagrams.enumerate() {
             // The hoped scene has room for what is pending: its frames close as reports come.
             let taken = self.hoped.receive(head, index as u8, updates);
             debug_assert!(taken.is_ok(), "{taken:?}");
+            lists.push(updates.to_vec());
         }
-        self.pending.push_back(Sent { head, datagrams });
+        self.pending.push_back(Sent {
+            head,
+            datagrams: lists,
+        });
         if self.pending.len() > PENDING {
             self.give_up_oldest();
             self.rebuild();

@@ -5,9 +5,10 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use raq_shared::coding::{Tables, UpdateList};
+use raq_shared::frame::Grid;
 use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
 use raq_shared::latent::Latents;
-use raq_shared::stage::{Cover, POSITIONS, Stages};
+use raq_shared::stage::{POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
 use raq_shared::tile::{Base, Basis, Content, Displacement, Filter, Operation, Start, TileGrid};
@@ -15,9 +16,10 @@ use raq_shared::tile::{Update, Updater};
 
 use super::cost::{Cost, binomials};
 use super::motion::{Luma, Reach, Target};
-use super::scan::{Best, Scan};
+use super::promise::{Promises, guess};
+use super::refiner::Refiner;
 use super::start::{Alternative, Starts};
-use super::tile_work::{Candidate, Slot, TileWork, block_of, slot_of};
+use super::tile_work::{Slot, TileWork, block_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
 const FINEST: f32 = 2.0;
@@ -35,7 +37,7 @@ const MARGIN: usize = 12;
 pub enum Speed {
     /// Motion of whole tiles within 16 pixels, two filters.
     Fast,
-    /// Motion of quarters within 16 pixels, all filters.
+    /// Motion of quarters within 24 pixels, all filters.
     #[default]
     Medium,
     /// Motion of quarters as far as it reaches.
@@ -46,17 +48,26 @@ impl Speed {
     fn reach(self) -> Reach {
         match self {
             Self::Fast => Reach {
-                pixels: 8,
+                pixels: 16,
                 quarters: false,
             },
             Self::Medium => Reach {
-                pixels: 16,
+                pixels: 24,
                 quarters: true,
             },
             Self::Thorough => Reach {
                 pixels: 31,
                 quarters: true,
             },
+        }
+    }
+
+    /// How far guesses of gains lie above the mean.
+    fn hope(self) -> f32 {
+        match self {
+            Self::Fast => 1.2,
+            Self::Medium => 1.6,
+            Self::Thorough => 4.0,
         }
     }
 
@@ -126,57 +137,6 @@ impl Ord for Entry {
     }
 }
 
-/// What blocks have yielded so far, by cover and by octave of their energy per bit's worth: running
-/// means of the share of the energy that the best operation took, and of its bits.
-#[derive(Debug, Clone)]
-struct Promises {
-    shares: [[f32; Self::OCTAVES]; 3],
-    bits: [[f32; Self::OCTAVES]; 3],
-}
-
-impl Promises {
-    const OCTAVES: usize = 12;
-    /// Guesses lie so much above the mean, so that few good blocks are overlooked.
-    const HOPE: f32 = 1.4;
-    /// How fast the means follow.
-    const PACE: f32 = 0.02;
-
-    fn new() -> Self {
-        Self {
-            shares: [[0.5; Self::OCTAVES]; 3],
-            bits: [[14.0; Self::OCTAVES]; 3],
-        }
-    }
-
-    fn octave(energy: f32, lambda: f32) -> usize {
-        let octave = (energy / lambda).max(1.0).log2() as usize;
-        octave.min(Self::OCTAVES - 1)
-    }
-
-    /// The guess for a block of this energy.
-    fn guess(&self, cover: Cover, energy: f32, lambda: f32) -> Slot {
-        let octave = Self::octave(energy, lambda);
-        let share = (self.shares[cover as usize][octave] * Self::HOPE).min(1.0);
-        Slot::Guess {
-            gain: energy * share,
-            bits: self.bits[cover as usize][octave],
-            energy,
-        }
-    }
-
-    /// Learns what a block of this energy yielded.
-    fn learn(&mut self, cover: Cover, energy: f32, lambda: f32, found: Option<Candidate>) {
-        let octave = Self::octave(energy, lambda);
-        let share = &mut self.shares[cover as usize][octave];
-        let seen = found.map_or(0.0, |c| c.gain) / energy.max(1.0);
-        *share += Self::PACE * (seen - *share);
-        if let Some(found) = found {
-            let bits = &mut self.bits[cover as usize][octave];
-            *bits += Self::PACE * (found.bits - *bits);
-        }
-    }
-}
-
 /// Fills frames of one size.
 #[derive(Debug)]
 pub struct Chooser {
@@ -184,9 +144,7 @@ pub struct Chooser {
     stages: Arc<Stages>,
     tables: Arc<Tables>,
     speed: Speed,
-    scans: Vec<Scan>,
-    /// Stages of each codebook.
-    of_codebook: Vec<Vec<usize>>,
+    refiner: Refiner,
     choices: [[f32; POSITIONS + 1]; POSITIONS + 1],
     updater: Updater,
     luma: Luma,
@@ -202,13 +160,14 @@ pub struct Chooser {
     targets: Vec<i16>,
     alternatives: Vec<Option<Alternative>>,
     hints: Vec<Displacement>,
-    biases: Vec<Vec<f32>>,
     heap: BinaryHeap<Entry>,
-    block: Vec<i16>,
     ratios: Vec<f32>,
     /// What was chosen, in order: the tile, and the operation or its start.
     order: Vec<(u32, Option<Operation>)>,
-    list: UpdateList,
+    /// Updates per datagram.
+    lists: Vec<UpdateList>,
+    /// Datagrams of the frame.
+    spread: Interleave,
     level: u8,
     /// Bits spent, in all and per datagram.
     bits: f32,
@@ -230,16 +189,9 @@ impl Chooser {
         speed: Speed,
     ) -> Self {
         let tiles = grid.tiles();
-        let of_codebook = (0..stages.codebooks().len())
-            .map(|book| {
-                let uses = |&stage: &usize| stages.stage(stage).codebook == book;
-                stages.numbers().filter(uses).collect()
-            })
-            .collect();
         Self {
             grid,
-            scans: stages.codebooks().iter().map(Scan::new).collect(),
-            of_codebook,
+            refiner: Refiner::new(&stages, speed == Speed::Thorough),
             choices: binomials(),
             updater: Updater::new(grid, Arc::clone(&stages), basis),
             luma: Luma::new(grid),
@@ -248,17 +200,16 @@ impl Chooser {
             bases: vec![None; tiles],
             lambda: 300.0,
             updated: 0.5,
-            promises: Promises::new(),
+            promises: Promises::new(speed.hope()),
             works: vec![TileWork::new(stages.dim()); tiles],
             targets: vec![0; tiles * POSITIONS * stages.dim()],
             alternatives: vec![None; tiles],
             hints: vec![Displacement::default(); tiles],
-            biases: vec![Vec::new(); stages.len()],
             heap: BinaryHeap::with_capacity(tiles),
-            block: Vec::new(),
             ratios: Vec::new(),
             order: Vec::new(),
-            list: UpdateList::new(),
+            lists: Vec::new(),
+            spread: Interleave::new(positions_of(grid), 1),
             level: 0,
             bits: 0.0,
             filled: vec![0.0; MAX_DATAGRAMS],
@@ -304,11 +255,7 @@ impl Chooser {
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
-        for (stage, biases) in self.biases.iter_mut().enumerate() {
-            let scan = &self.scans[self.stages.stage(stage).codebook];
-            let most = cost.codewords()[stage].into();
-            scan.biases(&self.stages, stage, cost.band(), most, self.lambda, biases);
-        }
+        self.refiner.price(&cost, self.lambda);
         self.guess_all(picture, known, &cost);
         self.luma.refresh();
         Luma::halve(picture.luma, self.grid.width(), &mut self.halved);
@@ -349,13 +296,9 @@ impl Chooser {
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
-        let spread = Interleave::new(
-            raq_shared::frame::Grid {
-                columns: self.grid.columns,
-                rows: self.grid.rows,
-            },
-            budget.count,
-        );
+        self.spread = Interleave::new(positions_of(self.grid), budget.count);
+        let count = budget.count.into();
+        self.lists.resize_with(count, UpdateList::new);
         self.left_over = false;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
@@ -368,7 +311,7 @@ impl Chooser {
             }
             let tile = tile as usize;
             let (x, y) = self.grid.place(tile);
-            let datagram = spread.datagram_of(x, y);
+            let datagram = self.spread.datagram_of(x, y);
             let room = (budget.bits - self.bits).min(budget.datagram_bits - self.filled[datagram]);
             let spent = self.step(tile, picture, &cost, room);
             self.bits += spent;
@@ -479,7 +422,8 @@ impl Chooser {
         match self.works[tile].slots[slot] {
             Slot::Empty => 0.0,
             Slot::Guess { energy, .. } => {
-                let found = self.search(tile, slot, cost);
+                let work = &self.works[tile];
+                let found = self.refiner.search(work, slot, energy, self.lambda, cost);
                 let (cover, _) = block_of(slot);
                 self.promises.learn(cover, energy, self.lambda, found);
                 self.works[tile].slots[slot] = found.map_or(Slot::Empty, Slot::Found);
@@ -516,8 +460,6 @@ impl Chooser {
 
     fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
         let size = POSITIONS * self.stages.dim();
-        // Copies read neighbours; where one was never sent there is nothing to read.
-        let all_known = self.bases.iter().all(Option::is_some);
         let starts = Starts {
             stages: &self.stages,
             cost,
@@ -528,8 +470,9 @@ impl Chooser {
                 full: picture.luma,
                 halved: &self.halved,
             },
-            reach: all_known.then(|| self.speed.reach()),
+            reach: self.speed.reach(),
             filters: self.speed.filters(),
+            bases: &self.bases,
         };
         let target = &self.targets[tile * size..][..size];
         let hint = self.hints[tile];
@@ -539,65 +482,6 @@ impl Chooser {
             self.hints[tile] = Displacement::default();
         }
         self.alternatives[tile] = found;
-    }
-
-    /// The best operation of a slot.
-    fn search(&mut self, tile: usize, slot: usize, cost: &Cost<'_>) -> Option<Candidate> {
-        let (cover, block) = block_of(slot);
-        let work = &self.works[tile];
-        let mut best: Option<Candidate> = None;
-        for (book, scan) in self.scans.iter().enumerate() {
-            let codebook = &self.stages.codebooks()[book];
-            if codebook.cover() != cover {
-                continue;
-            }
-            work.gather(
-                cover,
-                block,
-                codebook.lead(),
-                self.stages.dim(),
-                &mut self.block,
-            );
-            let stages = &self.of_codebook[book];
-            for part in stages.chunks(4) {
-                let list = |n: usize| &self.biases[part[n.min(part.len() - 1)]][..];
-                let found: [Best; 4] = match part.len() {
-                    1 => [scan.best(&self.block, [list(0)])[0]; 4],
-                    2 => {
-                        let [a, b] = scan.best(&self.block, [list(0), list(1)]);
-                        [a, b, b, b]
-                    }
-                    3 => {
-                        let [a, b, c] = scan.best(&self.block, [list(0), list(1), list(2)]);
-                        [a, b, c, c]
-                    }
-                    _ => scan.best(&self.block, [list(0), list(1), list(2), list(3)]),
-                };
-                for (&stage, found) in part.iter().zip(found) {
-                    if work.refined[stage] >> block & 1 == 1 {
-                        continue;
-                    }
-                    let operation = Operation {
-                        stage: stage as u8,
-                        block: block as u8,
-                        index: found.index as u16,
-                    };
-                    let gain = work.gain(&self.stages, operation);
-                    let count = work.counts[stage];
-                    let bits = cost.operation(stage, count, found.index as usize).max(1.0);
-                    let ratio = |gain: f32, bits: f32| gain / (bits + work.unpaid);
-                    if gain > 0.0 && best.is_none_or(|b| ratio(gain, bits) > ratio(b.gain, b.bits))
-                    {
-                        best = Some(Candidate {
-                            operation,
-                            gain,
-                            bits,
-                        });
-                    }
-                }
-            }
-        }
-        best
     }
 
     /// Ends the frame: its worst operations set the next frame's price.
@@ -616,12 +500,14 @@ impl Chooser {
 
     /// The updates as they go on the wire.
     fn collect(&mut self) {
-        self.list.clear();
+        self.lists.iter_mut().for_each(UpdateList::clear);
         for (tile, work) in self.works.iter().enumerate() {
             if !work.updated {
                 continue;
             }
-            let update: &mut Update = self.list.push(tile as u32, work.start);
+            let (x, y) = self.grid.place(tile);
+            let list = &mut self.lists[self.spread.datagram_of(x, y)];
+            let update = list.push(tile as u32, work.start);
             if let Start::Copy {
                 displacements,
                 filter,
@@ -638,9 +524,9 @@ impl Chooser {
         }
     }
 
-    /// The updates chosen, ascending by tile.
-    pub fn updates(&self) -> &[Update] {
-        self.list.as_slice()
+    /// The updates chosen, per datagram, ascending by tile.
+    pub fn updates(&self) -> impl ExactSizeIterator<Item = &[Update]> {
+        self.lists.iter().map(UpdateList::as_slice)
     }
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that
@@ -672,19 +558,10 @@ impl Chooser {
     }
 }
 
-/// Guesses gains and bits of the slots whose positions are in `mask`.
-fn guess(work: &mut TileWork, promises: &Promises, lambda: f32, mask: u16, dim: usize) {
-    let mut energies = [0f32; POSITIONS];
-    for (energy, latent) in energies.iter_mut().zip(work.residual.chunks_exact(dim)) {
-        *energy = super::tile_work::energy(latent);
-    }
-    for cover in [Cover::Tile, Cover::Quarter, Cover::Position] {
-        for block in 0..cover.blocks() {
-            if cover.mask(block) & mask == 0 {
-                continue;
-            }
-            let energy: f32 = cover.members(block).map(|inner| energies[inner]).sum();
-            work.slots[slot_of(cover, block)] = promises.guess(cover, energy, lambda);
-        }
+/// Tiles as [`Interleave`] counts them.
+fn positions_of(grid: TileGrid) -> Grid {
+    Grid {
+        columns: grid.columns,
+        rows: grid.rows,
     }
 }

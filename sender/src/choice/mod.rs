@@ -8,7 +8,10 @@
 pub mod chooser;
 pub mod cost;
 pub mod motion;
+pub mod promise;
+pub mod refiner;
 pub mod scan;
+mod shortlist;
 pub mod start;
 pub mod tile_work;
 

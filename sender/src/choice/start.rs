@@ -1,7 +1,8 @@
 //! Where a tile's update starts: what the tile has, a displaced picture, or nothing.
 
 use raq_shared::stage::Stages;
-use raq_shared::tile::{Content, Displacement, Filter, Start, Updater};
+use raq_shared::tile::apply::sources;
+use raq_shared::tile::{Base, Content, Displacement, Filter, Start, Updater};
 
 use super::cost::Cost;
 use super::motion::{Luma, Reach, Target, search};
@@ -42,10 +43,12 @@ pub struct Starts<'a> {
     pub known: &'a Luma,
     /// The frame's luma.
     pub luma: Target<'a>,
-    /// How far to look; none: copies are not considered.
-    pub reach: Option<Reach>,
+    /// How far to look.
+    pub reach: Reach,
     /// Filters to try.
     pub filters: &'a [Filter],
+    /// Per tile how updates name what is known of it.
+    pub bases: &'a [Option<Base>],
 }
 
 impl Starts<'_> {
@@ -74,44 +77,47 @@ impl Starts<'_> {
             bits: self.cost.reset(),
             residual: target.to_vec(),
         });
-        if let Some(reach) = self.reach {
-            let found = search(self.luma, self.known, tile, hint, reach);
-            let still = [Displacement::default(); 4];
-            let mut displacements = [found.whole.0; 4];
-            if let Some((quarters, sum)) = found.quarters
-                && (sum as f32) < found.whole.1 as f32 * QUARTERS_WIN
-            {
-                displacements = quarters;
+        let found = search(self.luma, self.known, tile, hint, self.reach);
+        let still = [Displacement::default(); 4];
+        let mut displacements = [found.whole.0; 4];
+        if let Some((quarters, sum)) = found.quarters
+            && (sum as f32) < found.whole.1 as f32 * QUARTERS_WIN
+        {
+            displacements = quarters;
+        }
+        let least = found
+            .whole
+            .1
+            .min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
+        if least as f32 > STILL * found.rest as f32 {
+            displacements = still;
+        }
+        let mut content = Content::new(self.stages.dim());
+        for &filter in self.filters {
+            if displacements == still && filter != Filter::Smooth {
+                continue; // that is keeping, at a price
             }
-            let least = found
-                .whole
-                .1
-                .min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
-            if least as f32 > STILL * found.rest as f32 {
-                displacements = still;
+            let grid = self.updater.samples().grid();
+            let mut read = sources(grid, tile, &displacements, filter);
+            if read.any(|source| self.bases[source].is_none()) {
+                continue;
             }
-            let mut content = Content::new(self.stages.dim());
-            for &filter in self.filters {
-                if displacements == still && filter != Filter::Smooth {
-                    continue; // that is keeping, at a price
-                }
-                self.updater
-                    .copy(tile, &displacements, filter, &mut content);
-                let residual: Vec<i16> = target
-                    .iter()
-                    .zip(&content.sums)
-                    .map(|(&t, &s)| t.saturating_sub(s))
-                    .collect();
-                offer(Alternative {
-                    start: Start::Copy {
-                        displacements,
-                        filter,
-                    },
-                    error: energy(&residual),
-                    bits: self.cost.copy(&displacements, filter, last),
-                    residual,
-                });
-            }
+            self.updater
+                .copy(tile, &displacements, filter, &mut content);
+            let residual: Vec<i16> = target
+                .iter()
+                .zip(&content.sums)
+                .map(|(&t, &s)| t.saturating_sub(s))
+                .collect();
+            offer(Alternative {
+                start: Start::Copy {
+                    displacements,
+                    filter,
+                },
+                error: energy(&residual),
+                bits: self.cost.copy(&displacements, filter, last),
+                residual,
+            });
         }
         best
     }

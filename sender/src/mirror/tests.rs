@@ -245,7 +245,7 @@ fn run(weather: &Weather) -> Result<(), TestCaseError> {
                     }
                 }
             }
-            mirror.sent(head, datagrams);
+            mirror.sent(head, datagrams.iter().map(Vec::as_slice));
         }
         while let Some(n) = flying.iter().position(|f| f.0 <= tick) {
             let (_, head, index, updates) = flying.swap_remove(n);

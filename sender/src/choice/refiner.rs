@@ -1,0 +1,160 @@
+//! The best refinement of a block, over all stages that cover it.
+
+use std::sync::Arc;
+
+use raq_shared::stage::Stages;
+use raq_shared::tile::Operation;
+
+use super::cost::Cost;
+use super::promise::Promises;
+use super::scan::{Best, Scan};
+use super::tile_work::{Candidate, TileWork, block_of};
+
+/// The most stages of one codebook: shifts 0 to 4.
+const SCALES: usize = 5;
+/// Every so many searches look at all stages, so that habits can change.
+const EXPLORE: u32 = 12;
+/// A stage that won less than this share of a kind of block's searches is left out of them.
+const HABIT: f32 = 0.04;
+
+/// Searches blocks; remembers which stages are worth a look.
+#[derive(Debug)]
+pub struct Refiner {
+    stages: Arc<Stages>,
+    scans: Vec<Scan>,
+    /// Stages of each codebook.
+    of_codebook: Vec<Vec<usize>>,
+    /// Per stage the price of each codeword, see [`Scan::biases`].
+    biases: Vec<Vec<f32>>,
+    /// Per stage and octave of a block's energy how often it won, fading.
+    wins: Vec<[f32; Promises::OCTAVES]>,
+    searches: u32,
+    block: Vec<i16>,
+    thorough: bool,
+}
+
+impl Refiner {
+    /// For these stages; `thorough` looks at all codewords of all stages every time.
+    pub fn new(stages: &Arc<Stages>, thorough: bool) -> Self {
+        let of_codebook = (0..stages.codebooks().len())
+            .map(|book| {
+                let uses = |&stage: &usize| stages.stage(stage).codebook == book;
+                stages.numbers().filter(uses).collect()
+            })
+            .collect();
+        Self {
+            scans: stages.codebooks().iter().map(Scan::new).collect(),
+            of_codebook,
+            biases: vec![Vec::new(); stages.len()],
+            wins: vec![[1.0; Promises::OCTAVES]; stages.len()],
+            searches: 0,
+            block: Vec::new(),
+            thorough,
+            stages: Arc::clone(stages),
+        }
+    }
+
+    /// Prices the codewords for a frame.
+    pub fn price(&mut self, cost: &Cost<'_>, lambda: f32) {
+        for (stage, biases) in self.biases.iter_mut().enumerate() {
+            let scan = &self.scans[self.stages.stage(stage).codebook];
+            let most = cost.codewords()[stage].into();
+            scan.biases(&self.stages, stage, cost.band(), most, lambda, biases);
+        }
+    }
+
+    /// The operation with the largest gain per bit for a slot whose residual has this energy.
+    pub fn search(
+        &mut self,
+        work: &TileWork,
+        slot: usize,
+        energy: f32,
+        lambda: f32,
+        cost: &Cost<'_>,
+    ) -> Option<Candidate> {
+        let (cover, block) = block_of(slot);
+        let octave = Promises::octave(energy, lambda);
+        self.searches = self.searches.wrapping_add(1);
+        let all = self.thorough || self.searches.is_multiple_of(EXPLORE);
+        let covering = |stage: &usize| self.stages.cover(*stage) == cover;
+        let total: f32 = self
+            .stages
+            .numbers()
+            .filter(covering)
+            .map(|s| self.wins[s][octave])
+            .sum();
+        let mut best: Option<Candidate> = None;
+        for (book, scan) in self.scans.iter().enumerate() {
+            let codebook = &self.stages.codebooks()[book];
+            if codebook.cover() != cover {
+                continue;
+            }
+            let worth = |&&stage: &&usize| {
+                work.refined[stage] >> block & 1 == 0
+                    && (all || self.wins[stage][octave] >= HABIT * total)
+            };
+            let mut stages = [0; SCALES];
+            let mut count = 0;
+            for &stage in self.of_codebook[book].iter().filter(worth).take(SCALES) {
+                stages[count] = stage;
+                count += 1;
+            }
+            if count == 0 {
+                continue;
+            }
+            let dim = self.stages.dim();
+            work.gather(cover, block, codebook.lead(), dim, &mut self.block);
+            let list = |n: usize| &self.biases[stages[n]][..];
+            let mut found = [Best::NONE; SCALES];
+            let all_rows = self.thorough;
+            match count {
+                1 => found[..1].copy_from_slice(&scan.find(&self.block, [list(0)], all_rows)),
+                2 => {
+                    let lists = [list(0), list(1)];
+                    found[..2].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                }
+                3 => {
+                    let lists = [list(0), list(1), list(2)];
+                    found[..3].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                }
+                4 => {
+                    let lists = [list(0), list(1), list(2), list(3)];
+                    found[..4].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                }
+                _ => {
+                    let lists = [list(0), list(1), list(2), list(3), list(4)];
+                    found = scan.find(&self.block, lists, all_rows);
+                }
+            }
+            for (&stage, found) in stages[..count].iter().zip(found) {
+                let operation = Operation {
+                    stage: stage as u8,
+                    block: block as u8,
+                    index: found.index as u16,
+                };
+                let gain = work.gain(&self.stages, operation);
+                let bits = cost
+                    .operation(stage, work.counts[stage], found.index as usize)
+                    .max(1.0);
+                let ratio = |gain: f32, bits: f32| gain / (bits + work.unpaid);
+                if gain > 0.0 && best.is_none_or(|b| ratio(gain, bits) > ratio(b.gain, b.bits)) {
+                    best = Some(Candidate {
+                        operation,
+                        gain,
+                        bits,
+                    });
+                }
+            }
+        }
+        if let (true, Some(best)) = (all, best) {
+            for stage in self.stages.numbers() {
+                if self.stages.cover(stage) == cover {
+                    let won = f32::from(u8::from(stage == usize::from(best.operation.stage)));
+                    let wins = &mut self.wins[stage][octave];
+                    *wins += 0.05 * (won - *wins);
+                }
+            }
+        }
+        best
+    }
+}
