@@ -15,6 +15,8 @@ use crate::mirror::{Mirror, Trust};
 /// Bits that a datagram's body takes beyond the prices of its symbols: the end of range coding and
 /// the number of updates.
 const OVERHEAD_BITS: f32 = 14.0;
+/// Bytes of a body without updates, at most.
+const LEAST_BODY: usize = 2;
 /// Bits of an average operation.
 const OPERATION_BITS: f32 = 13.0;
 /// How often a frame is topped up.
@@ -172,7 +174,7 @@ impl FrameCoder {
         self.datagrams.clear();
         self.coded = None;
         let headers = usize::from(allowance.count) * UPDATE_HEADER_LEN;
-        if allowance.bytes < headers + 2 {
+        if allowance.bytes < headers + usize::from(allowance.count) * LEAST_BODY {
             return &self.datagrams;
         }
         let (mirror, trust) = (&self.mirror, self.trust);
