@@ -1,15 +1,17 @@
 """Export a finished run: `python -m raq_train.export --config C --run runs/base --out models/base`.
 
 Writes encoder.onnx, decoder.onnx, adapter.onnx, a base codebook base_NAME.i16 for each codebook,
-reference.bin and manifest.json. The codebooks that the adapters generate are not among them: both
-ends regenerate them and compare their digest. reference.bin is one small picture and what PyTorch
-makes of it, for tests of other readers of the model: luma u8 [64, 64], chroma u8 [2, 32, 32],
-latents f32 [8, 8, D] in grid units, and decoded from the rounded latents luma u8 [64, 64] and
-chroma u8 [2, 32, 32]; little-endian.
+basis.i16, tables.json, reference.bin and manifest.json. The codebooks that the adapters generate
+are not among them: both ends regenerate them and compare their digest. basis.i16 is the linear
+part of encoder and decoder, i16 [D, 96] in units of 1/4096. reference.bin is one small picture and
+what PyTorch makes of it, for tests of other readers of the model: luma u8 [64, 64], chroma u8
+[2, 32, 32], latents f32 [8, 8, D] in grid units, and decoded from the rounded latents luma u8
+[64, 64] and chroma u8 [2, 32, 32]. All numbers are little-endian.
 
 The networks are those of `networks.pt` (a dictionary with their weights under `average`) in the
 run's folder, or of `checkpoint.pt` where there is none. A codebook's adapter is that of
 `adapters/NAME.pt`, or, for the codebook that `raq_train.train` makes, of `checkpoint.pt`.
+`tables.json` is the run's, or flat where it has none.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import torch
 from blake3 import blake3
 
 from . import adapter as adapter_rules
-from . import adapter_graph, network_graph
+from . import adapter_graph, network_graph, tables
 from . import config as configuration
 from .adapter import Adapter
 from .codebook import restore_adapter
@@ -36,6 +38,9 @@ from .psnr import PAD
 
 FORMAT = 2
 """Version of the manifest; readers refuse any other."""
+
+BASIS_ONE = 4096
+"""What stands for 1 in basis.i16."""
 
 
 def read_bases(folder: Path, manifest: dict) -> dict[str, np.ndarray]:
@@ -115,7 +120,19 @@ def load_adapters(config: Config, run: Path) -> dict[str, Adapter]:
     return adapters
 
 
-def export(config: Config, model: Autoencoder, adapters: dict[str, Adapter], out: Path) -> dict:
+def load_tables(config: Config, run: Path) -> dict:
+    """The tables of a run, flat ones where it has none. Raises ValueError where they do not fit."""
+    path = run / "tables.json"
+    return tables.read(path, config) if path.exists() else tables.flat(config)
+
+
+def export(
+    config: Config,
+    model: Autoencoder,
+    adapters: dict[str, Adapter],
+    counts: dict,
+    out: Path,
+) -> dict:
     """Write the model folder; returns the manifest. Raises if the graph disagrees with PyTorch."""
     out.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
@@ -134,6 +151,9 @@ def export(config: Config, model: Autoencoder, adapters: dict[str, Adapter], out
     for name, graph in graphs.items():
         (out / name).write_bytes(graph.SerializeToString(deterministic=True))
     others = {f"base_{name}.i16": base.tobytes() for name, base in bases.items()}
+    basis = model.encoder.basis.detach().double().numpy() * BASIS_ONE
+    others["basis.i16"] = basis.round().astype("<i2").tobytes()
+    others["tables.json"] = (json.dumps(counts, separators=(",", ":")) + "\n").encode()
     others["reference.bin"] = reference(model)
     for name, data in others.items():
         (out / name).write_bytes(data)
@@ -188,9 +208,10 @@ def main() -> None:
     try:
         config = configuration.load(options.config)
         model, adapters = load_networks(config, options.run), load_adapters(config, options.run)
+        counts = load_tables(config, options.run)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    manifest = export(config, model, adapters, options.out)
+    manifest = export(config, model, adapters, counts, options.out)
     print(f"{options.out}: codebook {manifest['codebook_digest']}")
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from . import config as configuration
+from . import tables
 from .adapter import Adapter
 from .config import CodebookConfig, Config
 from .data import Crops, generate_pictures
@@ -77,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         config = configuration.load(options.config)
-        manifest = export(config, *untrained(config), options.out)
+        manifest = export(config, *untrained(config), tables.flat(config), options.out)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     loaded, run = milliseconds(options.out, manifest)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from raq_train import config
+from raq_train import config, tables
 from raq_train.export import digest, export, load_adapters, read_bases, regenerate
 from raq_train.untrained import untrained
 
@@ -59,7 +59,7 @@ def test_every_codebook_is_fitted_and_exported(run: Path) -> None:
 
     model, _ = untrained(settings)
     adapters = load_adapters(settings, run)
-    manifest = export(settings, model, adapters, run / "model")
+    manifest = export(settings, model, adapters, tables.flat(settings), run / "model")
     bases = read_bases(run / "model", manifest)
     rows = regenerate(run / "model" / "adapter.onnx", bases)
     assert list(rows) == ["tile", "position", "fine"]

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use raq_shared::coding::{Framing, Sink, Tables, write};
 use raq_shared::stage::Stages;
 use raq_shared::tile::scene::FrameHead;
-use raq_shared::tile::{Basis, TileGrid};
+use raq_shared::tile::{Basis, TileGrid, Update};
 use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader};
 
 use crate::choice::{Budget, Chooser, Picture, Speed};
@@ -15,6 +15,8 @@ use crate::mirror::{Mirror, Trust};
 /// Bits that a datagram's body takes beyond the prices of its symbols: the end of range coding and
 /// the number of updates.
 const OVERHEAD_BITS: f32 = 14.0;
+/// Bytes of a body without updates, at most.
+const LEAST_BODY: usize = 2;
 /// Bits of an average operation.
 const OPERATION_BITS: f32 = 13.0;
 /// How often a frame is topped up.
@@ -29,6 +31,34 @@ pub struct Allowance {
     pub count: u8,
     /// Bytes of one datagram, its header included.
     pub datagram_bytes: usize,
+}
+
+/// Bytes of a datagram, its header included: what QUIC carries on any path that it works on.
+const DATAGRAM_BYTES: usize = 1150;
+/// Allowances below this take one datagram.
+const ONE_DATAGRAM: usize = 600;
+/// Bytes per datagram below which a frame is not split further.
+const SPLIT_BYTES: usize = 450;
+/// The most datagrams that a frame is split into where fewer would hold it.
+const SPLIT: usize = 8;
+
+impl Allowance {
+    /// `bytes` for a frame in as many datagrams as they need, and in some more where each still
+    /// holds [`SPLIT_BYTES`]: a lost one then costs less. `count` asks for another number, which is
+    /// raised where so few do not hold the bytes.
+    pub fn of(bytes: usize, count: Option<u8>) -> Self {
+        let needed = bytes.div_ceil(DATAGRAM_BYTES);
+        let wanted = match count {
+            Some(count) => count.into(),
+            None if bytes < ONE_DATAGRAM => 1,
+            None => (bytes / SPLIT_BYTES).min(SPLIT),
+        };
+        Self {
+            bytes,
+            count: u8::try_from(needed.max(wanted)).map_or(u8::MAX, |count| count.max(1)),
+            datagram_bytes: DATAGRAM_BYTES,
+        }
+    }
 }
 
 /// When a frame was captured and is sent, in units of 100 µs.
@@ -55,6 +85,8 @@ pub struct FrameCoder {
     /// Coded bits per bit of the estimate, running mean.
     ratio: f32,
     datagrams: Vec<Bytes>,
+    /// Number and datagrams of the frame coded last, where it had room.
+    coded: Option<(u32, u8)>,
 }
 
 impl FrameCoder {
@@ -85,6 +117,7 @@ impl FrameCoder {
             buffer: BytesMut::new(),
             ratio: 1.0,
             datagrams: Vec::new(),
+            coded: None,
         }
     }
 
@@ -108,6 +141,16 @@ impl FrameCoder {
         &self.chooser
     }
 
+    /// What each datagram of the frame coded last says, with its framing; none where the frame had
+    /// no datagrams. To be asked before the next report, which changes the floor.
+    pub fn coded(&self) -> impl Iterator<Item = (Framing<'_>, &[Update])> {
+        let coded = self.coded.into_iter();
+        coded.flat_map(move |(frame, count)| {
+            let updates = self.chooser.updates().enumerate();
+            updates.map(move |(index, updates)| (self.framing(frame, index as u8, count), updates))
+        })
+    }
+
     /// The receiver closed `frame` with these datagrams of it, and every frame before.
     pub fn report(&mut self, frame: u32, arrived: raq_shared::tile::scene::Arrivals) {
         if self.mirror.report(frame, arrived) {
@@ -129,8 +172,9 @@ impl FrameCoder {
         mut expired: impl FnMut() -> bool,
     ) -> &[Bytes] {
         self.datagrams.clear();
+        self.coded = None;
         let headers = usize::from(allowance.count) * UPDATE_HEADER_LEN;
-        if allowance.bytes < headers + 2 {
+        if allowance.bytes < headers + usize::from(allowance.count) * LEAST_BODY {
             return &self.datagrams;
         }
         let (mirror, trust) = (&self.mirror, self.trust);
@@ -161,6 +205,7 @@ impl FrameCoder {
         self.shrink(frame, allowance, stamp);
         self.chooser.finish();
         self.note(frame, allowance.count);
+        self.coded = Some((frame, allowance.count));
         &self.datagrams
     }
 
@@ -190,37 +235,43 @@ impl FrameCoder {
         back.and_then(|back| u8::try_from(back).ok()).unwrap_or(0)
     }
 
+    fn framing(&self, frame: u32, index: u8, count: u8) -> Framing<'_> {
+        Framing {
+            grid: self.grid,
+            stages: &self.stages,
+            tables: &self.tables,
+            level: self.chooser.level(),
+            codewords: None,
+            floor: self.floor_back(frame),
+            index,
+            count,
+        }
+    }
+
     fn write_all(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
         self.datagrams.clear();
-        let (level, floor) = (self.chooser.level(), self.floor_back(frame));
+        let mut sink = std::mem::take(&mut self.sink);
+        let mut body = std::mem::take(&mut self.body);
         for (index, updates) in self.chooser.updates().enumerate() {
-            let framing = Framing {
-                grid: self.grid,
-                stages: &self.stages,
-                tables: &self.tables,
-                level,
-                codewords: None,
-                floor,
-                index: index as u8,
-                count: allowance.count,
-            };
-            self.body.clear();
-            let coding = write(&framing, updates, &mut self.sink, &mut self.body);
+            let framing = self.framing(frame, index as u8, allowance.count);
+            body.clear();
+            let coding = write(&framing, updates, &mut sink, &mut body);
             let header = UpdateHeader {
                 coding,
                 names_codewords: false,
-                level,
+                level: framing.level,
                 frame: frame as u16,
                 capture: stamp.capture,
                 send_delay: stamp.send_delay,
-                index: index as u8,
-                count: allowance.count,
-                floor,
+                index: framing.index,
+                count: framing.count,
+                floor: framing.floor,
             };
             self.buffer.extend_from_slice(&header.encode());
-            self.buffer.extend_from_slice(&self.body);
+            self.buffer.extend_from_slice(&body);
             self.datagrams.push(self.buffer.split().freeze());
         }
+        (self.sink, self.body) = (sink, body);
     }
 
     fn note(&mut self, frame: u32, count: u8) {
@@ -231,5 +282,20 @@ impl FrameCoder {
             count,
         };
         self.mirror.sent(head, self.chooser.updates());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_takes_as_many_datagrams_as_it_should() {
+        let count = |bytes| Allowance::of(bytes, None).count;
+        let found = [0, 599, 600, 899, 900, 1150, 1151, 3600, 9200, 9201].map(count);
+        assert_eq!(found, [1, 1, 1, 1, 2, 2, 2, 8, 8, 9]);
+        assert_eq!(count(usize::MAX), 255);
+        let asked = |bytes, count| Allowance::of(bytes, Some(count)).count;
+        assert_eq!([asked(100, 4), asked(1151, 1), asked(9, 0)], [4, 2, 1]);
     }
 }

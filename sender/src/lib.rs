@@ -15,6 +15,7 @@ pub mod capture;
 pub mod choice;
 pub mod estimate;
 pub mod frame_coder;
+pub mod loss;
 pub mod mirror;
 pub mod packetize;
 pub mod rate;

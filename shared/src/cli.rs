@@ -12,10 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::exit::{Exit, Failure};
 use crate::identity::{Identity, Trust};
-use crate::model::{Model, ModelOptions, Provider};
-
-/// Names the model folder where `--model` does not.
-pub const MODEL_VARIABLE: &str = "RAQ_MODEL";
+use crate::model::{Model, ModelOptions, Provider, named};
 
 /// Flags of both programs.
 #[derive(Args, Clone, Debug)]
@@ -56,10 +53,9 @@ pub struct CommonArgs {
 impl CommonArgs {
     /// The model to open.
     pub fn model_options(&self) -> ModelOptions {
-        let variable = || std::env::var_os(MODEL_VARIABLE).filter(|value| !value.is_empty());
         let half = || std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
         ModelOptions {
-            folder: self.model.clone().or_else(|| variable().map(PathBuf::from)),
+            folder: named(self.model.as_deref()),
             onnxruntime: self.onnxruntime.clone(),
             provider: self.provider,
             threads: self.threads.map_or_else(half, usize::from),

@@ -1,7 +1,11 @@
 //! Measures raq without a network.
 //!
 //! [`rd`] encodes clips at given bitrates in this process and holds rate and distortion beside
-//! those of other codecs.
+//! those of other codecs. [`vectors`] gathers what training learns from in the same way.
 
+pub mod link;
+pub mod npy;
 pub mod options;
 pub mod rd;
+pub mod transfer;
+pub mod vectors;

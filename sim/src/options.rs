@@ -13,10 +13,27 @@ use raq_shared::{
     units::{Bitrate, parse_duration},
 };
 
-use crate::rd::{self, Codec, FIRST_MEASURED};
+use raq_send::choice::Speed;
+
+use crate::{
+    rd::{self, Codec, FIRST_MEASURED},
+    transfer::Setup,
+    vectors,
+};
 
 /// The text for `--help`.
-const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  failure\n  2  wrong command line";
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0  done\n  \
+    1  failure\n  \
+    2  wrong command line\n  \
+    5  model or ONNX Runtime missing or incompatible";
+
+/// The names of speeds.
+const SPEEDS: [(&str, Speed); 3] = [
+    ("fast", Speed::Fast),
+    ("medium", Speed::Medium),
+    ("thorough", Speed::Thorough),
+];
 
 /// Measures raq without a network.
 ///
@@ -34,6 +51,48 @@ pub struct Options {
 pub enum Instrument {
     /// Rate and distortion of clips at given bitrates, beside other codecs
     Rd(RdOptions),
+    /// What codebooks, tables and decoders are trained on, gathered while raq codes clips
+    Vectors(VectorOptions),
+}
+
+/// Which model codes, and how hard it tries.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelArgs {
+    /// Model folder [env: RAQ_MODEL] [default: onnx/models/base here or near the program]
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Take the codebooks from DIR/NAME.i16 instead of the adapter: all rows, little-endian
+    #[arg(long, value_name = "DIR")]
+    pub codebooks: Option<PathBuf>,
+    /// How long to look for what is worth its bits: fast, medium or thorough [default: medium]
+    #[arg(long, value_name = "NAME", value_parser = speed)]
+    pub speed: Option<Speed>,
+}
+
+/// Flags of `raq-sim vectors`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct VectorOptions {
+    /// A clip: y4m, or anything ffmpeg reads; several may be given
+    #[arg(long, value_name = "CLIP", required = true, num_args = 1.., help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// Scale every clip to this size first (bicubic, by ffmpeg) [default: its own]
+    #[arg(long, value_name = "WxH", help_heading = "Input")]
+    pub size: Option<FrameSize>,
+    /// Take no more than this many frames of each clip, at least 6
+    #[arg(long, value_name = "N", default_value = "300", value_parser = frames,
+        help_heading = "Input")]
+    pub frames: usize,
+    /// Bitrates to encode at, in kbit/s
+    #[arg(long, value_name = "KBPS,…", required = true, value_delimiter = ',',
+        value_parser = rate)]
+    pub rates: Vec<Bitrate>,
+    /// Folder for NAME.vectors.npy, counts.json, CLIP.KBPS.sums.npy and CLIP.KBPS.depth.npy
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// Flags of `raq-sim rd`.
@@ -55,9 +114,8 @@ pub struct RdOptions {
     #[arg(long, value_name = "KBPS,…", required = true, value_delimiter = ',',
         value_parser = rate)]
     pub rates: Vec<Bitrate>,
-    /// Codecs to measure [default: all]
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values_t = Codec::ALL,
-        hide_default_value = true)]
+    /// Codecs to measure [default: all that can be used here]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub codecs: Vec<Codec>,
 
     /// Lose this share of raq's datagrams, 0 to 1; the other codecs never lose any
@@ -69,9 +127,14 @@ pub struct RdOptions {
     /// Choose the lost datagrams by this number
     #[arg(long, value_name = "N", help_heading = "raq alone")]
     pub seed: Option<u64>,
-    /// Model folder
-    #[arg(long, value_name = "DIR", help_heading = "raq alone")]
-    pub model: Option<PathBuf>,
+    /// Split every frame into so many datagrams, more where they would be too large
+    /// [default: as suits its bytes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..),
+        help_heading = "raq alone")]
+    pub datagrams: Option<u8>,
+    /// The model.
+    #[command(flatten, next_help_heading = "raq alone")]
+    pub model: ModelArgs,
 
     /// Folder for rd.json, bd.json, frames.csv, frames.json, index.html and the plots
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -93,7 +156,15 @@ impl Options {
     pub fn run(&self) -> Result<(), Failure> {
         match &self.instrument {
             Instrument::Rd(options) => print(&rd::run(options)?.tables()),
+            Instrument::Vectors(options) => vectors::run(options),
         }
+    }
+}
+
+impl VectorOptions {
+    /// The bitrates in ascending order, each once.
+    pub fn ascending_rates(&self) -> Vec<Bitrate> {
+        ascending(&self.rates)
     }
 }
 
@@ -103,15 +174,8 @@ impl RdOptions {
     /// # Errors
     /// [`Failure`] with [`Exit::Usage`] for flags that would do nothing.
     pub fn check(&self) -> Result<(), Failure> {
-        let flags = [
-            ("--loss", self.loss.is_some()),
-            ("--feedback-delay", self.feedback_delay.is_some()),
-            ("--seed", self.seed.is_some()),
-            ("--model", self.model.is_some()),
-        ];
-        let given = flags.iter().find(|(_, given)| *given);
-        match given {
-            Some((flag, _)) if !self.codecs.iter().any(|codec| codec.is_ours()) => {
+        match self.flag_of_raq() {
+            Some(flag) if !self.distinct_codecs().iter().any(|codec| codec.is_ours()) => {
                 Err(Failure::new(
                     Exit::Usage,
                     format_args!(
@@ -123,19 +187,55 @@ impl RdOptions {
         }
     }
 
-    /// The bitrates in ascending order, each once.
-    pub fn ascending_rates(&self) -> Vec<Bitrate> {
-        let mut rates = self.rates.clone();
-        rates.sort_unstable();
-        rates.dedup();
-        rates
+    /// Whether raq was asked for, by name or by a flag that concerns it alone.
+    pub fn asks_for_raq(&self) -> bool {
+        self.codecs.iter().any(|codec| codec.is_ours()) || self.flag_of_raq().is_some()
     }
 
-    /// The codecs in the order of [`Codec::ALL`], each once.
+    fn flag_of_raq(&self) -> Option<&'static str> {
+        let flags = [
+            ("--loss", self.loss.is_some()),
+            ("--feedback-delay", self.feedback_delay.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--datagrams", self.datagrams.is_some()),
+            ("--model", self.model.model.is_some()),
+            ("--codebooks", self.model.codebooks.is_some()),
+            ("--speed", self.model.speed.is_some()),
+        ];
+        flags
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(flag, _)| *flag)
+    }
+
+    /// How raq sends.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            speed: self.model.speed.unwrap_or_default(),
+            datagrams: self.datagrams,
+            loss: self.loss.unwrap_or(0.0),
+            seed: self.seed.unwrap_or(0),
+            feedback_delay: self.feedback_delay.unwrap_or_default(),
+        }
+    }
+
+    /// The bitrates in ascending order, each once.
+    pub fn ascending_rates(&self) -> Vec<Bitrate> {
+        ascending(&self.rates)
+    }
+
+    /// The codecs in the order of [`Codec::ALL`], each once; all where none was named.
     pub fn distinct_codecs(&self) -> Vec<Codec> {
-        let asked = |codec: &Codec| self.codecs.contains(codec);
+        let asked = |codec: &Codec| self.codecs.is_empty() || self.codecs.contains(codec);
         Codec::ALL.into_iter().filter(asked).collect()
     }
+}
+
+fn ascending(rates: &[Bitrate]) -> Vec<Bitrate> {
+    let mut rates = rates.to_vec();
+    rates.sort_unstable();
+    rates.dedup();
+    rates
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -175,6 +275,19 @@ fn rate(text: &str) -> Result<Bitrate, String> {
     }
 }
 
+/// What a speed is called in flags.
+pub(crate) fn speed_name(speed: Speed) -> &'static str {
+    let found = SPEEDS.iter().find(|(_, of)| *of == speed);
+    found.map_or("", |(name, _)| name)
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    let found = SPEEDS.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, speed)| *speed)
+        .ok_or_else(|| format!("{text:?} is no speed; give fast, medium or thorough"))
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
@@ -191,6 +304,7 @@ mod tests {
         Options::try_parse_from(needed.iter().chain(args))
             .map(|options| match options.instrument {
                 Instrument::Rd(rd) => rd,
+                Instrument::Vectors(_) => panic!("not asked for"),
             })
             .map_err(|error| error.to_string())
     }
@@ -236,6 +350,8 @@ mod tests {
             (&["--rates", "60", "--codecs", "h265"], "x264-ultrafast"),
             (&["--rates", "60", "--loss", "1.1"], "0 to 1"),
             (&["--rates", "60", "--pictures", "21"], "0..=20"),
+            (&["--rates", "60", "--datagrams", "0"], "--datagrams"),
+            (&["--rates", "60", "--speed", "slow"], "thorough"),
         ] {
             let error = parse(args).expect_err(&format!("{args:?}"));
             assert!(error.contains(says), "{args:?}: {error}");
@@ -248,13 +364,21 @@ mod tests {
             ["--loss", "0.1"],
             ["--feedback-delay", "100ms"],
             ["--seed", "1"],
+            ["--datagrams", "4"],
             ["--model", "m"],
+            ["--codebooks", "b"],
+            ["--speed", "fast"],
         ] {
             let args = ["--rates", "60", "--codecs", "jpeg", flag[0], flag[1]];
             let failure = parse(&args).unwrap().check().unwrap_err();
             assert_eq!(failure.exit, Exit::Usage);
             assert!(failure.message.starts_with(flag[0]), "{failure}");
+            let options = parse(&["--rates", "60", flag[0], flag[1]]).unwrap();
+            assert!(options.check().is_ok() && options.asks_for_raq());
         }
-        assert_eq!(parse(&["--rates", "60"]).unwrap().check(), Ok(()));
+        let plain = parse(&["--rates", "60"]).unwrap();
+        assert!(plain.check().is_ok() && !plain.asks_for_raq());
+        let named = parse(&["--rates", "60", "--codecs", "vp8,raq"]).unwrap();
+        assert!(named.asks_for_raq());
     }
 }

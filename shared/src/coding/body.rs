@@ -177,23 +177,55 @@ fn write_symbols(framing: &Framing<'_>, updates: &[Update], sink: &mut Sink) {
     assert!(rest.next().is_none(), "updates of this datagram, ascending");
 }
 
+/// The symbol of a start: reset, keep, copy, copy by quarters.
+pub(super) fn start_symbol(start: &Start) -> usize {
+    match start {
+        Start::Reset => 0,
+        Start::Keep(_) => 1,
+        Start::Copy { displacements, .. } => match given(displacements).len() {
+            1 => 2,
+            _ => 3,
+        },
+    }
+}
+
+/// The symbol of a filter.
+pub(super) fn filter_symbol(filter: Filter) -> usize {
+    let place = Filter::ALL.iter().position(|&f| f == filter);
+    place.expect("one of all")
+}
+
+/// The displacements that are written: one for four equal ones.
+pub(super) fn given(displacements: &[Displacement; 4]) -> &[Displacement] {
+    let whole = displacements.iter().all(|d| d == &displacements[0]);
+    &displacements[..if whole { 1 } else { 4 }]
+}
+
+/// The symbol of a displacement's difference: the bits of its magnitude.
+pub(super) fn magnitude_symbol(difference: i16) -> usize {
+    (u16::BITS - difference.unsigned_abs().leading_zeros()) as usize
+}
+
+/// The symbol of a base.
+pub(super) fn base_symbol(base: Base) -> usize {
+    match base {
+        Base::Floor => 0,
+        Base::Before(back) => usize::from(back).min(BASES - 1),
+    }
+}
+
 fn write_start(framing: &Framing<'_>, update: &Update, last: &mut Displacement, sink: &mut Sink) {
     let band = framing.band();
+    sink.table(start_symbol(&update.start), &band.start);
     match &update.start {
-        Start::Reset => sink.table(0, &band.start),
-        Start::Keep(base) => {
-            sink.table(1, &band.start);
-            write_base(framing, *base, sink);
-        }
+        Start::Reset => {}
+        Start::Keep(base) => write_base(framing, *base, sink),
         Start::Copy {
             displacements,
             filter,
         } => {
-            let whole = displacements.iter().all(|d| d == &displacements[0]);
-            sink.table(if whole { 2 } else { 3 }, &band.start);
-            let filter_symbol = Filter::ALL.iter().position(|f| f == filter);
-            sink.table(filter_symbol.expect("one of all"), &band.filter);
-            for displacement in &displacements[..if whole { 1 } else { 4 }] {
+            sink.table(filter_symbol(*filter), &band.filter);
+            for displacement in given(displacements) {
                 write_difference(band, displacement.dx - last.dx, sink);
                 write_difference(band, displacement.dy - last.dy, sink);
                 *last = *displacement;
@@ -210,7 +242,7 @@ fn write_start(framing: &Framing<'_>, update: &Update, last: &mut Displacement, 
 
 fn write_difference(band: &Band, difference: i16, sink: &mut Sink) {
     let magnitude = usize::from(difference.unsigned_abs());
-    let bits = (usize::BITS - magnitude.leading_zeros()) as usize;
+    let bits = magnitude_symbol(difference);
     sink.table(bits, &band.magnitude);
     if bits > 0 {
         sink.uniform(magnitude - (1 << (bits - 1)), 1 << (bits - 1));
@@ -233,22 +265,21 @@ fn read_difference(band: &Band, source: &mut Source<'_>) -> Result<i16, Garbage>
 const FAR: usize = 256 - (BASES - 1);
 
 fn write_base(framing: &Framing<'_>, base: Base, sink: &mut Sink) {
-    let possible = framing.bases();
-    let frequencies = framing.band().base(possible);
+    let symbol = base_symbol(base);
+    let frequencies = framing.band().base(framing.bases());
     match base {
         Base::Floor => {
             assert!(framing.floor > 0, "a floor to name");
-            sink.table(0, frequencies);
+            sink.table(symbol, frequencies);
         }
         Base::Before(back) => {
             assert!(
                 back > 0 && (framing.floor == 0 || back < framing.floor),
                 "a base to name"
             );
-            let back = usize::from(back);
-            sink.table(back.min(BASES - 1), frequencies);
-            if back >= BASES - 1 {
-                sink.uniform(back - (BASES - 1), FAR);
+            sink.table(symbol, frequencies);
+            if symbol == BASES - 1 {
+                sink.uniform(usize::from(back) - (BASES - 1), FAR);
             }
         }
     }
@@ -374,4 +405,4 @@ fn read_start(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

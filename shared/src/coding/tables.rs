@@ -239,6 +239,11 @@ impl Tables {
         usize::from(below / 8).min(BANDS - 1)
     }
 
+    /// All bands, the finest first.
+    pub fn bands(&self) -> &[Band] {
+        &self.bands
+    }
+
     /// The band of a level.
     pub fn band(&self, level: u8) -> &Band {
         &self.bands[Self::number(level)]

@@ -55,6 +55,38 @@ pub enum ModelError {
         /// Digest of the file.
         found: Digest,
     },
+    /// The model was exported without what the temporal codec needs.
+    #[error(
+        "{} has no temporal codec: {file} is not in its manifest; export it again, or pass --model \
+         DIR",
+        .path.display()
+    )]
+    NoTemporal {
+        /// The model folder.
+        path: PathBuf,
+        /// The file that it lacks.
+        file: &'static str,
+    },
+    /// A file of the temporal codec does not fit the model.
+    #[error("{} cannot be used: {reason}; export the model again, or pass --model DIR", .path.display())]
+    Temporal {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A codebook that was given in place of the adapter's does not fit the model.
+    #[error(
+        "{} cannot be used: {reason}; give a folder with NAME.i16 for each codebook of the model, \
+         or leave it out",
+        .path.display()
+    )]
+    Codebook {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The library of ONNX Runtime is in none of the usual places.
     #[error(
         "cannot load ONNX Runtime (tried {}); run `cargo xtask setup` or pass --onnxruntime PATH",

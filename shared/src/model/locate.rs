@@ -7,6 +7,16 @@ use super::ModelError;
 /// The model that programs take when none is named, relative to the repository.
 pub const DEFAULT_MODEL: &str = "onnx/models/base";
 
+/// Names the model folder where `--model` does not.
+pub const MODEL_VARIABLE: &str = "RAQ_MODEL";
+
+/// The folder that `--model` names, or else [`MODEL_VARIABLE`]; none where neither does.
+pub fn named(flag: Option<&Path>) -> Option<PathBuf> {
+    let variable = || std::env::var_os(MODEL_VARIABLE).filter(|value| !value.is_empty());
+    flag.map(Path::to_owned)
+        .or_else(|| variable().map(PathBuf::from))
+}
+
 /// The folder `given` (by `--model` or RAQ_MODEL), or else the first of the usual places that
 /// holds a manifest.
 ///

@@ -257,10 +257,7 @@ impl ModelFolder {
         let (file, rows, dim) = (&entry.base_file, entry.base_codewords, entry.shape().dim());
         let limit = self.manifest.codeword_limit;
         let bytes = self.read(file)?;
-        let values: Vec<i16> = bytes
-            .chunks_exact(2)
-            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-            .collect();
+        let values = integers(&bytes);
         let reason = if bytes.len() != rows * dim * 2 {
             format!(
                 "{file} has {} bytes, not {rows} rows of {dim} i16",
@@ -285,8 +282,14 @@ fn hex_digest<'de, D: serde::Deserializer<'de>>(d: D) -> Result<CodebookDigest, 
     Digest::deserialize(d).map(|digest| CodebookDigest(digest.0))
 }
 
+/// Little-endian integers; a byte left over is ignored.
+pub(super) fn integers(bytes: &[u8]) -> Vec<i16> {
+    let (pairs, _) = bytes.as_chunks();
+    pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect()
+}
+
 /// Reads at most `limit` bytes, whatever the file claims to be (a device, a pipe, a growing file).
-fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let meta = file.metadata().map_err(|e| e.to_string())?;
     if !meta.is_file() {

@@ -8,6 +8,7 @@ mod error;
 mod locate;
 mod manifest;
 mod provider;
+mod temporal;
 
 pub mod library;
 
@@ -24,9 +25,10 @@ mod session;
 
 pub use digest::{Digest, ParseDigestError};
 pub use error::ModelError;
-pub use locate::{DEFAULT_MODEL, locate};
+pub use locate::{DEFAULT_MODEL, MODEL_VARIABLE, locate, named};
 pub use manifest::{CodebookEntry, FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
 pub use provider::{ParseProviderError, Provider, ProviderUsed};
+pub use temporal::{Temporal, read_codebooks};
 
 #[cfg(feature = "onnx")]
 pub use onnx::{Decoder, Encoder};

@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 /// A codec and how it is set up; files and flags use the names that [`fmt::Display`] gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
+    /// `raq`: the codec that all this is about.
+    Raq,
     /// `x264-ultrafast`: H.264 by x264, what little processors afford.
     X264Ultrafast,
     /// `x264-veryfast`: H.264 by x264 with more search.
@@ -21,7 +23,8 @@ pub enum Codec {
 
 impl Codec {
     /// All of them, in the order of tables and legends.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Raq,
         Self::X264Ultrafast,
         Self::X264Veryfast,
         Self::X264Intra,
@@ -32,6 +35,7 @@ impl Codec {
     /// The name in files and flags.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Raq => "raq",
             Self::X264Ultrafast => "x264-ultrafast",
             Self::X264Veryfast => "x264-veryfast",
             Self::X264Intra => "x264-intra",
@@ -42,18 +46,14 @@ impl Codec {
 
     /// Whether it is raq itself, which has a model and a link; the others are comparators.
     pub fn is_ours(self) -> bool {
-        match self {
-            Self::X264Ultrafast | Self::X264Veryfast | Self::X264Intra | Self::Vp8 | Self::Jpeg => {
-                false
-            }
-        }
+        matches!(self, Self::Raq)
     }
 
     /// Whether it takes 4:2:0 pictures of even width and height only.
     pub fn needs_even_sides(self) -> bool {
         match self {
             Self::X264Ultrafast | Self::X264Veryfast | Self::X264Intra => true,
-            Self::Vp8 | Self::Jpeg => false,
+            Self::Raq | Self::Vp8 | Self::Jpeg => false,
         }
     }
 }

@@ -57,6 +57,7 @@ fn flags(codec: Codec) -> Option<&'static str> {
         Codec::X264Intra => "-c:v libx264 -preset ultrafast -tune zerolatency -g 1",
         Codec::Vp8 => "-c:v libvpx -deadline realtime -cpu-used 8 -lag-in-frames 0 -g 100000",
         Codec::Jpeg => "-c:v mjpeg",
+        Codec::Raq => return None,
     })
 }
 

@@ -18,6 +18,7 @@ pub mod encoded;
 pub mod ffmpeg;
 mod page;
 pub mod picture;
+pub mod raq;
 pub mod record;
 pub mod report;
 pub mod svg;
@@ -36,11 +37,12 @@ use self::{
     encoded::Encoded,
     ffmpeg::{Ffmpeg, HOW_TO_GET},
     picture::{Picture, shown_frames},
+    raq::Raq,
     record::{FrameRecord, Point, measure},
     report::{Report, cannot_write},
 };
 pub use self::{clip::Clip, codec::Codec};
-use crate::options::RdOptions;
+use crate::{options::RdOptions, transfer::Setup};
 
 /// The first frame, counted from 0, that means and rates include.
 pub const FIRST_MEASURED: usize = 5;
@@ -60,8 +62,11 @@ pub fn run(options: &RdOptions) -> Result<Report, Failure> {
     clip::check(&options.input)?;
     fs::create_dir_all(&options.out).map_err(|e| cannot_write(&options.out, &e))?;
     let ffmpeg = Ffmpeg::find()?;
-    let codecs = usable(options.distinct_codecs(), ffmpeg.as_ref())?;
+    let (raq, codecs) = open_ours(options)?;
+    let codecs = usable(codecs, ffmpeg.as_ref())?;
     let mut run = Run {
+        raq,
+        setup: options.setup(),
         rates: options.ascending_rates(),
         pictures_per_clip: options.pictures.into(),
         frames: Vec::new(),
@@ -83,6 +88,24 @@ pub fn run(options: &RdOptions) -> Result<Report, Failure> {
     let page = options.out.join("index.html");
     eprintln!("The report is in {}", page.display());
     Ok(report)
+}
+
+/// Opens the model if raq is to be measured. Where that fails, raq is left out with a line for
+/// people, unless it was asked for by name.
+fn open_ours(options: &RdOptions) -> Result<(Option<Raq>, Vec<Codec>), Failure> {
+    let mut codecs = options.distinct_codecs();
+    if !codecs.iter().any(|codec| codec.is_ours()) {
+        return Ok((None, codecs));
+    }
+    match Raq::open(&options.model) {
+        Ok(raq) => Ok((Some(raq), codecs)),
+        Err(error) if options.asks_for_raq() => Err(error.into()),
+        Err(error) => {
+            eprintln!("Leaving out raq: {error}");
+            codecs.retain(|codec| !codec.is_ours());
+            Ok((None, codecs))
+        }
+    }
 }
 
 /// Leaves out, with a line for people, what cannot be used here.
@@ -114,6 +137,9 @@ fn usable(codecs: Vec<Codec>, ffmpeg: Option<&Ffmpeg>) -> Result<Vec<Codec>, Fai
 
 /// What a run has measured so far.
 struct Run {
+    /// Open where it is among the codecs.
+    raq: Option<Raq>,
+    setup: Setup,
     /// Ascending.
     rates: Vec<Bitrate>,
     pictures_per_clip: usize,
@@ -148,7 +174,7 @@ impl Run {
             let first = self.points.len();
             for rate in self.rates.clone() {
                 eprintln!("{}: {codec} at {rate} …", clip.name);
-                let encoded = at_rate(codec, rate, comparators.as_mut())?;
+                let encoded = self.at_rate(clip, codec, rate, comparators.as_mut())?;
                 self.keep(clip, codec, Some(rate), &encoded)?;
             }
             match &mut comparators {
@@ -231,23 +257,19 @@ impl Run {
         self.points.push(point);
         Ok(kbps)
     }
-}
-
-/// One encode. raq's own would not need `comparators`.
-fn at_rate(
-    codec: Codec,
-    rate: Bitrate,
-    comparators: Option<&mut Comparators<'_>>,
-) -> Result<Encoded, Failure> {
-    match codec {
-        Codec::X264Ultrafast
-        | Codec::X264Veryfast
-        | Codec::X264Intra
-        | Codec::Vp8
-        | Codec::Jpeg => match comparators {
-            Some(comparators) => comparators.at_rate(codec, rate),
-            // Codecs that need ffmpeg were left out where there is none.
-            None => Err(Failure::new(Exit::Failure, HOW_TO_GET)),
-        },
+    /// One encode.
+    fn at_rate(
+        &mut self,
+        clip: &Clip,
+        codec: Codec,
+        rate: Bitrate,
+        comparators: Option<&mut Comparators<'_>>,
+    ) -> Result<Encoded, Failure> {
+        match (codec, &mut self.raq, comparators) {
+            (Codec::Raq, Some(raq), _) => raq.encode(clip, rate, &self.setup),
+            (_, _, Some(comparators)) if !codec.is_ours() => comparators.at_rate(codec, rate),
+            // Codecs that need ffmpeg or a model were left out where there is none.
+            _ => Err(Failure::new(Exit::Failure, HOW_TO_GET)),
+        }
     }
 }

@@ -164,7 +164,7 @@ fn json(value: &impl Serialize, folder: &Path) -> Result<Vec<u8>, Failure> {
     Ok(text)
 }
 
-pub(super) fn cannot_write(path: &Path, error: &dyn fmt::Display) -> Failure {
+pub(crate) fn cannot_write(path: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::new(
         Exit::Failure,
         format_args!(

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,12 +11,14 @@ use std::{
 
 use raq_shared::{
     frame::{Frame, Plane},
+    paths,
     video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
     y4m::Writer,
 };
 
 /// Whether ffmpeg is installed; says that the test is skipped where not, and fails it under
 /// `RAQ_REQUIRE_ALL=1`.
+#[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn ffmpeg() -> bool {
     let mut command = Command::new("ffmpeg");
     command.arg("-version").stdout(Stdio::null());
@@ -76,4 +78,27 @@ pub(crate) fn clip(
         })
         .collect();
     (path, frames)
+}
+
+/// A small model with several codebooks that was never trained.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn model() -> PathBuf {
+    paths::repository().join("tests/data/several")
+}
+
+/// The same without what updates need, in `folder`.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn model_without_updates(folder: &Path) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    for entry in fs::read_dir(model()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let path = folder.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let files = manifest["files"].as_object_mut().unwrap();
+    files.remove("basis.i16").unwrap();
+    fs::write(path, manifest.to_string()).unwrap();
+    folder.to_owned()
 }

@@ -3,12 +3,12 @@ use crate::coding::tables::TableCounts;
 use crate::stage::{Cover, Stage, StageCodebook};
 use proptest::prelude::*;
 
-const GRID: TileGrid = TileGrid {
+pub(crate) const GRID: TileGrid = TileGrid {
     columns: 5,
     rows: 4,
 };
 
-fn stages() -> Stages {
+pub(crate) fn stages() -> Stages {
     let book = |cover: Cover, codewords: usize| {
         let dims = cover.positions() * 2;
         StageCodebook::new(cover, 2, vec![0; dims * codewords]).unwrap()
@@ -28,7 +28,7 @@ fn tables(stages: &Stages) -> Tables {
 }
 
 /// Numbers drawn from a seed, so that one strategy makes whole datagrams.
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
     fn below(&mut self, n: usize) -> usize {
@@ -40,7 +40,11 @@ impl Draw {
     }
 }
 
-fn random_updates(framing: &Framing<'_>, density: usize, draw: &mut Draw) -> Vec<Update> {
+pub(crate) fn random_updates(
+    framing: &Framing<'_>,
+    density: usize,
+    draw: &mut Draw,
+) -> Vec<Update> {
     let (spread, _) = framing.tiles();
     let mut updates = vec![];
     for tile in spread.positions(framing.index.into()) {

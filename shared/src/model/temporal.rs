@@ -1,0 +1,125 @@
+//! What the temporal codec needs of a model besides its networks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::manifest::{integers, read_bounded};
+use super::{CodebookEntry, ModelError, ModelFolder};
+use crate::codebook::Codebook;
+use crate::codebooks::Codebooks;
+use crate::coding::Tables;
+use crate::coding::tables::TableCounts;
+use crate::stage::Stages;
+use crate::tile::Basis;
+
+/// The linear skip: `latent_dim` rows of 96 little-endian `i16`, Q12.
+const BASIS: &str = "basis.i16";
+/// The counts of symbols: [`TableCounts`] as JSON.
+const TABLES: &str = "tables.json";
+const MAX_CODEBOOK_BYTES: u64 = 1 << 22;
+
+/// Stages, linear skip and tables of one model: what both ends of a session code updates with.
+#[derive(Debug, Clone)]
+pub struct Temporal {
+    /// The stages, with their codebooks.
+    pub stages: Arc<Stages>,
+    /// The linear skip in integers.
+    pub basis: Arc<Basis>,
+    /// The static tables.
+    pub tables: Arc<Tables>,
+}
+
+impl Temporal {
+    /// Reads `basis.i16` and `tables.json` of a model whose codebooks were made already.
+    ///
+    /// # Errors
+    /// [`ModelError::NoTemporal`] for a model without these files, [`ModelError::Temporal`] where
+    /// they or the stages do not fit the codec, and what [`ModelFolder::read`] says.
+    pub fn load(folder: &ModelFolder, codebooks: &Codebooks) -> Result<Self, ModelError> {
+        Self::check(folder)?;
+        let wrong = |file: &str, reason: &dyn std::fmt::Display| ModelError::Temporal {
+            path: folder.path().join(file),
+            reason: reason.to_string(),
+        };
+        let stages = Stages::of(codebooks).map_err(|e| wrong(super::manifest::MANIFEST, &e))?;
+        let bytes = folder.read(BASIS)?;
+        let basis = if bytes.len().is_multiple_of(2) {
+            Basis::new(stages.dim(), &integers(&bytes)).map_err(|e| wrong(BASIS, &e))?
+        } else {
+            return Err(wrong(BASIS, &"it ends in the middle of a number"));
+        };
+        let counts: TableCounts =
+            serde_json::from_slice(&folder.read(TABLES)?).map_err(|e| wrong(TABLES, &e))?;
+        let tables = Tables::new(&counts, &stages).map_err(|e| wrong(TABLES, &e))?;
+        Ok(Self {
+            stages: Arc::new(stages),
+            basis: Arc::new(basis),
+            tables: Arc::new(tables),
+        })
+    }
+
+    /// Whether the manifest lists the files, without reading them.
+    ///
+    /// # Errors
+    /// [`ModelError::NoTemporal`] names the first that it does not list.
+    pub fn check(folder: &ModelFolder) -> Result<(), ModelError> {
+        let listed = |file: &&str| folder.manifest().files.contains_key(*file);
+        match [BASIS, TABLES].into_iter().find(|file| !listed(file)) {
+            Some(file) => Err(ModelError::NoTemporal {
+                path: folder.path().to_owned(),
+                file,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Codebooks from files in place of those that the adapter makes: for training, and to measure
+/// what the adapter costs. `dir` holds `NAME.i16` for each codebook of the model: all
+/// `max_codewords` rows, row-major little-endian `i16`.
+///
+/// # Errors
+/// [`ModelError::Codebook`] names the file that is missing or does not fit.
+pub fn read_codebooks(folder: &ModelFolder, dir: &Path) -> Result<Codebooks, ModelError> {
+    let manifest = folder.manifest();
+    let list: Result<Vec<_>, _> = manifest
+        .codebooks
+        .iter()
+        .map(|entry| read_codebook(entry, manifest.codeword_limit, dir))
+        .collect();
+    Codebooks::new(manifest.latent_dim, list?, manifest.stages.clone()).map_err(|e| {
+        ModelError::Codebook {
+            path: dir.to_owned(),
+            reason: e.to_string(),
+        }
+    })
+}
+
+fn read_codebook(entry: &CodebookEntry, limit: i16, dir: &Path) -> Result<Codebook, ModelError> {
+    let path = dir.join(format!("{}.i16", entry.name));
+    let wrong = |reason: String| ModelError::Codebook {
+        path: path.clone(),
+        reason,
+    };
+    let bytes = read_bounded(&path, MAX_CODEBOOK_BYTES).map_err(wrong)?;
+    let (rows, dim) = (entry.max_codewords, entry.shape().dim());
+    if bytes.len() != rows * dim * 2 {
+        return Err(wrong(format!(
+            "it has {} bytes, not {rows} rows of {dim} i16",
+            bytes.len()
+        )));
+    }
+    let values = integers(&bytes);
+    if let Some(value) = values
+        .iter()
+        .find(|value| value.unsigned_abs() > limit.unsigned_abs())
+    {
+        return Err(wrong(format!(
+            "it holds {value}, beyond codeword_limit {limit}"
+        )));
+    }
+    Codebook::named(&entry.name, entry.shape(), values).map_err(|e| wrong(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests;
