@@ -193,15 +193,23 @@ impl Mirror {
         for update in oldest.updates() {
             lost[update.tile as usize] = true;
         }
-        for update in self.pending.iter().flat_map(Sent::updates) {
-            let tile = update.tile as usize;
-            if let Start::Copy {
-                displacements,
-                filter,
-            } = &update.start
-                && sources(self.grid, tile, displacements, *filter).any(|source| lost[source])
-            {
-                lost[tile] = true;
+        // A lost tile is unknown in all pending frames, so earlier copies from it are lost as well:
+        // one pass does not find all.
+        let mut spreads = true;
+        while spreads {
+            spreads = false;
+            for update in self.pending.iter().flat_map(Sent::updates) {
+                let tile = update.tile as usize;
+                if let Start::Copy {
+                    displacements,
+                    filter,
+                } = &update.start
+                    && !lost[tile]
+                    && sources(self.grid, tile, displacements, *filter).any(|source| lost[source])
+                {
+                    lost[tile] = true;
+                    spreads = true;
+                }
             }
         }
         let through = self.newest;
