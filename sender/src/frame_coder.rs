@@ -44,7 +44,7 @@ const SPLIT: usize = 8;
 
 impl Allowance {
     /// `bytes` for a frame in as many datagrams as they need, and in some more where each still
-    /// holds [`SPLIT_BYTES`]: a lost one then costs less. `count` asks for another number, which is
+    /// holds 450: a lost one then costs less. `count` asks for another number, which is
     /// raised where so few do not hold the bytes.
     pub fn of(bytes: usize, count: Option<u8>) -> Self {
         let needed = bytes.div_ceil(DATAGRAM_BYTES);

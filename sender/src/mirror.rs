@@ -219,15 +219,23 @@ impl Mirror {
 
     /// Nothing is known any more of these tiles, nor of what was copied from them since.
     fn lose(&mut self, mut lost: Vec<bool>) {
-        for update in self.pending.iter().flat_map(Sent::updates) {
-            let tile = update.tile as usize;
-            if let Start::Copy {
-                displacements,
-                filter,
-            } = &update.start
-                && sources(self.grid, tile, displacements, *filter).any(|source| lost[source])
-            {
-                lost[tile] = true;
+        // A lost tile is unknown in all pending frames, so earlier copies from it are lost as well:
+        // one pass does not find all.
+        let mut spreads = true;
+        while spreads {
+            spreads = false;
+            for update in self.pending.iter().flat_map(Sent::updates) {
+                let tile = update.tile as usize;
+                if let Start::Copy {
+                    displacements,
+                    filter,
+                } = &update.start
+                    && !lost[tile]
+                    && sources(self.grid, tile, displacements, *filter).any(|source| lost[source])
+                {
+                    lost[tile] = true;
+                    spreads = true;
+                }
             }
         }
         let through = self.newest;

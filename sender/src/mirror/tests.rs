@@ -353,3 +353,21 @@ fn an_audit_that_differs_resets_the_tile() {
         assert!(known(0) && known(3));
     }
 }
+
+/// A frame given up takes a tile with it only through a copy in a later frame, and with that tile
+/// another one that was copied from it before.
+#[test]
+fn what_was_copied_from_a_lost_tile_before_is_lost_too() {
+    let weather = Weather {
+        seed: 15_508_919_716_800_878_760,
+        datagrams: 1,
+        loss: 50,
+        duplicates: 0,
+        late: 0,
+        patience: 2,
+        report_loss: 90,
+        report_delay: 16,
+        trust: Trust::Hope,
+    };
+    run(&weather).unwrap();
+}
