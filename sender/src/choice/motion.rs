@@ -96,8 +96,23 @@ fn half_difference(
     sum
 }
 
-/// What moves has to save so much of a difference per pixel of displacement not to be rest.
-const REST: u32 = 4;
+/// What a displacement costs, in units of a difference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// The displacement that the coder expects.
+    pub expected: Displacement,
+    /// Difference per bit: about the square root of the error that a bit has to save.
+    pub per_bit: f32,
+}
+
+impl Price {
+    /// Of a displacement in half pixels.
+    fn of(self, dx: i16, dy: i16) -> u32 {
+        let bits = |v: i16| 2 * (u16::BITS - v.unsigned_abs().leading_zeros());
+        let (x, y) = (bits(dx - self.expected.dx), bits(dy - self.expected.dy));
+        ((x + y) as f32 * self.per_bit) as u32
+    }
+}
 
 impl Luma {
     /// Half the size in both directions: means of 2×2 pixels, `[height / 2, width / 2]`.
@@ -129,7 +144,7 @@ pub struct Target<'a> {
 }
 
 /// Searches for `tile` of a frame in the picture `known`, which is up to date; around rest and
-/// around `hint`.
+/// around `hint`. Differences include the price of the displacement.
 ///
 /// First every second pixel at half size, quarters and whole tile at once; then whole pixels around
 /// the best, then half pixels.
@@ -139,6 +154,7 @@ pub fn search(
     tile: usize,
     hint: Displacement,
     reach: Reach,
+    price: Price,
 ) -> Motion {
     let grid = known.grid;
     let width = grid.width();
@@ -155,7 +171,8 @@ pub fn search(
         |(dx, dy): (i16, i16)| (low.0..=high.0).contains(&dx) && (low.1..=high.1).contains(&dy);
     let mut best = [((0i16, 0i16), u32::MAX); 5];
     let offer = |sums: [u32; 4], by: (i16, i16), best: &mut [((i16, i16), u32); 5]| {
-        let moved = REST * u32::from(by != (0, 0));
+        // A quarter of the pixels at half size.
+        let moved = price.of(2 * by.0, 2 * by.1) / 4;
         for (best, sum) in best
             .iter_mut()
             .zip(sums.into_iter().chain([sums.iter().sum()]))
@@ -198,9 +215,9 @@ pub fn search(
             };
             quarters.iter().map(one).sum()
         };
-        let mut best = ((0, 0), whole((0, 0)));
+        let mut best = ((0, 0), whole((0, 0)) + price.of(0, 0));
         for by in around(start).chain([start]).filter(|&by| inside(by)) {
-            let sum = whole(by) + REST * u32::from(by != (0, 0));
+            let sum = whole(by) + price.of(2 * by.0, 2 * by.1);
             if sum < best.1 {
                 best = (by, sum);
             }
@@ -220,7 +237,7 @@ pub fn search(
                 let halves = (dx & 1 == 1, dy & 1 == 1);
                 half_difference(target.full, y * width + x, &known.pixels, at, width, halves)
             };
-            let sum: u32 = quarters.iter().map(one).sum();
+            let sum: u32 = quarters.iter().map(one).sum::<u32>() + price.of(dx, dy);
             if sum < found.1 {
                 found = ((dx, dy), sum);
             }
@@ -314,7 +331,11 @@ mod tests {
             full: pixels,
             halved: &halved,
         };
-        search(target, luma, tile, hint, reach)
+        let price = Price {
+            expected: Displacement::default(),
+            per_bit: 1.0,
+        };
+        search(target, luma, tile, hint, reach, price)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use raq_shared::tile::apply::sources;
 use raq_shared::tile::{Base, Content, Displacement, Filter, Start, Updater};
 
 use super::cost::Cost;
-use super::motion::{Luma, Reach, Target, search};
+use super::motion::{Luma, Price, Reach, Target, search};
 use super::tile_work::{TileWork, energy};
 
 /// Quarters displaced on their own are weighed where their difference is below this part of the
@@ -77,7 +77,12 @@ impl Starts<'_> {
             bits: self.cost.reset(),
             residual: target.to_vec(),
         });
-        let found = search(self.luma, self.known, tile, hint, self.reach);
+        let price = Price {
+            expected: last,
+            // Squared error counts half pixels squared.
+            per_bit: (self.lambda / 4.0).sqrt(),
+        };
+        let found = search(self.luma, self.known, tile, hint, self.reach, price);
         let still = [Displacement::default(); 4];
         let mut content = Content::new(self.stages.dim());
         let mut copy = |displacements: [Displacement; 4], filter: Filter| {
