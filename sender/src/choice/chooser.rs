@@ -22,7 +22,7 @@ use super::start::{Alternative, Starts};
 use super::tile_work::{Slot, TileWork, block_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
-const FINEST: f32 = 2.0;
+const FINEST: f32 = 0.25;
 /// Bits below which no operation fits.
 const SMALLEST: f32 = 6.0;
 /// A tile whose error is below so many bits' worth is not looked at.
