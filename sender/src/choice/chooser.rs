@@ -5,7 +5,6 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use raq_shared::coding::{Tables, UpdateList};
-use raq_shared::frame::Grid;
 use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
 use raq_shared::latent::Latents;
 use raq_shared::stage::{POSITIONS, Stages};
@@ -209,7 +208,7 @@ impl Chooser {
             ratios: Vec::new(),
             order: Vec::new(),
             lists: Vec::new(),
-            spread: Interleave::new(positions_of(grid), 1),
+            spread: grid.interleave(1),
             level: 0,
             bits: 0.0,
             filled: vec![0.0; MAX_DATAGRAMS],
@@ -296,7 +295,7 @@ impl Chooser {
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
-        self.spread = Interleave::new(positions_of(self.grid), budget.count);
+        self.spread = self.grid.interleave(budget.count);
         let count = budget.count.into();
         self.lists.resize_with(count, UpdateList::new);
         self.left_over = false;
@@ -555,13 +554,5 @@ impl Chooser {
     /// Estimated bits of what was chosen.
     pub fn bits(&self) -> f32 {
         self.bits
-    }
-}
-
-/// Tiles as [`Interleave`] counts them.
-fn positions_of(grid: TileGrid) -> Grid {
-    Grid {
-        columns: grid.columns,
-        rows: grid.rows,
     }
 }

@@ -1,6 +1,5 @@
 use super::*;
 use proptest::prelude::*;
-use raq_shared::interleave::Interleave;
 use raq_shared::stage::{Cover, Stage, StageCodebook};
 use raq_shared::tile::basis::PATCH;
 use raq_shared::tile::{Content, Displacement, Filter, Operation, Updater};
@@ -208,13 +207,7 @@ fn run(weather: &Weather) -> Result<(), TestCaseError> {
     let (stages, basis) = model();
     let mut mirror = Mirror::new(GRID, &stages, &basis);
     let mut receiver = Scene::new(GRID, stages, basis);
-    let spread = Interleave::new(
-        raq_shared::frame::Grid {
-            columns: GRID.columns,
-            rows: GRID.rows,
-        },
-        weather.datagrams,
-    );
+    let spread = GRID.interleave(weather.datagrams);
     let mut flying: Vec<(usize, FrameHead, u8, Vec<Update>)> = vec![];
     let mut reports: Vec<(usize, Vec<(u32, Arrivals)>)> = vec![];
     let mut arrivals = BTreeMap::<u32, Arrivals>::new();
@@ -354,20 +347,46 @@ fn an_audit_that_differs_resets_the_tile() {
     }
 }
 
-/// A frame given up takes a tile with it only through a copy in a later frame, and with that tile
-/// another one that was copied from it before.
+/// Tile 2 is lost with frame 1, tile 1 because a later frame copied it from there, and with it tile
+/// 0, which an earlier frame had copied from tile 1.
 #[test]
 fn what_was_copied_from_a_lost_tile_before_is_lost_too() {
-    let weather = Weather {
-        seed: 15_508_919_716_800_878_760,
-        datagrams: 1,
-        loss: 50,
-        duplicates: 0,
-        late: 0,
-        patience: 2,
-        report_loss: 90,
-        report_delay: 16,
-        trust: Trust::Hope,
+    let (stages, basis) = model();
+    let mut mirror = Mirror::new(GRID, &stages, &basis);
+    let mut all = Arrivals::default();
+    all.insert(0);
+    let copy = |tile: u32, back: [u8; 2]| {
+        let by = Displacement { dx: 1, dy: 0 };
+        let start = Start::Copy {
+            displacements: [by; 4],
+            filter: Filter::Linear,
+        };
+        let mut update = Update::new(tile, start);
+        update.source_bases = back.map(Base::Before).to_vec();
+        update
     };
-    run(&weather).unwrap();
+    let resets = (0..6).map(|tile| Update::new(tile, Start::Reset)).collect();
+    let frames: [Vec<Update>; 4] = [
+        resets,
+        vec![Update::new(2, Start::Reset)],
+        vec![copy(0, [2, 2])],
+        vec![copy(1, [3, 2])],
+    ];
+    for (frame, updates) in frames.iter().enumerate() {
+        let head = FrameHead {
+            frame: frame as u32,
+            floor: None,
+            level: 9,
+            count: 1,
+        };
+        mirror.sent(head, [&updates[..]].into_iter());
+        if frame == 0 {
+            mirror.report(0, all);
+        }
+    }
+    mirror.report(2, all);
+    let known = |tile| mirror.known(tile, 4, Trust::Hope).is_some();
+    assert!(!known(2) && !known(1), "lost, and copied from what is lost");
+    assert!(!known(0), "copied from what was copied later");
+    assert!(known(3) && known(4) && known(5));
 }

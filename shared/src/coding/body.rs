@@ -5,8 +5,6 @@
 
 use super::symbols::{Coding, Garbage, Sink, Source};
 use super::tables::{BASES, Band, Tables, class, class_size};
-use crate::frame::Grid;
-use crate::interleave::Interleave;
 use crate::stage::{MAX_STAGES, Stages};
 use crate::tile::apply::{quarter_place, sources};
 use crate::tile::{Base, Displacement, Filter, Operation, Start, TileGrid, Update};
@@ -43,14 +41,6 @@ impl Framing<'_> {
             0 => BASES,
             back => usize::from(back).min(BASES),
         }
-    }
-
-    fn tiles(&self) -> (Interleave, Grid) {
-        let grid = Grid {
-            columns: self.grid.columns,
-            rows: self.grid.rows,
-        };
-        (Interleave::new(grid, self.count), grid)
     }
 }
 
@@ -141,7 +131,7 @@ fn write_symbols(framing: &Framing<'_>, updates: &[Update], sink: &mut Sink) {
         }
     }
     let codewords = framing.codewords.as_ref().unwrap_or(&band.codewords);
-    let (spread, _) = framing.tiles();
+    let spread = framing.grid.interleave(framing.count);
     let index = usize::from(framing.index);
     let (mut left, mut set) = (spread.len(index), updates.len());
     sink.uniform(set, left + 1);
@@ -323,7 +313,7 @@ pub fn read(
             codewords[stage] = source.uniform(stages.codewords(stage))? as u16 + 1;
         }
     }
-    let (spread, _) = framing.tiles();
+    let spread = framing.grid.interleave(framing.count);
     let index = usize::from(framing.index);
     let mut left = spread.len(index);
     let mut set = source.uniform(left + 1)?;

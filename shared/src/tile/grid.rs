@@ -1,6 +1,7 @@
 //! The tiles of a frame.
 
-use crate::frame::{FrameSize, PAD};
+use crate::frame::{FrameSize, Grid, PAD};
+use crate::interleave::Interleave;
 use crate::stage::TILE;
 
 /// Luma pixels along one side of a tile.
@@ -37,6 +38,15 @@ impl TileGrid {
     /// Height in luma pixels.
     pub fn height(self) -> usize {
         self.rows * TILE_PIXELS
+    }
+
+    /// Which of `count` datagrams each tile rides in.
+    ///
+    /// # Panics
+    /// When `count` is 0.
+    pub fn interleave(self, count: u8) -> Interleave {
+        let Self { columns, rows } = self;
+        Interleave::new(Grid { columns, rows }, count)
     }
 
     /// Column and row of a tile.

@@ -45,7 +45,7 @@ pub(crate) fn random_updates(
     density: usize,
     draw: &mut Draw,
 ) -> Vec<Update> {
-    let (spread, _) = framing.tiles();
+    let spread = framing.grid.interleave(framing.count);
     let mut updates = vec![];
     for tile in spread.positions(framing.index.into()) {
         if draw.below(4) >= density {
