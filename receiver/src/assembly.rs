@@ -1,16 +1,16 @@
-//! Datagrams to frames: any subset of a frame's datagrams makes a frame, and a late or missing
+//! Datagrams to pictures: any subset of a frame's datagrams makes a picture, and a late or missing
 //! one never holds up a newer frame.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use raq_shared::frame::Grid;
-use raq_shared::interleave::Interleave;
-use raq_shared::packing::unpack;
-use raq_shared::wire::datagram::{Header, extend_frame_number};
+use raq_shared::model::Temporal;
+use raq_shared::stage::{MAX_STAGES, POSITIONS};
+use raq_shared::tile::TileGrid;
+use raq_shared::tile::scene::{Arrivals, Discard, OPEN as REPORTED};
+use raq_shared::wire::report::{Audit, FrameReport, Report};
 
-/// Stands for the index of a position that was not received.
-pub const MISSING: u16 = u16::MAX;
+use crate::intake::{Intake, Refused, Taken};
 
 /// Frames that may be open at once; a datagram of one more closes the oldest.
 const OPEN: usize = 4;
@@ -19,23 +19,27 @@ const WAITING: usize = 8;
 /// Buffers kept for frames to come.
 const SPARE: usize = 8;
 
-/// The received part of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The picture as a closed frame left it, ready for the decoder.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReceivedFrame {
     /// Frame number.
     pub number: u32,
-    /// Codebook size K̃, 1..=4096.
-    pub codewords: u16,
-    /// When the frame was captured, µs since the session began, wrapping.
-    pub capture_us: u32,
-    /// The codeword index of every position, [`MISSING`] where none was received.
-    pub indices: Vec<u16>,
+    /// Quality level of the frame, 0..=96.
+    pub level: u8,
+    /// K̃ per stage, 0 for stages that the model does not have.
+    pub codewords: [u16; MAX_STAGES],
+    /// When the frame was captured, 100 µs since the session began, 24 bits, wrapping.
+    pub capture: u32,
     /// Datagrams of the frame that arrived.
     pub datagrams_received: u8,
     /// Datagrams that the frame was sent in.
     pub datagrams_expected: u8,
-    arrived: [u64; 4],
-    first_seen: Duration,
+    /// Tiles that were never received and show their neighbours.
+    pub concealed_tiles: u32,
+    /// Latents of the whole picture, `[positions, dim]`, grid units.
+    pub latents: Vec<f32>,
+    /// Depth of every position, 0..=96.
+    pub depths: Vec<f32>,
 }
 
 impl ReceivedFrame {
@@ -43,17 +47,6 @@ impl ReceivedFrame {
     pub fn is_complete(&self) -> bool {
         self.datagrams_received == self.datagrams_expected
     }
-}
-
-/// Why a datagram was of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unused {
-    /// It is not what a sender of this session makes.
-    Malformed,
-    /// Its frame is closed, or too far from the newest one.
-    Stale,
-    /// It had arrived before.
-    Duplicate,
 }
 
 /// What became of the datagrams of a session.
@@ -77,39 +70,70 @@ pub struct Counts {
     pub overrun: u32,
 }
 
-/// Collects datagrams into frames and gives them out in order of their numbers.
+/// A frame of which datagrams may still come.
+#[derive(Debug)]
+struct OpenFrame {
+    number: u32,
+    level: u8,
+    codewords: [u16; MAX_STAGES],
+    capture: u32,
+    count: u8,
+    arrived: Arrivals,
+    first_seen: Duration,
+}
+
+impl OpenFrame {
+    fn is_complete(&self) -> bool {
+        self.arrived.len() == u32::from(self.count)
+    }
+}
+
+/// Applies datagrams as they come, closes frames in order of their numbers, and reports them.
 #[derive(Debug)]
 pub struct Assembler {
-    grid: Grid,
-    max_codewords: u16,
+    grid: TileGrid,
+    dim: usize,
+    intake: Intake,
     patience: Duration,
     newest: Option<u32>,
     /// All frames below this number are closed.
     closed_below: u32,
     /// In order of their numbers, at most [`OPEN`].
-    open: VecDeque<ReceivedFrame>,
+    open: VecDeque<OpenFrame>,
     /// In order of their numbers, at most [`WAITING`].
     closed: VecDeque<ReceivedFrame>,
-    spare: Vec<Vec<u16>>,
-    unpacked: Vec<u16>,
+    /// What the next report tells, in order of frame numbers; the last is the newest closed frame.
+    history: VecDeque<(u32, FrameReport)>,
+    /// Frames were closed that no report has told of.
+    unreported: bool,
+    /// The tile that the next report audits.
+    audited: u16,
+    spare: Vec<(Vec<f32>, Vec<f32>)>,
     counts: Counts,
 }
 
 impl Assembler {
-    /// For frames of `grid` coded with at most `max_codewords` codewords; a frame that is not
-    /// complete is closed `patience` after its first datagram, or as soon as a newer one is
-    /// complete.
-    pub fn new(grid: Grid, max_codewords: u16, patience: Duration) -> Self {
+    /// For pictures of these tiles. A frame that is not complete is closed `patience` after its
+    /// first datagram, or as soon as a newer one is complete.
+    pub fn new(grid: TileGrid, temporal: &Temporal, patience: Duration) -> Self {
+        let Temporal {
+            stages,
+            basis,
+            tables,
+        } = temporal;
         Self {
             grid,
-            max_codewords,
+            dim: stages.dim(),
+            intake: Intake::new(grid, stages, basis, tables),
             patience,
             newest: None,
             closed_below: 0,
             open: VecDeque::with_capacity(OPEN + 1),
             closed: VecDeque::with_capacity(WAITING + 1),
+            history: VecDeque::with_capacity(REPORTED + 1),
+            unreported: false,
+            audited: 0,
             spare: Vec::with_capacity(SPARE),
-            unpacked: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -117,93 +141,51 @@ impl Assembler {
     /// Takes a datagram that arrived at `now`.
     ///
     /// # Errors
-    /// [`Unused`] where it adds nothing; the state is then as before.
-    pub fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Unused> {
+    /// [`Refused`] where it adds nothing; the picture is then as before.
+    pub fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Refused> {
         self.counts.datagrams += 1;
         self.counts.bytes += bytes.len() as u64;
-        let taken = self.take(now, bytes);
-        match taken {
-            Ok(()) => {}
-            Err(Unused::Malformed) => self.counts.malformed += 1,
-            Err(Unused::Stale) => self.counts.stale += 1,
-            Err(Unused::Duplicate) => self.counts.duplicates += 1,
-        }
+        let taken = self.intake.datagram(bytes);
+        let taken = match taken {
+            Ok(taken) => {
+                self.note(now, &taken);
+                Ok(())
+            }
+            Err(refused) => {
+                match refused {
+                    Refused::Discard(Discard::Duplicate) => self.counts.duplicates += 1,
+                    Refused::Discard(Discard::Closed) | Refused::Far(_) => self.counts.stale += 1,
+                    _ => self.counts.malformed += 1,
+                }
+                Err(refused)
+            }
+        };
         self.advance(now);
         taken
     }
 
-    fn take(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Unused> {
-        let (header, payload) = Header::parse(bytes).map_err(|_| Unused::Malformed)?;
-        if header.codewords > self.max_codewords {
-            return Err(Unused::Malformed);
-        }
-        let number = extend_frame_number(self.newest, header.frame).ok_or(Unused::Stale)?;
-        if number < self.closed_below {
-            return Err(Unused::Stale);
-        }
+    fn note(&mut self, now: Duration, taken: &Taken) {
+        let (number, header) = (taken.frame, &taken.header);
         let place = self.open.partition_point(|frame| frame.number < number);
-        let known = self
-            .open
-            .get(place)
-            .is_some_and(|frame| frame.number == number);
-        if known {
-            let frame = &self.open[place];
-            let same = frame.codewords == header.codewords
-                && frame.datagrams_expected == header.count
-                && frame.capture_us == header.capture_us;
-            if !same {
-                return Err(Unused::Malformed);
-            }
-            if frame.arrived[usize::from(header.index) / 64] >> (header.index % 64) & 1 == 1 {
-                return Err(Unused::Duplicate);
-            }
-        } else if place == 0 && self.open.len() == OPEN {
-            // There is no room for a frame older than all that are open.
-            return Err(Unused::Stale);
-        }
-
-        let spread = Interleave::new(self.grid, header.count);
-        let index = usize::from(header.index);
-        unpack(
-            payload,
-            spread.len(index),
-            header.codewords.into(),
-            &mut self.unpacked,
-        )
-        .map_err(|_| Unused::Malformed)?;
-        if !known {
-            let frame = self.open_frame(now, number, &header);
+        if self.open.get(place).is_none_or(|f| f.number != number) {
+            let frame = OpenFrame {
+                number,
+                level: header.level,
+                codewords: taken.codewords,
+                capture: header.capture,
+                count: header.count,
+                arrived: Arrivals::default(),
+                first_seen: now,
+            };
             self.open.insert(place, frame);
         }
-        let frame = &mut self.open[place];
-        for (position, &codeword) in spread.positions(index).zip(&self.unpacked) {
-            frame.indices[position] = codeword;
-        }
-        frame.arrived[index / 64] |= 1 << (index % 64);
-        frame.datagrams_received += 1;
+        self.open[place].arrived.insert(header.index);
         self.newest = self.newest.max(Some(number));
-        Ok(())
-    }
-
-    fn open_frame(&mut self, now: Duration, number: u32, header: &Header) -> ReceivedFrame {
-        let mut indices = self.spare.pop().unwrap_or_default();
-        indices.clear();
-        indices.resize(self.grid.positions(), MISSING);
-        ReceivedFrame {
-            number,
-            codewords: header.codewords,
-            capture_us: header.capture_us,
-            indices,
-            datagrams_received: 0,
-            datagrams_expected: header.count,
-            arrived: [0; 4],
-            first_seen: now,
-        }
     }
 
     /// Closes the frames whose time has come at `now`.
     pub fn advance(&mut self, now: Duration) {
-        let newest_complete = self.open.iter().rposition(ReceivedFrame::is_complete);
+        let newest_complete = self.open.iter().rposition(OpenFrame::is_complete);
         let overdue = self
             .open
             .iter()
@@ -221,11 +203,25 @@ impl Assembler {
     }
 
     fn close(&mut self, count: usize) {
-        for frame in self.open.drain(..count) {
+        for _ in 0..count {
+            let Some(frame) = self.open.pop_front() else {
+                break;
+            };
             self.closed_below = frame.number.saturating_add(1);
+            self.intake.close(frame.number);
             self.counts.frames += 1;
             self.counts.partial += u32::from(!frame.is_complete());
-            self.closed.push_back(frame);
+            self.unreported = true;
+            if self.history.len() == REPORTED {
+                self.history.pop_front();
+            }
+            let report = FrameReport {
+                count: frame.count,
+                arrived: frame.arrived,
+            };
+            self.history.push_back((frame.number, report));
+            let picture = self.picture(&frame);
+            self.closed.push_back(picture);
         }
         while self.closed.len() > WAITING {
             self.counts.overrun += 1;
@@ -235,9 +231,53 @@ impl Assembler {
         }
     }
 
+    fn picture(&mut self, frame: &OpenFrame) -> ReceivedFrame {
+        let positions = self.grid.tiles() * POSITIONS;
+        let (mut latents, mut depths) = self.spare.pop().unwrap_or_default();
+        latents.resize(positions * self.dim, 0.0);
+        depths.resize(positions, 0.0);
+        let concealed = self.intake.fill(&mut latents, &mut depths);
+        ReceivedFrame {
+            number: frame.number,
+            level: frame.level,
+            codewords: frame.codewords,
+            capture: frame.capture,
+            datagrams_received: frame.arrived.len() as u8,
+            datagrams_expected: frame.count,
+            concealed_tiles: concealed as u32,
+            latents,
+            depths,
+        }
+    }
+
     /// The next closed frame; numbers only rise.
     pub fn next_frame(&mut self) -> Option<ReceivedFrame> {
         self.closed.pop_front()
+    }
+
+    /// What the sender should learn, once frames were closed since the last time.
+    pub fn report(&mut self) -> Option<Report> {
+        let &(newest, _) = self.history.back()?;
+        if !std::mem::take(&mut self.unreported) {
+            return None;
+        }
+        let of = |number| {
+            let found = self.history.iter().find(|(frame, _)| *frame == number);
+            found.map_or_else(FrameReport::default, |&(_, report)| report)
+        };
+        let oldest = newest.saturating_sub(REPORTED as u32 - 1);
+        let frames = (oldest..=newest).rev().map(of).collect();
+        let tile = self.audited;
+        self.audited = ((usize::from(tile) + 1) % self.grid.tiles()) as u16;
+        let generation = self.intake.scene().tile(tile.into()).newest_through(newest);
+        Some(Report {
+            newest: newest as u16,
+            frames,
+            audit: Audit {
+                tile,
+                fingerprint: generation.map_or(0, |it| it.content.fingerprint()),
+            },
+        })
     }
 
     /// When [`Self::advance`] must be called at the latest.
@@ -251,7 +291,7 @@ impl Assembler {
     /// Gives back the buffers of a frame, for frames to come.
     pub fn recycle(&mut self, frame: ReceivedFrame) {
         if self.spare.len() < SPARE {
-            self.spare.push(frame.indices);
+            self.spare.push((frame.latents, frame.depths));
         }
     }
 

@@ -173,7 +173,12 @@ impl Receiving<'_> {
             Output::Codebooks { codebooks, shipped } => {
                 self.codebook_digest = codebooks.digest().to_hex();
                 self.codebook_shipped = shipped;
-                self.pipeline.jobs.push(Job::Codebooks(codebooks));
+            }
+            Output::Datagram(datagram) => {
+                // The next report tells the same; a connection that is lost says so elsewhere.
+                if let Err(error) = self.connection.send_datagram(datagram) {
+                    tracing::trace!("a report was not sent: {error}");
+                }
             }
             Output::Frame(frame) => {
                 if let Some(dropped) = self.pipeline.jobs.push(Job::Frame(frame)) {
@@ -262,10 +267,10 @@ impl Receiving<'_> {
     fn event(&mut self, event: Event) -> Option<Input<'static>> {
         match event {
             Event::Prepared => Some(Input::Prepared),
-            Event::Decoded { record, frame } => {
-                self.tally.decoded(&record);
+            Event::Decoded(decoded) => {
+                let record = self.tally.decoded(&decoded);
                 self.pipeline.stats.write(ReceiverRecord::Frame(record));
-                self.session.recycle(frame);
+                self.session.recycle(decoded.frame);
                 None
             }
             Event::Drained {

@@ -5,18 +5,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use raq_shared::codebooks::Codebooks;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::{Frame, FrameSize};
 use raq_shared::model::Decoder;
-use raq_shared::stats::FrameDecoded;
 use raq_shared::video::VideoFormat;
 use raq_shared::worker;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::assembly::ReceivedFrame;
-use crate::concealment::Concealment;
-use crate::event::Event;
+use crate::event::{Decoded, Event};
 use crate::present::{Presenter, Show};
 
 /// Something for the thread to do.
@@ -24,8 +21,6 @@ use crate::present::{Presenter, Show};
 pub(crate) enum Job {
     /// A session begins; answered with [`Event::Prepared`].
     Prepare(VideoFormat),
-    /// The codebook of the frames to come.
-    Codebooks(Arc<Codebooks>),
     /// A frame; answered with [`Event::Decoded`].
     Frame(ReceivedFrame),
     /// The session is over; answered with [`Event::Drained`] when all is written.
@@ -116,7 +111,6 @@ impl Jobs {
 /// [`Failure`] where the system gives no thread.
 pub(crate) fn start(
     decoder: Decoder,
-    dim: usize,
     jobs: Arc<Jobs>,
     presenter: Presenter,
     events: UnboundedSender<Event>,
@@ -127,7 +121,6 @@ pub(crate) fn start(
     };
     let mut decoding = Decoding {
         decoder,
-        dim,
         presenter,
         events,
         session: None,
@@ -142,7 +135,6 @@ pub(crate) fn start(
 
 struct Decoding {
     decoder: Decoder,
-    dim: usize,
     presenter: Presenter,
     events: UnboundedSender<Event>,
     session: Option<Current>,
@@ -151,21 +143,15 @@ struct Decoding {
 /// What belongs to one session.
 struct Current {
     size: FrameSize,
-    concealment: Concealment,
-    codebooks: Option<Arc<Codebooks>>,
     frames_decoded: u32,
+    /// The decoder has failed: later frames are not tried, the driver ends the session.
+    failed: bool,
 }
 
 impl Decoding {
     fn job(&mut self, job: Job) {
         let done = match job {
             Job::Prepare(format) => self.prepare(format),
-            Job::Codebooks(codebooks) => {
-                if let Some(current) = &mut self.session {
-                    current.codebooks = Some(codebooks);
-                }
-                Ok(())
-            }
             Job::Frame(frame) => self.frame(frame),
             Job::Drain { frames_sent } => {
                 let frames_decoded = self.session.take().map_or(0, |it| it.frames_decoded);
@@ -177,9 +163,8 @@ impl Decoding {
             }
         };
         if let Err(failure) = done {
-            // Later frames of this session are not tried; the driver ends it.
             if let Some(current) = &mut self.session {
-                current.codebooks = None;
+                current.failed = true;
             }
             let _ = self.events.send(Event::Failed(failure));
         }
@@ -190,9 +175,8 @@ impl Decoding {
         self.decoder.prepare(size)?;
         self.session = Some(Current {
             size,
-            concealment: Concealment::new(size.grid(), self.dim),
-            codebooks: None,
             frames_decoded: 0,
+            failed: false,
         });
         self.presenter.show(Show::Begin(format));
         let _ = self.events.send(Event::Prepared);
@@ -204,18 +188,13 @@ impl Decoding {
         reason = "times are reported, nothing depends on them"
     )]
     fn frame(&mut self, received: ReceivedFrame) -> Result<(), Failure> {
-        let Some(current) = &mut self.session else {
-            return Ok(());
-        };
-        let codebooks = current.codebooks.as_deref();
-        let Some(codebook) = codebooks.and_then(Codebooks::whole_latents) else {
+        let Some(current) = self.session.as_mut().filter(|current| !current.failed) else {
             return Ok(());
         };
         let start = Instant::now();
-        let (latents, depth) = self.decoder.inputs();
-        let concealed = current
-            .concealment
-            .apply(&received, codebook, latents, depth);
+        let (latents, depths) = self.decoder.inputs();
+        latents.copy_from_slice(&received.latents);
+        depths.copy_from_slice(&received.depths);
         let mut frame = spare_frame(&self.presenter, current.size);
         self.decoder.decode(&mut frame)?;
         let decode_ms = start.elapsed().as_secs_f64() * 1e3;
@@ -223,23 +202,15 @@ impl Decoding {
         let shown = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let record = FrameDecoded {
-            frame: received.number,
-            shown_unix_us: shown.as_micros() as u64,
-            codewords: received.codewords,
-            datagrams_received: received.datagrams_received,
-            datagrams_expected: received.datagrams_expected,
-            concealed_positions: concealed,
-            decode_ms: (decode_ms * 1e3).round() / 1e3,
-        };
         self.presenter.show(Show::Frame {
             number: received.number,
             frame,
         });
-        let _ = self.events.send(Event::Decoded {
-            record,
+        let _ = self.events.send(Event::Decoded(Decoded {
             frame: received,
-        });
+            shown_unix_us: shown.as_micros() as u64,
+            decode_ms: (decode_ms * 1e3).round() / 1e3,
+        }));
         Ok(())
     }
 }

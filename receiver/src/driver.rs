@@ -10,7 +10,7 @@ use quinn::{Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, T
 use raq_shared::cli;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::{Identity, KeyId, Trust};
-use raq_shared::model::Model;
+use raq_shared::model::{Model, Temporal};
 use raq_shared::quic::{self, Close, Distrust};
 use raq_shared::stats::StatsFile;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         .map_err(|failure| options.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
-    let max_codewords = model.whole_latents(&made.codebooks)?.codewords() as u16;
+    let temporal = Temporal::load(model.folder(), &made.codebooks)?;
     let decoder = model.decoder()?;
     let provider = decoder.provider().to_string();
     let manifest = model.manifest();
@@ -72,20 +72,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Output::Window => WINDOW_QUEUE,
         Output::Stream(_) | Output::Null => FILE_QUEUE,
     }));
-    let decode_thread = decode::start(
-        decoder,
-        manifest.latent_dim,
-        jobs.clone(),
-        presenter,
-        event_sender,
-    )?;
+    let decode_thread = decode::start(decoder, jobs.clone(), presenter, event_sender)?;
     let stats = StatsFile::create(options.common.stats.as_deref())?;
 
     let settings = Settings {
         model_id: model.folder().id(),
         model_name: manifest.name.clone(),
         codebooks: Arc::new(made.codebooks),
-        max_codewords,
+        temporal,
         codeword_limit: manifest.codeword_limit,
         max_width: options.max_size.width,
         max_height: options.max_size.height,

@@ -1,7 +1,6 @@
 //! What the threads that decode and show tell the driver.
 
 use raq_shared::exit::Failure;
-use raq_shared::stats::FrameDecoded;
 
 use crate::assembly::ReceivedFrame;
 
@@ -11,12 +10,7 @@ pub(crate) enum Event {
     /// The decoder is ready for the format it was given.
     Prepared,
     /// A frame was decoded; its buffers come back.
-    Decoded {
-        /// What to note about it.
-        record: FrameDecoded,
-        /// The frame as it was received.
-        frame: ReceivedFrame,
-    },
+    Decoded(Decoded),
     /// Everything of the session is decoded and written.
     Drained {
         /// Frames decoded, in whole or in part.
@@ -28,4 +22,15 @@ pub(crate) enum Event {
     Failed(Failure),
     /// One of the two threads is no more: it will answer nothing.
     Panicked(Failure),
+}
+
+/// A frame that was decoded.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// The frame as it was received.
+    pub(crate) frame: ReceivedFrame,
+    /// When it was ready to be shown, time of day in microseconds since 1970.
+    pub(crate) shown_unix_us: u64,
+    /// Time in the decoder network, milliseconds.
+    pub(crate) decode_ms: f64,
 }

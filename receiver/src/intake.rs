@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use raq_shared::coding::body::{BodyError, Framing, UpdateList, read};
 use raq_shared::coding::{Source, Tables};
-use raq_shared::stage::{POSITIONS, Stages};
+use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::scene::{Arrivals, Discard, FrameHead};
 use raq_shared::tile::{Basis, Content, Scene, TileGrid};
 use raq_shared::wire::datagram::{DatagramError, extend_frame_number};
@@ -29,6 +29,17 @@ pub enum Refused {
     /// It comes too late, twice, or does not fit its frame.
     #[error(transparent)]
     Discard(#[from] Discard),
+}
+
+/// A datagram that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Its frame's number.
+    pub frame: u32,
+    /// Its header.
+    pub header: UpdateHeader,
+    /// K̃ per stage, 0 for stages that the model does not have.
+    pub codewords: [u16; MAX_STAGES],
 }
 
 /// Takes datagrams and keeps the picture.
@@ -67,11 +78,11 @@ impl Intake {
         &self.scene
     }
 
-    /// Takes a datagram; returns its frame's number and its header.
+    /// Takes a datagram.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
-    pub fn datagram(&mut self, datagram: &[u8]) -> Result<(u32, UpdateHeader), Refused> {
+    pub fn datagram(&mut self, datagram: &[u8]) -> Result<Taken, Refused> {
         let (header, body) = UpdateHeader::parse(datagram)?;
         let frame =
             extend_frame_number(self.newest, header.frame).ok_or(Refused::Far(header.frame))?;
@@ -90,7 +101,7 @@ impl Intake {
             count: header.count,
         };
         let source = Source::new(header.coding, body, &mut self.words);
-        read(&framing, header.names_codewords, source, &mut self.updates)?;
+        let codewords = read(&framing, header.names_codewords, source, &mut self.updates)?;
         let head = FrameHead {
             frame,
             floor,
@@ -100,7 +111,11 @@ impl Intake {
         self.scene
             .receive(head, header.index, self.updates.as_slice())?;
         self.newest = self.newest.max(Some(frame));
-        Ok((frame, header))
+        Ok(Taken {
+            frame,
+            header,
+            codewords,
+        })
     }
 
     /// Closes all frames through `frame` and says what had arrived of it.
@@ -111,11 +126,12 @@ impl Intake {
     }
 
     /// The decoder's inputs: latents `[positions, dim]` in grid units and depths `[positions]`.
-    /// A tile that was never received takes its neighbours' mean, coarsest depth.
+    /// A tile that was never received takes its neighbours' mean, coarsest depth; returns how many
+    /// there are.
     ///
     /// # Panics
     /// When the lengths are not those of the frame.
-    pub fn fill(&self, latents: &mut [f32], depths: &mut [f32]) {
+    pub fn fill(&self, latents: &mut [f32], depths: &mut [f32]) -> usize {
         let dim = self.stages.dim();
         let positions = self.grid.tiles() * POSITIONS;
         assert_eq!(
@@ -123,8 +139,10 @@ impl Intake {
             (positions * dim, positions),
             "the frame's size"
         );
+        let mut concealed = 0;
         for tile in 0..self.grid.tiles() {
             let shown = self.scene.shown(tile);
+            concealed += usize::from(shown.is_none());
             let mean = shown.is_none().then(|| self.neighbours(tile));
             for inner in 0..POSITIONS {
                 let position = self.grid.position(tile, inner);
@@ -146,6 +164,7 @@ impl Intake {
                 }
             }
         }
+        concealed
     }
 
     /// The mean latent of the tiles around one that was never received.

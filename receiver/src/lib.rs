@@ -3,16 +3,15 @@
 //! ```text
 //! driver: listens, admits one sender at a time
 //!   connection: QUIC in and out
-//!     session: handshake, assembly of datagrams into frames (no sockets, clocks, threads)
-//!   decode thread: concealment, decoder network
+//!     session: handshake, datagrams to pictures, reports (no sockets, clocks, threads)
+//!   decode thread: decoder network
 //!   present thread: window, y4m or nothing
 //! ```
 //!
-//! [`session::Session`] with [`assembly`] and [`concealment`] builds without the feature
-//! `program` and runs unchanged in a simulator. No audio, no playout buffer, no feedback.
+//! [`session::Session`] with [`assembly`] and [`intake`] builds without the feature `program` and
+//! runs unchanged in a simulator. No audio, no playout buffer.
 
 pub mod assembly;
-pub mod concealment;
 pub mod intake;
 pub mod session;
 

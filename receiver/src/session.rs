@@ -8,12 +8,18 @@
 //! preface, Hello -> Prepare -> Prepared -> Welcome [-> codebook] -> datagrams, Bye -> Drain
 //!   -> Drained -> Done
 //! ```
+//!
+//! Every closed frame is answered with a report, a datagram to the sender.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
+use raq_shared::frame::FrameSize;
+use raq_shared::model::Temporal;
+use raq_shared::tile::TileGrid;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
@@ -22,10 +28,8 @@ use raq_shared::wire::{self, PROTOCOL_VERSION};
 
 use crate::assembly::{Assembler, Counts, ReceivedFrame};
 
-/// How long the sender may take for its Hello, or to begin with codebooks after the Welcome.
+/// How long the sender may take for its Hello.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-/// Codebooks may take as long as this many bytes a second need.
-const SHIPMENT_RATE: usize = 32 << 10;
 /// How long what came may take to be decoded and written once the session is stopped or lost.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long datagrams may trail behind the Bye.
@@ -40,8 +44,8 @@ pub struct Settings {
     pub model_name: String,
     /// The codebooks that this end regenerated.
     pub codebooks: Arc<Codebooks>,
-    /// Codewords of the one among them that frames are coded with; at most 4096.
-    pub max_codewords: u16,
+    /// Stages, linear skip and tables with these codebooks.
+    pub temporal: Temporal,
     /// Bound on the values of codebooks that are sent instead.
     pub codeword_limit: i16,
     /// Widest frame taken, luma pixels.
@@ -85,7 +89,9 @@ pub enum Output {
     Prepare(VideoFormat),
     /// Write these bytes to the control stream.
     Control(Vec<u8>),
-    /// Decode the frames to come with these codebooks.
+    /// Send this datagram, a report.
+    Datagram(Bytes),
+    /// The frames to come are coded with these codebooks.
     Codebooks {
         /// The codebooks.
         codebooks: Arc<Codebooks>,
@@ -132,6 +138,7 @@ enum State {
     Codebook {
         expected: Expected,
         bytes: Vec<u8>,
+        size: FrameSize,
     },
     Streaming,
     Draining(End),
@@ -149,6 +156,8 @@ pub struct Session {
     /// When the present state has lasted too long.
     patience_ends: Option<Duration>,
     frames_sent: Option<u32>,
+    /// How long a frame may stay incomplete.
+    patience: Duration,
 }
 
 impl Session {
@@ -162,6 +171,7 @@ impl Session {
             outputs: VecDeque::new(),
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
             frames_sent: None,
+            patience: Duration::ZERO,
         }
     }
 
@@ -318,23 +328,17 @@ impl Session {
         let Ok(size) = hello.video.size() else { return };
         let ours = self.settings.codebooks.clone();
         // A frame that stays incomplete is shown when two more were due.
-        let patience = hello
+        self.patience = hello
             .video
             .frame_rate
             .time_of(2)
             .clamp(Duration::from_millis(20), Duration::from_millis(200));
-        let max_codewords = self.settings.max_codewords;
-        self.assembler = Some(Assembler::new(size.grid(), max_codewords, patience));
         if hello.codebook_digest == ours.digest() {
             self.say(&Message::Welcome {
                 codebook: CodebookOffer::Same,
             });
-            self.outputs.push_back(Output::Codebooks {
-                codebooks: ours,
-                shipped: false,
-            });
-            self.state = State::Streaming;
-            return;
+            let temporal = self.settings.temporal.clone();
+            return self.stream(size, ours, &temporal, false);
         }
         let expected = Expected {
             like: ours.clone(),
@@ -349,16 +353,34 @@ impl Session {
         self.say(&Message::Welcome {
             codebook: CodebookOffer::Send,
         });
-        self.patience_ends = Some(now + shipment_patience(expected.shipment_len()));
+        self.patience_ends = Some(now + shipment::patience(expected.shipment_len()));
         self.state = State::Codebook {
             expected,
             bytes: Vec::new(),
+            size,
         };
+    }
+
+    /// The codebooks are there: datagrams can be decoded.
+    fn stream(
+        &mut self,
+        size: FrameSize,
+        codebooks: Arc<Codebooks>,
+        temporal: &Temporal,
+        shipped: bool,
+    ) {
+        let grid = TileGrid::of(size);
+        self.assembler = Some(Assembler::new(grid, temporal, self.patience));
+        self.outputs
+            .push_back(Output::Codebooks { codebooks, shipped });
+        self.state = State::Streaming;
     }
 
     fn codebook_bytes(&mut self, more: &[u8]) {
         match &mut self.state {
-            State::Codebook { expected, bytes } => {
+            State::Codebook {
+                expected, bytes, ..
+            } => {
                 if more.len() > expected.shipment_len() - bytes.len() {
                     self.fail("the sender's codebooks are longer than the model's");
                 } else {
@@ -371,18 +393,23 @@ impl Session {
     }
 
     fn codebook_end(&mut self, now: Duration) {
-        let State::Codebook { expected, bytes } = &self.state else {
+        let State::Codebook {
+            expected,
+            bytes,
+            size,
+        } = &self.state
+        else {
             return;
         };
-        match shipment::decode(bytes, expected) {
-            Ok(codebooks) => {
+        let size = *size;
+        let codebooks = match shipment::decode(bytes, expected) {
+            Ok(codebooks) => codebooks,
+            Err(error) => return self.fail(error),
+        };
+        match self.settings.temporal.with_codebooks(&codebooks) {
+            Ok(temporal) => {
                 tracing::info!(digest = %codebooks.digest(), "took the sender's codebooks");
-                let codebooks = Arc::new(codebooks);
-                self.outputs.push_back(Output::Codebooks {
-                    codebooks,
-                    shipped: true,
-                });
-                self.state = State::Streaming;
+                self.stream(size, Arc::new(codebooks), &temporal, true);
                 self.patience_ends = self.frames_sent.map(|_| now + BYE_PATIENCE);
                 self.give_frames(now);
             }
@@ -391,8 +418,8 @@ impl Session {
     }
 
     fn datagram(&mut self, now: Duration, bytes: &[u8]) {
-        // Before the codebook has come, frames gather in the assembler as far as it has room.
-        if !matches!(self.state, State::Streaming | State::Codebook { .. }) {
+        // The sender waits until it knows that its codebooks are here; what overtakes them is lost.
+        if !matches!(self.state, State::Streaming) {
             return;
         }
         if let Some(assembler) = &mut self.assembler
@@ -429,6 +456,11 @@ impl Session {
         assembler.advance(now);
         while let Some(frame) = assembler.next_frame() {
             self.outputs.push_back(Output::Frame(frame));
+        }
+        if let Some(report) = assembler.report() {
+            let mut bytes = Vec::new();
+            report.encode(&mut bytes);
+            self.outputs.push_back(Output::Datagram(bytes.into()));
         }
         if self
             .frames_sent
@@ -531,11 +563,6 @@ pub fn busy_reply() -> Vec<u8> {
     // It is far below the limit, so it cannot fail; an empty reply would still refuse.
     let _ = wire::encode_message(&Message::Refuse(Refusal::Busy), &mut bytes);
     bytes
-}
-
-/// How long codebooks of `bytes` together may take to come.
-fn shipment_patience(bytes: usize) -> Duration {
-    HANDSHAKE_PATIENCE + Duration::from_millis((1000 * bytes / SHIPMENT_RATE) as u64)
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use raq_shared::stats::{FrameDecoded, ReceiverSummary};
+use raq_shared::stats::{FrameDecoded, ReceiverSummary, used};
 
 use crate::assembly::Counts;
+use crate::event::Decoded;
 
 /// Sums over one session.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +25,21 @@ impl Tally {
         self.last = now;
     }
 
-    /// Notes a decoded frame.
-    pub(crate) fn decoded(&mut self, record: &FrameDecoded) {
+    /// Notes a decoded frame and gives its record.
+    pub(crate) fn decoded(&mut self, decoded: &Decoded) -> FrameDecoded {
+        let frame = &decoded.frame;
         self.frames_decoded += 1;
-        self.frames_partial += u32::from(record.datagrams_received < record.datagrams_expected);
+        self.frames_partial += u32::from(!frame.is_complete());
+        FrameDecoded {
+            frame: frame.number,
+            shown_unix_us: decoded.shown_unix_us,
+            level: frame.level,
+            codewords: used(&frame.codewords),
+            datagrams_received: frame.datagrams_received,
+            datagrams_expected: frame.datagrams_expected,
+            concealed_tiles: frame.concealed_tiles,
+            decode_ms: decoded.decode_ms,
+        }
     }
 
     /// The record that ends the session.

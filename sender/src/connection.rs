@@ -4,19 +4,20 @@ use std::future::pending;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use bytes::Bytes;
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
 use raq_shared::latent::Latents;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::capture::play::Captured;
 use crate::clock::Clock;
+use crate::code::Job;
 use crate::event::{Encoded, Event};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
-use crate::search::Job;
 use crate::session::{End, Input, Output, Session};
 use crate::tally::{Tally, Times};
 
@@ -33,6 +34,8 @@ pub(crate) struct Pipeline {
     pub(crate) empty_latents: mpsc::Sender<Latents>,
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) events: UnboundedReceiver<Event>,
+    /// The other end of `events`.
+    pub(crate) tell: UnboundedSender<Event>,
 }
 
 /// A session under way.
@@ -52,8 +55,8 @@ pub(crate) struct Sending<'a, S> {
     pub(crate) start: Option<S>,
     /// Frames that are encoded and wait for the session's word.
     pub(crate) encoded: Vec<Encoded>,
-    /// Lists of indices to be filled again.
-    pub(crate) spare: Vec<Vec<u16>>,
+    /// Lists of datagrams to be filled again.
+    pub(crate) spare: Vec<Vec<Bytes>>,
     pub(crate) source: SourceEnd,
     pub(crate) flushing: bool,
     pub(crate) failure: Option<Failure>,
@@ -100,20 +103,20 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     self.fail(failure);
                 }
             }
-            Output::Search { number, codewords } => {
+            Output::Code { number, allowance } => {
                 if let Some(encoded) = self.take_encoded(number) {
-                    let indices = self.spare.pop().unwrap_or_default();
-                    // The thread ends only after this sender is gone.
-                    let _ = self.pipeline.jobs.send(Job {
+                    let datagrams = self.spare.pop().unwrap_or_default();
+                    self.job(Job::Code {
                         encoded,
-                        codewords,
-                        indices,
+                        allowance,
+                        datagrams,
                     });
                 }
             }
+            Output::Report(report) => self.job(Job::Report(report)),
             Output::Discard { number } => {
                 if let Some(encoded) = self.take_encoded(number) {
-                    self.recycle(encoded.latents);
+                    self.recycle(encoded);
                 }
             }
             Output::Datagram(datagram) => self.outbox.datagram(datagram),
@@ -151,7 +154,10 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     self.lose(ConnectionError::Reset);
                 }
             },
-            error = self.connection.closed(), if connected => self.lose(error),
+            datagram = self.connection.read_datagram(), if connected => match datagram {
+                Ok(bytes) => self.session.handle(self.clock.now(), Input::Datagram(&bytes)),
+                Err(error) => self.lose(error),
+            },
             Some(event) = self.pipeline.events.recv() => self.event(event),
             () = turned_true(&mut self.interrupts), if !self.interrupted => {
                 self.interrupted = true;
@@ -167,9 +173,9 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         match event {
             Event::Skipped(frames) => self.session.handle(now, Input::Skipped { frames }),
             Event::Encoded(encoded) => {
-                let Encoded {
+                let Captured {
                     number, captured, ..
-                } = encoded;
+                } = encoded.captured;
                 self.encoded.push(encoded);
                 let path = self.outbox.path(now, self.connection);
                 tracing::trace!(number, ?path, "encoded");
@@ -182,22 +188,29 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     },
                 );
             }
-            Event::Searched {
+            Event::Coded {
                 encoded,
-                indices,
+                mut datagrams,
+                level,
+                codewords,
                 time,
             } => {
-                let times = Times {
-                    number: encoded.number,
+                self.tally.coded(Times {
+                    number: encoded.captured.number,
                     encode: encoded.time,
-                    search: time,
+                    code: time,
+                });
+                self.recycle(encoded);
+                let coded = Input::Coded {
+                    datagrams: &datagrams,
+                    level,
+                    codewords,
                 };
-                self.tally.searched(times);
-                self.recycle(encoded.latents);
-                self.session
-                    .handle(now, Input::Searched { indices: &indices });
-                self.spare.push(indices);
+                self.session.handle(now, coded);
+                datagrams.clear();
+                self.spare.push(datagrams);
             }
+            Event::Shipped => self.session.handle(now, Input::Shipped),
             Event::SourceEnd { next, failure } => {
                 self.source.next = Some(next);
                 if self.failure.is_none() {
@@ -240,13 +253,19 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         let index = self
             .encoded
             .iter()
-            .position(|encoded| encoded.number == number)?;
+            .position(|encoded| encoded.captured.number == number)?;
         Some(self.encoded.swap_remove(index))
     }
 
-    fn recycle(&self, latents: Latents) {
+    fn job(&self, job: Job) {
+        // The thread ends only after this sender is gone.
+        let _ = self.pipeline.jobs.send(job);
+    }
+
+    fn recycle(&self, encoded: Encoded) {
+        self.pipeline.mailbox.give_back(encoded.captured);
         // The encode thread may have ended already.
-        let _ = self.pipeline.empty_latents.send(latents);
+        let _ = self.pipeline.empty_latents.send(encoded.latents);
     }
 
     async fn say(&mut self, bytes: &[u8]) {
@@ -260,7 +279,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
 
     /// Sends the codebooks beside everything else.
     fn ship(&self, bytes: Vec<u8>) {
-        let connection = self.connection.clone();
+        let (connection, tell) = (self.connection.clone(), self.pipeline.tell.clone());
         tokio::spawn(async move {
             let sent = async {
                 let mut stream = connection.open_uni().await?;
@@ -270,8 +289,10 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 stream.stopped().await?;
                 Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
             };
-            if let Err(error) = sent.await {
-                tracing::debug!("the codebooks were not sent: {error}");
+            match sent.await {
+                // Nobody listens any more where the session has ended.
+                Ok(()) => drop(tell.send(Event::Shipped)),
+                Err(error) => tracing::debug!("the codebooks were not sent: {error}"),
             }
         });
     }

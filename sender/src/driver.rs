@@ -11,10 +11,10 @@ use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
 use raq_shared::identity::KeyId;
 use raq_shared::latent::Latents;
-use raq_shared::model::{Encoder, Model};
+use raq_shared::model::{Encoder, Model, Temporal};
 use raq_shared::quic::Close;
-use raq_shared::search::Searcher;
 use raq_shared::stats::StatsFile;
+use raq_shared::tile::TileGrid;
 use raq_shared::worker;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -22,20 +22,21 @@ use tokio::time::timeout;
 
 use crate::capture::play::{Captured, Limits, Player, Source};
 use crate::clock::Clock;
+use crate::code::CodeThread;
 use crate::connect::{self, refusal};
 use crate::connection::{Pipeline, Sending, SourceEnd};
 use crate::encode::EncodeThread;
 use crate::event::Event;
+use crate::frame_coder::FrameCoder;
 use crate::mailbox::Mailbox;
 use crate::options::Options;
 use crate::outbox::Outbox;
-use crate::search::SearchThread;
 use crate::session::{End, Session, Settings};
 use crate::tally::Tally;
 
-/// Pictures under way between source and encoder: one being filled, one waiting, one being read.
-const FRAMES: usize = 3;
-/// Latents under way: one being filled, one being searched.
+/// Pictures under way: one being filled, one waiting, one being encoded, one being coded.
+const FRAMES: usize = 4;
+/// Latents under way: one being filled, one being coded.
 const LATENTS: usize = 2;
 /// How long closing the connection may take at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -63,8 +64,17 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let made = model.regenerate()?;
     let manifest = model.manifest();
     let codebooks = Arc::new(made.codebooks);
-    let codebook = model.whole_latents(&codebooks)?;
-    let codewords = options.codewords(codebook.codewords())?;
+    let temporal = Temporal::load(model.folder(), &codebooks)?;
+    let mut coder = FrameCoder::new(
+        TileGrid::of(size),
+        &temporal.stages,
+        &temporal.basis,
+        &temporal.tables,
+        options.speed,
+    );
+    if let Some(most) = options.codewords {
+        coder.limit_codewords(most);
+    }
     let mut encoder = model.encoder()?;
     encoder.prepare(size)?;
     tracing::debug!(provider = %encoder.provider(), codebooks = %codebooks.digest(), "ready");
@@ -74,9 +84,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         model_id: model.folder().id(),
         model_name: manifest.name.clone(),
         codebooks: codebooks.clone(),
-        max_codewords: codebook.codewords(),
         video,
-        codewords,
+        max_rate: options.max_rate,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -91,7 +100,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         own: identity.id(),
         provider: encoder.provider().to_string(),
         encoder,
-        searcher: Searcher::new(codebook),
+        coder,
         source,
         limits: options.limits(),
         dim: manifest.latent_dim,
@@ -127,7 +136,7 @@ fn list_cameras() -> Result<(), Failure> {
 struct Sender {
     own: KeyId,
     settings: Settings,
-    searcher: Searcher,
+    coder: FrameCoder,
     encoder: Encoder,
     /// Where the encoder runs.
     provider: String,
@@ -156,11 +165,11 @@ impl Sender {
             video.frame_rate
         );
         let fail = |text| Failure::new(Exit::Connection, text);
-        let Some(max_datagram) = connection.max_datagram_size() else {
+        if connection.max_datagram_size().is_none() {
             return Err(fail(format!(
                 "{peer} takes no datagrams; is that raq-recv? see --peer"
             )));
-        };
+        }
         let (control, control_in) = match connection.open_bi().await {
             Ok(streams) => streams,
             Err(error) => {
@@ -170,12 +179,12 @@ impl Sender {
         };
         let clock = Clock::start();
         let digest = self.settings.codebooks.digest().to_hex();
-        let session = Session::new(self.settings, clock.now(), max_datagram)
+        let session = Session::new(self.settings, clock.now())
             .map_err(|e| Failure::new(Exit::Failure, e))?;
         let (event_sender, events) = unbounded_channel();
         let (pipeline, capture, threads) = pipeline(
             (self.source, self.limits, self.dim),
-            (self.encoder, self.searcher),
+            (self.encoder, self.coder),
             clock,
             event_sender,
             events,
@@ -250,10 +259,10 @@ impl Sender {
 
 type Threads = Vec<JoinHandle<()>>;
 
-/// Starts the encode and search threads; the function that comes along starts the capture.
+/// Starts the encode and code threads; the function that comes along starts the capture.
 fn pipeline(
     (source, limits, dim): (Source, Limits, usize),
-    (encoder, searcher): (Encoder, Searcher),
+    (encoder, coder): (Encoder, FrameCoder),
     clock: Clock,
     event_sender: UnboundedSender<Event>,
     events: tokio::sync::mpsc::UnboundedReceiver<Event>,
@@ -281,9 +290,10 @@ fn pipeline(
         empty,
         events: event_sender.clone(),
     };
-    let search = SearchThread {
-        searcher,
+    let code = CodeThread {
+        coder,
         clock,
+        patience: source.format().frame_rate.time_of(1),
         jobs: job_receiver,
         events: event_sender.clone(),
     };
@@ -291,21 +301,21 @@ fn pipeline(
         let events = events.clone();
         move |failure| drop(events.send(Event::Failed(failure)))
     };
-    let (on_encode, on_search, on_capture) = (
+    let (on_encode, on_code, on_capture) = (
         panicked(&event_sender),
         panicked(&event_sender),
         panicked(&event_sender),
     );
     let threads = vec![
         worker::spawn("encode", || encode.run(), on_encode)?,
-        worker::spawn("search", || search.run(), on_search)?,
+        worker::spawn("code", || code.run(), on_code)?,
     ];
     let player = Player {
         source,
         limits,
         clock,
         mailbox: mailbox.clone(),
-        events: event_sender,
+        events: event_sender.clone(),
     };
     let capture = move || worker::spawn("capture", || player.run(), on_capture).map(drop);
     Ok((
@@ -314,6 +324,7 @@ fn pipeline(
             empty_latents,
             jobs,
             events,
+            tell: event_sender,
         },
         capture,
         threads,

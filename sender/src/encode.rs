@@ -37,12 +37,10 @@ impl EncodeThread {
                 }
             }
             let encoded = Encoded {
-                number: captured.number,
-                captured: captured.captured,
+                captured,
                 latents,
                 time: self.clock.now() - began,
             };
-            self.mailbox.give_back(captured);
             if self.events.send(Event::Encoded(encoded)).is_err() {
                 break;
             }

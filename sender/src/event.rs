@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use raq_shared::exit::Failure;
 use raq_shared::latent::Latents;
+use raq_shared::stage::MAX_STAGES;
+
+use crate::capture::play::Captured;
 
 /// A report to the driver.
 #[derive(Debug)]
@@ -21,15 +25,21 @@ pub(crate) enum Event {
     Encoded(Encoded),
     /// All frames of the source are encoded.
     EncodeEnd,
-    /// A search is done.
-    Searched {
-        /// The frame, to be used again.
+    /// A frame is coded.
+    Coded {
+        /// Its buffers, to be used again.
         encoded: Encoded,
-        /// One index per position.
-        indices: Vec<u16>,
+        /// Its datagrams.
+        datagrams: Vec<Bytes>,
+        /// Its quality level, 0..=96.
+        level: u8,
+        /// K̃ per stage, 0 for stages that the model does not have.
+        codewords: [u16; MAX_STAGES],
         /// Time it took.
         time: Duration,
     },
+    /// The receiver has the codebooks.
+    Shipped,
     /// A thread cannot go on.
     Failed(Failure),
 }
@@ -37,10 +47,8 @@ pub(crate) enum Event {
 /// A frame after the encoder.
 #[derive(Debug)]
 pub(crate) struct Encoded {
-    /// Frame number.
-    pub(crate) number: u32,
-    /// When it was captured.
-    pub(crate) captured: Duration,
+    /// The picture.
+    pub(crate) captured: Captured,
     /// Its latents on the grid.
     pub(crate) latents: Latents,
     /// Time the encoder took.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use raq_shared::coding::{Framing, Sink, Tables, write};
-use raq_shared::stage::Stages;
+use raq_shared::stage::{MAX_STAGES, Stages};
 use raq_shared::tile::scene::FrameHead;
 use raq_shared::tile::{Basis, TileGrid, Update};
 use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader};
@@ -23,7 +23,7 @@ const OPERATION_BITS: f32 = 13.0;
 const TOP_UPS: usize = 2;
 
 /// What a frame may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
     /// Bytes of all datagrams, headers included.
     pub bytes: usize,
@@ -126,6 +126,20 @@ impl FrameCoder {
         self.trust = trust;
     }
 
+    /// Uses at most `most` codewords in every stage.
+    ///
+    /// # Panics
+    /// When `most` is 0.
+    pub fn limit_codewords(&mut self, most: u16) {
+        self.chooser.limit_codewords(most);
+    }
+
+    /// K̃ per stage of the frame coded last, 0 for stages that the model does not have.
+    pub fn codewords(&self) -> [u16; MAX_STAGES] {
+        let band = self.tables.band(self.chooser.level());
+        self.chooser.codewords().unwrap_or(band.codewords)
+    }
+
     /// What is known of the receiver.
     pub fn mirror(&self) -> &Mirror {
         &self.mirror
@@ -158,6 +172,16 @@ impl FrameCoder {
         }
     }
 
+    /// Compares a tile as of the last reported frame with the receiver's fingerprint of it; one that
+    /// differs is reset by what follows, false then.
+    pub fn audit(&mut self, tile: usize, fingerprint: u32) -> bool {
+        let agrees = self.mirror.audit(tile, fingerprint);
+        if !agrees {
+            self.chooser.forget_rendered();
+        }
+        agrees
+    }
+
     /// Codes frame `frame`. The datagrams take at most the allowance's bytes; there are none where
     /// it has no room for their headers. `expired` ends the choice early; it is asked often.
     ///
@@ -174,21 +198,23 @@ impl FrameCoder {
         self.datagrams.clear();
         self.coded = None;
         let headers = usize::from(allowance.count) * UPDATE_HEADER_LEN;
-        if allowance.bytes < headers + usize::from(allowance.count) * LEAST_BODY {
+        let names = self.name_bits();
+        let least = LEAST_BODY + (names / 8.0).ceil() as usize;
+        if allowance.bytes < headers + usize::from(allowance.count) * least {
             return &self.datagrams;
         }
         let (mirror, trust) = (&self.mirror, self.trust);
         self.chooser
             .begin(picture, |tile| mirror.known(tile, frame, trust));
         let room = (allowance.bytes - headers) as f32 * 8.0;
-        let overhead = f32::from(allowance.count) * OVERHEAD_BITS;
+        let overhead = f32::from(allowance.count) * (OVERHEAD_BITS + names);
         let body = allowance.datagram_bytes.saturating_sub(UPDATE_HEADER_LEN) as f32 * 8.0;
         let mut bits = ((room - overhead) / self.ratio).max(0.0);
         for _ in 0..=TOP_UPS {
             let budget = Budget {
                 bits,
                 count: allowance.count,
-                datagram_bits: (body - OVERHEAD_BITS) / self.ratio,
+                datagram_bits: (body - OVERHEAD_BITS - names) / self.ratio,
             };
             self.chooser.fill(picture, budget, &mut expired);
             self.write_all(frame, allowance, stamp);
@@ -207,6 +233,17 @@ impl FrameCoder {
         self.note(frame, allowance.count);
         self.coded = Some((frame, allowance.count));
         &self.datagrams
+    }
+
+    /// Bits in which a datagram names K̃ of every stage.
+    fn name_bits(&self) -> f32 {
+        let Some(_) = self.chooser.codewords() else {
+            return 0.0;
+        };
+        let stages = self.stages.numbers();
+        stages
+            .map(|stage| (self.stages.codewords(stage) as f32).log2())
+            .sum()
     }
 
     /// Takes operations back until everything fits.
@@ -241,7 +278,7 @@ impl FrameCoder {
             stages: &self.stages,
             tables: &self.tables,
             level: self.chooser.level(),
-            codewords: None,
+            codewords: self.chooser.codewords(),
             floor: self.floor_back(frame),
             index,
             count,
@@ -258,7 +295,7 @@ impl FrameCoder {
             let coding = write(&framing, updates, &mut sink, &mut body);
             let header = UpdateHeader {
                 coding,
-                names_codewords: false,
+                names_codewords: framing.codewords.is_some(),
                 level: framing.level,
                 frame: frame as u16,
                 capture: stamp.capture,

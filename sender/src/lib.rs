@@ -2,27 +2,29 @@
 //!
 //! ```text
 //! driver: connects, moves bytes between QUIC and the session
-//!   session: handshake, choice of K̃, datagrams (no sockets, clocks, threads)
+//!   session: handshake, each frame's bytes, reports (no sockets, clocks, threads)
 //!   capture thread: camera, y4m or test pattern, at the source's pace
 //!   encode thread: encoder network, latents rounded to the grid
-//!   search thread: nearest codewords
+//!   code thread: choice of operations and K̃, range coding, what the receiver has
 //! ```
 //!
-//! [`session::Session`] with [`rate`], [`packetize`] and [`estimate`], and the test patterns in
+//! [`session::Session`] with [`rate`], [`frame_coder`] and [`estimate`], and the test patterns in
 //! [`capture`], build without the feature `program` and run unchanged in a simulator. No audio.
 
 pub mod capture;
 pub mod choice;
 pub mod estimate;
+pub mod feedback;
 pub mod frame_coder;
 pub mod loss;
 pub mod mirror;
-pub mod packetize;
 pub mod rate;
 pub mod session;
 
 #[cfg(feature = "program")]
 mod clock;
+#[cfg(feature = "program")]
+mod code;
 #[cfg(feature = "program")]
 mod connect;
 #[cfg(feature = "program")]
@@ -39,7 +41,5 @@ mod mailbox;
 pub mod options;
 #[cfg(feature = "program")]
 mod outbox;
-#[cfg(feature = "program")]
-mod search;
 #[cfg(feature = "program")]
 mod tally;

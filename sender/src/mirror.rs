@@ -89,6 +89,22 @@ impl Mirror {
         self.floor.filter(|floor| frame - floor <= MAX_DELTA.into())
     }
 
+    /// The newest frame sent.
+    pub fn newest(&self) -> Option<u32> {
+        self.newest
+    }
+
+    /// The newest frame that is closed and reported.
+    pub fn newest_reported(&self) -> Option<u32> {
+        self.floor
+    }
+
+    /// Datagrams of a frame that was sent and not reported.
+    pub fn pending_count(&self, frame: u32) -> Option<u8> {
+        let sent = self.pending.iter().find(|sent| sent.head.frame == frame);
+        sent.map(|sent| sent.head.count)
+    }
+
     /// Frames sent and not reported.
     pub fn pending(&self) -> usize {
         self.pending.len()

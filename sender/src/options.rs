@@ -10,7 +10,7 @@ use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::{EXIT_CODES, Exit, Failure};
 use raq_shared::frame::FrameSize;
-use raq_shared::units::parse_duration;
+use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
 use raq_shared::video::FrameRate;
 
 #[cfg(feature = "camera")]
@@ -18,7 +18,7 @@ use crate::capture::camera::{Camera, CameraPath};
 use crate::capture::clip::Clip;
 use crate::capture::pattern::{Kind, Pattern};
 use crate::capture::play::{Limits, Source};
-use crate::rate::Codewords;
+use crate::choice::Speed;
 
 /// Sends live video over QUIC with as many codewords as the network carries.
 ///
@@ -29,9 +29,15 @@ pub struct Options {
     /// Where raq-recv listens; an IPv6 address stands in brackets
     #[arg(long, value_name = "HOST:PORT")]
     pub peer: Option<Peer>,
-    /// Use so many codewords for every frame [default: as many as the network carries]
+    /// Use at most so many codewords in every stage [default: as many as pay]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub codewords: Option<u16>,
+    /// Send no more than this, whatever the network carries: 300k, 2M or 150000 bits a second
+    #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
+    pub max_rate: Option<Bitrate>,
+    /// How much work the choice may do for a frame: fast, medium or thorough
+    #[arg(long, value_name = "SPEED", default_value_t)]
+    pub speed: Speed,
 
     /// Send from a camera: its number, or its device such as /dev/video0
     #[cfg(feature = "camera")]
@@ -130,22 +136,6 @@ impl Options {
         Limits {
             frames: self.frames.unwrap_or(u32::MAX),
             duration: self.duration.unwrap_or(Duration::MAX),
-        }
-    }
-
-    /// How K̃ is chosen.
-    ///
-    /// # Errors
-    /// [`Failure`] where the model has not so many codewords.
-    pub fn codewords(&self, max_codewords: usize) -> Result<Codewords, Failure> {
-        match self.codewords {
-            None => Ok(Codewords::Automatic),
-            Some(codewords) if usize::from(codewords) <= max_codewords => {
-                Ok(Codewords::Fixed(codewords))
-            }
-            Some(codewords) => Err(usage(format_args!(
-                "--codewords {codewords} is more than the model's {max_codewords}; give less"
-            ))),
         }
     }
 }
@@ -301,8 +291,13 @@ mod tests {
         assert!(parse(&["--duration", "0"]).is_err());
         assert!(parse(&["--frames", "0"]).is_err());
         assert!(parse(&["--codewords", "4097"]).is_err());
-        let some = parse(&["--codewords", "300"]).unwrap();
-        assert_eq!(some.codewords(300).unwrap(), Codewords::Fixed(300));
-        assert_eq!(some.codewords(299).unwrap_err().exit, Exit::Usage);
+        let some = parse(&["--codewords", "300", "--max-rate", "2M", "--speed", "fast"]).unwrap();
+        assert_eq!((some.codewords, some.speed), (Some(300), Speed::Fast));
+        assert_eq!(
+            some.max_rate,
+            Some(Bitrate::from_kilobits_per_second(2000))
+        );
+        assert!(parse(&["--max-rate", "much"]).is_err());
+        assert!(parse(&["--speed", "slow"]).is_err());
     }
 }

@@ -1,28 +1,21 @@
-//! How many codewords a frame may use, and whether it is sent at all.
+//! How many bytes a frame may take, and whether it is sent at all.
 
 use std::time::Duration;
 
-use raq_shared::codebook::MAX_CODEWORDS;
 use raq_shared::units::Bitrate;
 use raq_shared::video::FrameRate;
 
-use crate::packetize::{PATH_OVERHEAD, Spreads};
+use crate::frame_coder::Allowance;
 
-/// Below this K̃ a frame says too little to be worth its datagrams.
-const MIN_CODEWORDS: u16 = 2;
-/// How long to wait at most for a frame to be paid for: the estimate may rise meanwhile.
-const MAX_WAIT: Duration = Duration::from_secs(1);
+/// What QUIC, UDP and IP add to a datagram, in bytes: short header, packet number, tag, frame
+/// header; 8 and 20 to 40.
+pub const PATH_OVERHEAD: usize = 64;
+/// Below so many bytes a frame says too little to be worth a datagram.
+const LEAST: usize = 120;
+/// Most bytes per tile: a picture takes no longer to converge with more.
+const MOST_PER_TILE: usize = 96;
 /// What may wait in front of a frame before the frame is rather skipped: more is only delay.
 const MAX_BACKLOG: Duration = Duration::from_millis(100);
-
-/// How K̃ is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codewords {
-    /// The largest K̃ whose frame fits the estimate.
-    Automatic,
-    /// Always this one, 1..=4096; less only where a frame would not fit its datagrams.
-    Fixed(u16),
-}
 
 /// What the network carries, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,203 +28,184 @@ pub struct Path {
     pub max_datagram: usize,
 }
 
-/// Chooses K̃ frame by frame.
+/// Gives every frame its share of the estimate. What a frame leaves the next one may use, up to
+/// one frame's worth; where a share is too small for a frame, fewer are sent.
 #[derive(Debug)]
 pub struct RateControl {
-    choice: Codewords,
     frame_rate: FrameRate,
-    spreads: Spreads,
-    max_payload: usize,
-    /// Per K̃ − 1: bytes on the path, `None` where a frame does not fit its datagrams.
-    costs: Vec<Option<u64>>,
-    /// A frame dearer than its share was sent: none before this.
-    not_before: Duration,
+    max_rate: Option<Bitrate>,
+    /// Most bytes of a frame.
+    most: usize,
+    /// Bytes that may be spent, headers of the path included.
+    saved: f64,
+    /// When bytes were added last.
+    last: Option<Duration>,
 }
 
 impl RateControl {
-    /// For a codebook of `codewords` and datagrams with up to `max_payload` bytes of indices.
-    pub fn new(
-        choice: Codewords,
-        codewords: usize,
-        frame_rate: FrameRate,
-        spreads: Spreads,
-        max_payload: usize,
-    ) -> Self {
-        let costs = vec![None; codewords.min(MAX_CODEWORDS)];
-        let mut control = Self {
-            choice,
+    /// For pictures of `tiles` tiles, and never more than `max_rate`.
+    pub fn new(frame_rate: FrameRate, tiles: usize, max_rate: Option<Bitrate>) -> Self {
+        Self {
             frame_rate,
-            spreads,
-            max_payload,
-            costs,
-            not_before: Duration::ZERO,
-        };
-        control.price();
-        control
-    }
-
-    /// Takes a new limit of the path for the bytes of indices in a datagram.
-    pub fn set_max_payload(&mut self, max_payload: usize) {
-        if max_payload != self.max_payload {
-            self.max_payload = max_payload;
-            self.price();
+            max_rate,
+            most: (tiles * MOST_PER_TILE).max(LEAST),
+            saved: 0.0,
+            last: None,
         }
     }
 
-    fn price(&mut self) {
-        let (spreads, max_payload) = (&mut self.spreads, self.max_payload);
-        for (index, cost) in self.costs.iter_mut().enumerate() {
-            let datagrams = spreads
-                .datagrams(index + 1, max_payload)
-                .map_or(0, usize::from);
-            let len = spreads.frame_len(index + 1, max_payload);
-            *cost = len.map(|len| (len + datagrams * PATH_OVERHEAD) as u64);
-        }
-    }
-
-    /// Number of datagrams for a frame with this K̃, which [`RateControl::choose`] gave.
-    pub fn datagrams(&mut self, codewords: u16) -> Option<u8> {
-        self.spreads.datagrams(codewords.into(), self.max_payload)
-    }
-
-    /// K̃ for a frame that is ready at `now`; `None` when it is better skipped.
-    pub fn choose(&mut self, now: Duration, path: &Path) -> Option<u16> {
+    /// What a frame that is ready at `now` may take; `None` when it is better skipped.
+    pub fn allow(&mut self, now: Duration, path: &Path) -> Option<Allowance> {
         let interval = self.frame_rate.time_of(1);
-        let drains_in = |bytes: u64| match path.estimate.bits_per_second() {
-            0 => Duration::MAX,
-            rate => Duration::from_micros(bytes.saturating_mul(8_000_000) / rate),
-        };
-        let backlog = match path.queued as u64 {
-            0 => Duration::ZERO,
-            queued => drains_in(queued),
-        };
-        if backlog > MAX_BACKLOG.max(2 * interval) || now < self.not_before {
+        let capped = self.max_rate.map(|most| most.min(path.estimate));
+        let estimate = capped.unwrap_or(path.estimate);
+        let since = now.saturating_sub(self.last.unwrap_or(now.saturating_sub(interval)));
+        self.last = Some(now);
+        let bytes_per_second = estimate.bits_per_second() as f64 / 8.0;
+        let share = estimate.bytes_per_frame(self.frame_rate) as f64;
+        let enough = 2.0 * share.max((LEAST + PATH_OVERHEAD) as f64);
+        self.saved = (self.saved + bytes_per_second * since.as_secs_f64()).min(enough);
+        let drains_in = path.queued as f64 / bytes_per_second;
+        if path.queued > 0 && drains_in > MAX_BACKLOG.max(2 * interval).as_secs_f64() {
             return None;
         }
-        match self.choice {
-            Codewords::Fixed(wanted) => self.largest(wanted, u64::MAX),
-            Codewords::Automatic => {
-                let budget = path.estimate.bytes_per_frame(self.frame_rate);
-                let top = self.costs.len() as u16;
-                if let Some(codewords) = self.largest(top, budget)
-                    && codewords >= MIN_CODEWORDS.min(top)
-                {
-                    return Some(codewords);
-                }
-                // Fewer frames instead: this one, and none until it is paid for.
-                let least = MIN_CODEWORDS.min(top);
-                let cost = self.costs.get(usize::from(least) - 1).copied().flatten()?;
-                if path.estimate == Bitrate::ZERO {
-                    return None;
-                }
-                // Counted on from the moment it was due, not from the frame that came after it.
-                let due = self.not_before.max(now.saturating_sub(interval));
-                self.not_before = due.saturating_add(drains_in(cost).min(MAX_WAIT));
-                Some(least)
-            }
+        let allowance = self.within(self.saved.max(0.0) as usize, path.max_datagram);
+        if allowance.bytes < LEAST {
+            return None;
         }
+        self.saved -= cost(allowance.bytes, allowance.count);
+        Some(allowance)
     }
 
-    /// The largest K̃ up to `most` whose frame costs at most `budget` bytes.
-    fn largest(&self, most: u16, budget: u64) -> Option<u16> {
-        let most = usize::from(most).min(self.costs.len());
-        let fits = |cost: &Option<u64>| cost.is_some_and(|cost| cost <= budget);
-        self.costs[..most]
-            .iter()
-            .rposition(fits)
-            .map(|index| index as u16 + 1)
+    /// The least that is sent, where numbers would otherwise jump too far.
+    pub fn least(&self, path: &Path) -> Allowance {
+        self.within(LEAST + PATH_OVERHEAD, path.max_datagram)
     }
+
+    /// A frame that was allowed `allowance` took so many bytes.
+    pub fn spent(&mut self, allowance: Allowance, bytes: usize, datagrams: u8) {
+        self.saved += cost(allowance.bytes, allowance.count) - cost(bytes, datagrams);
+    }
+
+    /// An allowance that costs at most `room` on the path.
+    fn within(&self, room: usize, max_datagram: usize) -> Allowance {
+        let room = room.min(self.most);
+        let split = |bytes: usize| {
+            let mut allowance = Allowance::of(bytes, None);
+            if max_datagram < allowance.datagram_bytes {
+                allowance.datagram_bytes = max_datagram;
+                let needed = bytes.div_ceil(max_datagram.max(1)).min(u8::MAX.into());
+                allowance.count = allowance.count.max(needed as u8);
+            }
+            allowance
+        };
+        let headers = usize::from(split(room).count) * PATH_OVERHEAD;
+        split(room.saturating_sub(headers))
+    }
+}
+
+/// Bytes on the path.
+fn cost(bytes: usize, datagrams: u8) -> f64 {
+    (bytes + usize::from(datagrams) * PATH_OVERHEAD) as f64
 }
 
 #[cfg(test)]
 mod tests {
-    use raq_shared::frame::FrameSize;
-
     use super::*;
 
-    fn control(choice: Codewords) -> RateControl {
-        let spreads = Spreads::new(FrameSize::new(640, 360).unwrap().grid());
-        RateControl::new(choice, 4096, FrameRate::new(30, 1).unwrap(), spreads, 1150)
+    const TILES: usize = 240;
+
+    fn control(max_rate: Option<u64>) -> RateControl {
+        let max_rate = max_rate.map(Bitrate::from_kilobits_per_second);
+        RateControl::new(FrameRate::new(30, 1).unwrap(), TILES, max_rate)
     }
 
     fn path(kilobits: u64) -> Path {
-        let estimate = Bitrate::from_kilobits_per_second(kilobits);
         Path {
-            estimate,
+            estimate: Bitrate::from_kilobits_per_second(kilobits),
             queued: 0,
             max_datagram: 1162,
         }
     }
 
-    #[test]
-    fn the_largest_that_fits_is_taken() {
-        let mut control = control(Codewords::Automatic);
-        for kilobits in [150, 400, 800, 1200, 1500] {
-            let chosen = control.choose(Duration::ZERO, &path(kilobits)).unwrap();
-            let budget = kilobits * 1000 / 8 / 30;
-            let cost = |codewords: u16| control.costs[usize::from(codewords) - 1].unwrap();
-            assert!(cost(chosen) <= budget, "{kilobits} kbit/s: {chosen}");
-            assert!((chosen + 1..=4096).all(|larger| cost(larger) > budget));
-            assert!(chosen > 1);
-        }
-        assert_eq!(control.choose(Duration::ZERO, &path(100_000)), Some(4096));
+    fn due(number: u64) -> Duration {
+        FrameRate::new(30, 1).unwrap().time_of(number)
+    }
+
+    /// Bytes on the path of 300 frames that take all they may, and how many are sent.
+    fn ten_seconds(control: &mut RateControl, path: &Path) -> (f64, usize) {
+        let allowed = (0..300).filter_map(|number| control.allow(due(number), path));
+        allowed.fold((0.0, 0), |(bytes, frames), a| {
+            (bytes + cost(a.bytes, a.count), frames + 1)
+        })
     }
 
     #[test]
-    fn costs_are_what_the_frame_takes_on_the_path() {
-        let control = control(Codewords::Automatic);
-        // 3840 indices of 12 bits in 8 datagrams of 480, each with its header and what is around.
-        assert_eq!(control.costs[4095], Some(5760 + 8 * (12 + 64)));
+    fn frames_fill_the_estimate_and_no_more() {
+        for kilobits in [60, 150, 400, 1000, 3000] {
+            let (bytes, frames) = ten_seconds(&mut control(None), &path(kilobits));
+            let share = bytes * 8.0 / 10_000.0 / kilobits as f64;
+            assert!((0.98..=1.01).contains(&share), "{kilobits}: {share}");
+            assert_eq!(frames, 300, "{kilobits}");
+        }
     }
 
     #[test]
     fn a_narrow_path_gets_fewer_frames() {
-        let mut control = control(Codewords::Automatic);
-        // Two codewords take 556 bytes on the path: 40 kbit/s carry 9 of them a second.
-        let sent = (0..300)
-            .filter(|&number| {
-                let now = FrameRate::new(30, 1).unwrap().time_of(number);
-                control
-                    .choose(now, &path(40))
-                    .inspect(|&k| assert_eq!(k, 2))
-                    .is_some()
-            })
-            .count();
-        assert!((80..=95).contains(&sent), "{sent} of 300 frames in 10 s");
-        assert_eq!(control.choose(Duration::from_secs(60), &path(0)), None);
+        let (bytes, frames) = ten_seconds(&mut control(None), &path(16));
+        assert!((100..=112).contains(&frames), "{frames} of 300 frames");
+        assert!(bytes <= 20_200.0, "{bytes}");
+        assert_eq!(control(None).allow(due(1), &path(0)), None);
     }
 
     #[test]
-    fn a_backlog_skips_frames_with_any_choice() {
-        for choice in [Codewords::Automatic, Codewords::Fixed(4096)] {
-            let mut control = control(choice);
-            let behind = |queued| Path {
-                queued,
-                ..path(800)
-            };
-            // 100 kbyte/s: 9 kbyte take 90 ms, 11 kbyte 110 ms.
-            assert!(control.choose(Duration::ZERO, &behind(9_000)).is_some());
-            assert_eq!(control.choose(Duration::ZERO, &behind(11_000)), None);
+    fn a_limit_is_kept() {
+        let (bytes, _) = ten_seconds(&mut control(Some(100)), &path(5000));
+        assert!((120_000.0..=126_000.0).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn what_is_left_goes_to_the_next_frame_but_not_to_all() {
+        let mut control = control(None);
+        let path = path(400);
+        let first = control.allow(due(0), &path).unwrap();
+        let mut last = first;
+        for number in 1..20 {
+            control.spent(last, 100, 1);
+            last = control.allow(due(number), &path).unwrap();
+            assert!(last.bytes > first.bytes, "frame {number}");
+            assert!(last.bytes <= 2 * first.bytes + PATH_OVERHEAD);
         }
     }
 
     #[test]
-    fn a_fixed_choice_holds_unless_it_does_not_fit_its_datagrams() {
-        let mut fixed = control(Codewords::Fixed(777));
-        assert_eq!(fixed.choose(Duration::ZERO, &path(1)), Some(777));
-        let spreads = Spreads::new(FrameSize::new(8192, 8192).unwrap().grid());
-        let rate = FrameRate::new(30, 1).unwrap();
-        let mut large = RateControl::new(Codewords::Fixed(4096), 4096, rate, spreads, 1150);
-        let chosen = large.choose(Duration::ZERO, &path(1)).unwrap();
-        assert!((2..4096).contains(&chosen));
-        assert!(large.datagrams(chosen).is_some());
+    fn a_frame_never_takes_more_than_a_picture_is_worth() {
+        let allowance = control(None).allow(due(0), &path(1_000_000)).unwrap();
+        assert!(allowance.bytes <= TILES * MOST_PER_TILE);
+        let fits = usize::from(allowance.count) * allowance.datagram_bytes;
+        assert!(fits >= allowance.bytes);
+    }
+
+    #[test]
+    fn a_backlog_skips_frames() {
+        let mut control = control(None);
+        let behind = |queued| Path {
+            queued,
+            ..path(800)
+        };
+        // 100 kbyte/s: 9 kbyte take 90 ms, 11 kbyte 110 ms.
+        assert!(control.allow(due(0), &behind(9_000)).is_some());
+        assert_eq!(control.allow(due(1), &behind(11_000)), None);
     }
 
     #[test]
     fn a_smaller_path_needs_more_datagrams() {
-        let mut control = control(Codewords::Fixed(4096));
-        assert_eq!(control.datagrams(4096), Some(8));
-        control.set_max_payload(300);
-        assert!(control.datagrams(4096).unwrap() >= 20);
+        let narrow = Path {
+            max_datagram: 300,
+            ..path(1000)
+        };
+        let allowance = control(None).allow(due(0), &narrow).unwrap();
+        assert_eq!(allowance.datagram_bytes, 300);
+        assert!(usize::from(allowance.count) * 300 >= allowance.bytes);
     }
 }

@@ -6,9 +6,13 @@
 //!
 //! ```text
 //! preface, Hello -> Welcome [-> Shipment] -> Start
-//!   Encoded -> Search or Discard;  Searched -> Datagram…, Sent
+//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent;  Datagram -> Report
 //!   SourceEnd -> Flush -> Flushed -> Bye -> Done -> End
 //! ```
+
+mod end;
+mod input;
+mod output;
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -18,14 +22,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
 use raq_shared::frame::SizeError;
+use raq_shared::stage::MAX_STAGES;
+use raq_shared::tile::TileGrid;
+use raq_shared::units::Bitrate;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
-use raq_shared::wire::datagram::{HEADER_LEN, MAX_JUMP};
+use raq_shared::wire::datagram::MAX_JUMP;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
+use raq_shared::wire::report::Report;
 use raq_shared::wire::{self, PROTOCOL_VERSION, shipment};
 
-use crate::packetize::{Packet, Packetizer, Spreads};
-use crate::rate::{Codewords, Path, RateControl};
+pub use end::End;
+pub use input::Input;
+pub use output::{Counts, Output, Sent};
+
+use crate::frame_coder::Allowance;
+use crate::rate::{Path, RateControl};
 
 /// How long the receiver may take to answer Hello: it loads its decoder meanwhile.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(20);
@@ -49,144 +61,10 @@ pub struct Settings {
     pub model_name: String,
     /// The codebooks that this end regenerated.
     pub codebooks: Arc<Codebooks>,
-    /// Codewords of the one among them that frames are searched in.
-    pub max_codewords: usize,
     /// The video.
     pub video: VideoFormat,
-    /// How K̃ is chosen.
-    pub codewords: Codewords,
-}
-
-/// Something that happened.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Bytes of the control stream.
-    Control(&'a [u8]),
-    /// The receiver ended the control stream.
-    ControlEnd,
-    /// The latents of a frame are ready. Numbers ascend.
-    Encoded {
-        /// Frame number.
-        number: u32,
-        /// When it was captured, on the clock of `now`.
-        captured: Duration,
-        /// The path as it is now.
-        path: Path,
-    },
-    /// The search asked for by the oldest unanswered [`Output::Search`] is done.
-    Searched {
-        /// One index per position.
-        indices: &'a [u16],
-    },
-    /// Frames of the source were passed over, for lack of time.
-    Skipped {
-        /// How many.
-        frames: u32,
-    },
-    /// No more frames come.
-    SourceEnd {
-        /// The number after the last frame of the source, sent or not.
-        next: u32,
-    },
-    /// Everything given out has left this end.
-    Flushed,
-    /// The connection is gone.
-    Lost,
-    /// The user wants to stop.
-    Stop,
-    /// [`Session::deadline`] has come.
-    Timeout,
-}
-
-/// Something to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    /// Write these bytes to the control stream.
-    Control(Vec<u8>),
-    /// Send these bytes, alone, on a new unidirectional stream.
-    Shipment(Vec<u8>),
-    /// Begin to capture.
-    Start,
-    /// Find the nearest of the first `codewords` codewords for this frame's latents.
-    Search {
-        /// Frame number.
-        number: u32,
-        /// K̃.
-        codewords: u16,
-    },
-    /// Forget this frame's latents: it is not sent.
-    Discard {
-        /// Frame number.
-        number: u32,
-    },
-    /// Send this datagram.
-    Datagram(Bytes),
-    /// Those were all datagrams of a frame.
-    Sent(Sent),
-    /// Capture no more; then say [`Input::SourceEnd`].
-    StopSource,
-    /// Wait until everything given out has left, then say [`Input::Flushed`].
-    Flush,
-    /// The session is over; close the connection.
-    End(End),
-}
-
-/// A frame that was given out in datagrams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// Frame number.
-    pub number: u32,
-    /// When it was captured.
-    pub captured: Duration,
-    /// K̃.
-    pub codewords: u16,
-    /// Number of datagrams.
-    pub datagrams: u8,
-    /// Bytes of all datagrams, headers included.
-    pub bytes: u64,
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum End {
-    /// The receiver has everything.
-    #[error("done")]
-    Done,
-    /// The user stopped it before or during the session.
-    #[error("stopped")]
-    Stopped,
-    /// The receiver has another model.
-    #[error("{0}")]
-    Model(String),
-    /// The receiver refused for another reason, or speaks another protocol version.
-    #[error("{0}")]
-    Refused(String),
-    /// The receiver broke the protocol.
-    #[error("{0}; install the same version of raq on both sides")]
-    Broken(String),
-    /// The receiver says nothing.
-    #[error("{0}; look whether raq-recv is still well there and start again")]
-    Silent(&'static str),
-    /// The receiver ended the session before everything was sent.
-    #[error("the receiver has ended the session")]
-    Left,
-    /// The connection was lost, or closed by the receiver.
-    #[error("the connection was lost")]
-    Lost,
-}
-
-/// Counts of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Frames sent.
-    pub frames_sent: u32,
-    /// Frames of the source that were not sent.
-    pub frames_skipped: u32,
-    /// Bytes of all datagrams, headers included.
-    pub bytes: u64,
-    /// Whether the receiver asked for the codebooks.
-    pub codebook_shipped: bool,
+    /// What is never sent more than, whatever the path carries.
+    pub max_rate: Option<Bitrate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,10 +73,12 @@ enum State {
     Preface,
     /// Waits for Welcome or Refuse.
     Hello,
+    /// Waits until the receiver has the codebooks.
+    Shipping,
     Streaming,
     /// Told to stop: waits for the end of the source.
     Stopping,
-    /// Waits for the last searches.
+    /// Waits for the last frames to be coded.
     Finishing,
     /// Waits until everything has left.
     Flushing,
@@ -213,7 +93,7 @@ enum State {
 struct Frame {
     number: u32,
     captured: Duration,
-    codewords: u16,
+    allowance: Allowance,
 }
 
 /// One session; see the module.
@@ -223,15 +103,14 @@ pub struct Session {
     state: State,
     reader: ControlReader,
     rate: RateControl,
-    packetizer: Packetizer,
-    /// Frames whose codewords are being searched.
-    searching: VecDeque<Frame>,
+    /// Frames that are being coded.
+    coding: VecDeque<Frame>,
     outputs: VecDeque<Output>,
     patience_ends: Option<Duration>,
     counts: Counts,
     /// The number after the last frame of the source.
     next: u32,
-    /// The number after the last frame given out or being searched.
+    /// The number after the last frame given out or being coded.
     next_sent: u32,
     stopped: bool,
 }
@@ -241,21 +120,14 @@ impl Session {
     ///
     /// # Errors
     /// [`SizeError`] where the video's size is out of range.
-    pub fn new(settings: Settings, now: Duration, max_datagram: usize) -> Result<Self, SizeError> {
-        let grid = settings.video.size()?.grid();
-        let rate = RateControl::new(
-            settings.codewords,
-            settings.max_codewords,
-            settings.video.frame_rate,
-            Spreads::new(grid),
-            max_datagram.saturating_sub(HEADER_LEN),
-        );
+    pub fn new(settings: Settings, now: Duration) -> Result<Self, SizeError> {
+        let tiles = TileGrid::of(settings.video.size()?).tiles();
+        let rate = RateControl::new(settings.video.frame_rate, tiles, settings.max_rate);
         let mut session = Self {
             state: State::Preface,
             reader: ControlReader::default(),
             rate,
-            packetizer: Packetizer::new(grid),
-            searching: VecDeque::new(),
+            coding: VecDeque::new(),
             outputs: VecDeque::new(),
             patience_ends: Some(now + WELCOME_PATIENCE),
             counts: Counts::default(),
@@ -281,7 +153,9 @@ impl Session {
     /// Takes an input that happened at `now`; times never run backwards.
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
-            Input::Control(bytes) => self.control(bytes),
+            Input::Control(bytes) => self.control(now, bytes),
+            Input::Datagram(bytes) => self.report(bytes),
+            Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
                 if self.state != State::Ended {
@@ -296,7 +170,11 @@ impl Session {
             } => {
                 self.encoded(now, number, captured, &path);
             }
-            Input::Searched { indices } => self.searched(now, indices),
+            Input::Coded {
+                datagrams,
+                level,
+                codewords,
+            } => self.coded(now, datagrams, level, codewords),
             Input::Skipped { frames } => {
                 self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(frames);
             }
@@ -334,92 +212,95 @@ impl Session {
             self.outputs.push_back(Output::Discard { number });
             return;
         }
-        self.rate
-            .set_max_payload(path.max_datagram.saturating_sub(HEADER_LEN));
         let overdue = number - self.next_sent >= MAX_SKIPPED;
-        let chosen = self.rate.choose(now, path).or_else(|| overdue.then_some(1));
-        let Some(codewords) = chosen else {
+        let allowance = self.rate.allow(now, path);
+        let Some(allowance) = allowance.or_else(|| overdue.then(|| self.rate.least(path))) else {
             self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
             self.outputs.push_back(Output::Discard { number });
             return;
         };
         self.next_sent = number.saturating_add(1);
-        self.searching.push_back(Frame {
+        self.coding.push_back(Frame {
             number,
             captured,
-            codewords,
+            allowance,
         });
-        self.outputs.push_back(Output::Search { number, codewords });
+        self.outputs.push_back(Output::Code { number, allowance });
     }
 
-    fn searched(&mut self, now: Duration, indices: &[u16]) {
-        let Some(Frame {
-            number,
-            captured,
-            codewords,
-        }) = self.searching.pop_front()
-        else {
+    fn coded(
+        &mut self,
+        now: Duration,
+        datagrams: &[Bytes],
+        level: u8,
+        codewords: [u16; MAX_STAGES],
+    ) {
+        let Some(frame) = self.coding.pop_front() else {
             return;
         };
         if matches!(
             self.state,
             State::Streaming | State::Stopping | State::Finishing
         ) {
-            self.give_out(now, number, captured, codewords, indices);
+            self.give_out(&frame, datagrams, level, codewords);
         }
         if self.state == State::Finishing {
-            self.flush_when_searched(now);
+            self.flush_when_coded(now);
         }
     }
 
     fn give_out(
         &mut self,
-        now: Duration,
-        number: u32,
-        captured: Duration,
-        codewords: u16,
-        indices: &[u16],
+        frame: &Frame,
+        datagrams: &[Bytes],
+        level: u8,
+        codewords: [u16; MAX_STAGES],
     ) {
-        // The path may have become narrower since K̃ was chosen.
-        let Some(datagrams) = self.rate.datagrams(codewords) else {
+        let bytes: usize = datagrams.iter().map(Bytes::len).sum();
+        // The header counts them in a byte.
+        let count = datagrams.len() as u8;
+        self.rate.spent(frame.allowance, bytes, count);
+        if datagrams.is_empty() {
             self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
             return;
-        };
-        let delay = now.saturating_sub(captured).as_micros() / 100;
-        let packet = Packet {
-            indices,
-            codewords,
-            frame: number,
-            capture_us: captured.as_micros() as u32,
-            send_delay: u16::try_from(delay).unwrap_or(u16::MAX),
-        };
-        let outputs = &mut self.outputs;
-        let mut bytes = 0;
-        self.packetizer.pack(packet, datagrams, |datagram| {
-            bytes += datagram.len() as u64;
-            outputs.push_back(Output::Datagram(datagram));
-        });
+        }
+        let given = datagrams.iter().cloned().map(Output::Datagram);
+        self.outputs.extend(given);
         self.counts.frames_sent += 1;
-        self.counts.bytes += bytes;
-        let sent = Sent {
-            number,
-            captured,
+        self.counts.bytes += bytes as u64;
+        self.outputs.push_back(Output::Sent(Sent {
+            number: frame.number,
+            captured: frame.captured,
+            level,
             codewords,
-            datagrams,
-            bytes,
-        };
-        self.outputs.push_back(Output::Sent(sent));
+            budget: frame.allowance.bytes as u64,
+            datagrams: count,
+            bytes: bytes as u64,
+        }));
+    }
+
+    fn report(&mut self, bytes: &[u8]) {
+        match Report::parse(bytes) {
+            Ok(report) => {
+                self.counts.reports += 1;
+                self.outputs.push_back(Output::Report(report));
+            }
+            Err(error) => {
+                self.counts.malformed += 1;
+                tracing::trace!(%error, len = bytes.len(), "not a report");
+            }
+        }
     }
 
     /// The source has ended.
     fn finish(&mut self, now: Duration) {
         self.state = State::Finishing;
         self.patience_ends = Some(now + FINISH_PATIENCE);
-        self.flush_when_searched(now);
+        self.flush_when_coded(now);
     }
 
-    fn flush_when_searched(&mut self, now: Duration) {
-        if self.searching.is_empty() {
+    fn flush_when_coded(&mut self, now: Duration) {
+        if self.coding.is_empty() {
             self.state = State::Flushing;
             self.patience_ends = Some(now + FINISH_PATIENCE);
             self.outputs.push_back(Output::Flush);
@@ -440,7 +321,7 @@ impl Session {
     fn stop(&mut self, now: Duration) {
         self.stopped = true;
         match self.state {
-            State::Preface | State::Hello => self.end(End::Stopped),
+            State::Preface | State::Hello | State::Shipping => self.end(End::Stopped),
             State::Streaming => {
                 self.state = State::Stopping;
                 self.patience_ends = Some(now + FINISH_PATIENCE);
@@ -464,11 +345,12 @@ impl Session {
             State::Preface | State::Hello => {
                 self.end(End::Silent("the receiver does not answer Hello"));
             }
+            State::Shipping => self.end(End::Silent("the receiver does not take the codebooks")),
             // A source that does not end, such as a camera that gives no frames.
             State::Stopping => self.finish(now),
             State::Finishing => {
-                self.searching.clear();
-                self.flush_when_searched(now);
+                self.coding.clear();
+                self.flush_when_coded(now);
             }
             State::Flushing => self.flushed(now),
             State::Bye => self.end(End::Silent("the receiver does not say Done")),
@@ -477,12 +359,12 @@ impl Session {
         }
     }
 
-    fn control(&mut self, mut bytes: &[u8]) {
+    fn control(&mut self, now: Duration, mut bytes: &[u8]) {
         while !matches!(self.state, State::Left | State::Ended) {
             match self.reader.next(&mut bytes) {
                 Ok(None) => return,
                 Ok(Some(Said::Version(theirs))) => self.version(theirs),
-                Ok(Some(Said::Message(message))) => self.message(message),
+                Ok(Some(Said::Message(message))) => self.message(now, message),
                 Err(error) => self.broken(error),
             }
         }
@@ -499,9 +381,9 @@ impl Session {
         }
     }
 
-    fn message(&mut self, message: Message) {
+    fn message(&mut self, now: Duration, message: Message) {
         let name = match (self.state, message) {
-            (State::Hello, Message::Welcome { codebook }) => return self.welcome(codebook),
+            (State::Hello, Message::Welcome { codebook }) => return self.welcome(now, codebook),
             (State::Hello, Message::Refuse(refusal)) => return self.refused(&refusal),
             (State::Bye, Message::Done { frames_decoded }) => {
                 tracing::debug!(frames_decoded, "the receiver is done");
@@ -521,16 +403,30 @@ impl Session {
         self.broken(format_args!("the receiver said {name} out of turn"));
     }
 
-    fn welcome(&mut self, codebook: CodebookOffer) {
-        if codebook == CodebookOffer::Send {
-            tracing::warn!(
-                digest = %self.settings.codebooks.digest(),
-                "the receiver regenerated other codebooks from the same model; sending ours"
-            );
-            self.outputs
-                .push_back(Output::Shipment(shipment::encode(&self.settings.codebooks)));
-            self.counts.codebook_shipped = true;
+    fn welcome(&mut self, now: Duration, codebook: CodebookOffer) {
+        match codebook {
+            CodebookOffer::Same => self.start(),
+            CodebookOffer::Send => {
+                tracing::warn!(
+                    digest = %self.settings.codebooks.digest(),
+                    "the receiver regenerated other codebooks from the same model; sending ours"
+                );
+                let shipment = shipment::encode(&self.settings.codebooks);
+                self.patience_ends = Some(now + shipment::patience(shipment.len()));
+                self.outputs.push_back(Output::Shipment(shipment));
+                self.counts.codebook_shipped = true;
+                self.state = State::Shipping;
+            }
         }
+    }
+
+    fn shipped(&mut self) {
+        if self.state == State::Shipping {
+            self.start();
+        }
+    }
+
+    fn start(&mut self) {
         self.state = State::Streaming;
         self.patience_ends = None;
         self.outputs.push_back(Output::Start);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use raq_shared::stats::{FrameSent, SenderRecord, SenderSummary, StatsFile};
+use raq_shared::stats::{FrameSent, SenderRecord, SenderSummary, StatsFile, used};
 
 use crate::clock::Clock;
 use crate::session::{Counts, Sent};
@@ -13,7 +13,7 @@ use crate::session::{Counts, Sent};
 pub(crate) struct Times {
     pub(crate) number: u32,
     pub(crate) encode: Duration,
-    pub(crate) search: Duration,
+    pub(crate) code: Duration,
 }
 
 /// Notes what is sent.
@@ -38,7 +38,7 @@ impl Tally {
     }
 
     /// Notes how long a frame took that will be sent.
-    pub(crate) fn searched(&mut self, times: Times) {
+    pub(crate) fn coded(&mut self, times: Times) {
         self.times.push_back(times);
     }
 
@@ -47,7 +47,7 @@ impl Tally {
         let now = self.clock.now();
         self.first.get_or_insert(sent.captured);
         self.last = now;
-        // Frames that were skipped after their search left times behind.
+        // Frames that were skipped after their coding left times behind.
         while self
             .times
             .front()
@@ -55,20 +55,22 @@ impl Tally {
         {
             self.times.pop_front();
         }
-        let (encode, search) = match self.times.pop_front() {
-            Some(times) => (times.encode, times.search),
+        let (encode, code) = match self.times.pop_front() {
+            Some(times) => (times.encode, times.code),
             None => (Duration::ZERO, Duration::ZERO),
         };
-        tracing::trace!(?sent, ?encode, ?search, "frame");
+        tracing::trace!(?sent, ?encode, ?code, "frame");
         self.stats.write(SenderRecord::Frame(FrameSent {
             frame: sent.number,
             capture_unix_us: self.clock.unix_us(sent.captured),
             sent_unix_us: self.clock.unix_us(now),
-            codewords: sent.codewords,
+            level: sent.level,
+            codewords: used(&sent.codewords),
+            budget: sent.budget,
             bytes: sent.bytes,
             datagrams: sent.datagrams,
             encode_ms: millis(encode),
-            search_ms: millis(search),
+            code_ms: millis(code),
         }));
     }
 

@@ -83,16 +83,6 @@ impl Codebooks {
         self.list.get(self.stages.get(stage)?.codebook)
     }
 
-    /// The codebook of the first stage that codes single positions with all their components,
-    /// unscaled; frames that are coded in one stage use it.
-    pub fn whole_latents(&self) -> Option<&Codebook> {
-        let whole = CodewordShape::position(self.latent_dim);
-        let unscaled = self.stages.iter().filter(|stage| stage.shift == 0);
-        unscaled
-            .filter_map(|stage| self.list.get(stage.codebook))
-            .find(|codebook| codebook.shape() == whole)
-    }
-
     /// Numbers in a latent, D.
     pub fn latent_dim(&self) -> usize {
         self.latent_dim
@@ -234,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_find_their_codebook_and_whole_latents_theirs() {
+    fn stages_find_their_codebook() {
         let list = vec![
             codebook("tile", 4, 3, 5),
             codebook("lead", 1, 4, 6),
@@ -245,10 +235,6 @@ mod tests {
         let codebooks = Codebooks::new(8, list, stages).unwrap();
         assert_eq!(codebooks.of_stage(2).unwrap().name(), "fine");
         assert_eq!(codebooks.of_stage(4), None);
-        assert_eq!(codebooks.whole_latents().unwrap().name(), "position");
-        let list = vec![codebook("tile", 4, 3, 5), codebook("fine", 1, 8, 7)];
-        let coarse = Codebooks::new(8, list, vec![stage(0, 0), stage(1, 2)]).unwrap();
-        assert_eq!(coarse.whole_latents(), None);
     }
 
     #[test]

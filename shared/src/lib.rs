@@ -1,4 +1,4 @@
-//! What both ends of raq must agree on: frames, latents, the codebooks, index packing, the wire
+//! What both ends of raq must agree on: frames, latents, the codebooks, tiles and their updates, the wire
 //! format, the model folder and the pinned identities.
 //!
 //! This crate opens no camera and no window, keeps no clock and decides no rate: those live in
@@ -17,12 +17,10 @@ pub mod identity;
 pub mod interleave;
 pub mod latent;
 pub mod model;
-pub mod packing;
 pub mod paths;
 pub mod quality;
 #[cfg(feature = "quic")]
 pub mod quic;
-pub mod search;
 pub mod stage;
 pub mod stats;
 pub mod tile;

@@ -56,7 +56,7 @@ pub enum ReceiverRecord {
 }
 
 /// A frame as the sender saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrameSent {
     /// Frame number.
     pub frame: u32,
@@ -64,16 +64,20 @@ pub struct FrameSent {
     pub capture_unix_us: u64,
     /// When its last datagram was handed to QUIC.
     pub sent_unix_us: u64,
-    /// Codebook size K̃.
-    pub codewords: u16,
+    /// Quality level, 0 to 96.
+    pub level: u8,
+    /// Codebook size K̃ of every stage.
+    pub codewords: Vec<u16>,
+    /// Bytes that it might have taken.
+    pub budget: u64,
     /// Bytes of its datagrams, headers included.
     pub bytes: u64,
     /// Number of its datagrams.
     pub datagrams: u8,
     /// Time in the encoder network.
     pub encode_ms: f64,
-    /// Time in the search for codewords.
-    pub search_ms: f64,
+    /// Time in choosing operations and coding them.
+    pub code_ms: f64,
 }
 
 /// The sender's last line.
@@ -96,20 +100,22 @@ pub struct SenderSummary {
 }
 
 /// A frame as the receiver saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrameDecoded {
     /// Frame number.
     pub frame: u32,
     /// When it was decoded and ready to be shown.
     pub shown_unix_us: u64,
-    /// Codebook size K̃.
-    pub codewords: u16,
+    /// Quality level, 0 to 96.
+    pub level: u8,
+    /// Codebook size K̃ of every stage.
+    pub codewords: Vec<u16>,
     /// Datagrams that arrived.
     pub datagrams_received: u8,
     /// Datagrams it was sent in.
     pub datagrams_expected: u8,
-    /// Positions whose codeword was lost and had to be guessed.
-    pub concealed_positions: u32,
+    /// Tiles that were never received and show their neighbours.
+    pub concealed_tiles: u32,
     /// Time in the decoder network.
     pub decode_ms: f64,
 }
@@ -133,6 +139,12 @@ pub struct ReceiverSummary {
     pub codebook_digest: String,
     /// Whether the codebooks had to be received.
     pub codebook_shipped: bool,
+}
+
+/// K̃ of the stages that a model has, of a list with 0 for the others.
+pub fn used(codewords: &[u16]) -> Vec<u16> {
+    let used = codewords.iter().copied();
+    used.take_while(|&codewords| codewords > 0).collect()
 }
 
 /// The file of `--stats`.
@@ -213,10 +225,11 @@ mod tests {
             stats.write(ReceiverRecord::Frame(FrameDecoded {
                 frame,
                 shown_unix_us: 1,
-                codewords: 2,
+                level: 60,
+                codewords: vec![2],
                 datagrams_received: 3,
                 datagrams_expected: 4,
-                concealed_positions: 5,
+                concealed_tiles: 5,
                 decode_ms: 6.5,
             }));
         }

@@ -99,6 +99,29 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a bitrate as a command line gives it: bits per second, or a number with `k` or `M`; more
+/// than nothing.
+///
+/// # Errors
+/// What is wrong with the text and what to give.
+pub fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
+    let wrong = || format!("{text:?} is no bitrate; give bits per second, or a number with k or M");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "" => 1.0,
+        "k" => 1e3,
+        "M" => 1e6,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let bits = number * scale;
+    if (1.0..=1e12).contains(&bits) {
+        Ok(Bitrate(bits as u64))
+    } else {
+        Err(wrong())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +138,23 @@ mod tests {
         }
         for bad in ["", "0", "-1s", "1x", "s", "1e300s", "nan"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_are_read_with_their_unit() {
+        for (text, bits) in [
+            ("150000", 150_000),
+            ("300k", 300_000),
+            ("1.5M", 1_500_000),
+        ] {
+            assert_eq!(
+                parse_bitrate(text),
+                Ok(Bitrate::from_bits_per_second(bits))
+            );
+        }
+        for bad in ["", "0", "-1k", "1kbit", "k", "1e300", "nan", "0.5"] {
+            assert!(parse_bitrate(bad).is_err(), "{bad}");
         }
     }
 

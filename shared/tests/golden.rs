@@ -5,10 +5,8 @@ use raq_shared::{
     codebooks::{Codebooks, Stage},
     frame::{FrameSize, Grid},
     interleave::Interleave,
-    packing::pack,
     video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
     wire::{
-        datagram::Header,
         decode_message, encode_message, encode_preface,
         message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text},
         shipment,
@@ -17,49 +15,6 @@ use raq_shared::{
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn datagram_header() {
-    let header = Header {
-        codewords: 4096,
-        frame: 0x1234,
-        capture_us: 0x89ab_cdef,
-        send_delay: 0x0102,
-        index: 3,
-        count: 8,
-    };
-    assert_eq!(hex(&header.encode()), "1fff123489abcdef01020308");
-    assert_eq!(
-        hex(&Header {
-            codewords: 1,
-            ..header
-        }
-        .encode())[..4],
-        *"1000"
-    );
-}
-
-#[test]
-fn packed_indices() {
-    let packed = |indices: &[u16], codewords| {
-        let mut bytes = Vec::new();
-        pack(indices.iter().copied(), codewords, &mut bytes);
-        hex(&bytes)
-    };
-    assert_eq!(packed(&[0, 0], 1), "");
-    assert_eq!(packed(&[1, 0, 1, 1, 0, 0, 0, 1, 1], 2), "b180");
-    assert_eq!(packed(&[0xabc, 0x123, 0xfff], 4096), "abc123fff0");
-    // 2·9 + 1·3 + 2 = 23 in 5 bits.
-    assert_eq!(packed(&[2, 1, 2], 3), "b8");
-    // One chunk of 41 digits in 65 bits and one of 19 in 31.
-    let digits: Vec<u16> = (0..60).map(|i| i % 3).collect();
-    assert_eq!(packed(&digits, 3), "30ab6f17b33f5b93329ff996");
-    let digits: Vec<u16> = (0..25).map(|i| i * 131 % 1000).collect();
-    assert_eq!(
-        packed(&digits, 1000),
-        "00083419898328fc4b950c0b34d9b98f2bfd0bc5180e3599e99b2efdc80d2400"
-    );
 }
 
 #[test]

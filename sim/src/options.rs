@@ -28,13 +28,6 @@ const EXIT_CODES: &str = "Exit codes:\n  \
     2  wrong command line\n  \
     5  model or ONNX Runtime missing or incompatible";
 
-/// The names of speeds.
-const SPEEDS: [(&str, Speed); 3] = [
-    ("fast", Speed::Fast),
-    ("medium", Speed::Medium),
-    ("thorough", Speed::Thorough),
-];
-
 /// Measures raq without a network.
 ///
 /// Tables go to standard output, what is being done to standard error.
@@ -65,7 +58,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "DIR")]
     pub codebooks: Option<PathBuf>,
     /// How long to look for what is worth its bits: fast, medium or thorough [default: medium]
-    #[arg(long, value_name = "NAME", value_parser = speed)]
+    #[arg(long, value_name = "NAME")]
     pub speed: Option<Speed>,
 }
 
@@ -273,19 +266,6 @@ fn rate(text: &str) -> Result<Bitrate, String> {
             "{text:?} is no bitrate; give whole kbit/s from 1 to 1000000"
         )),
     }
-}
-
-/// What a speed is called in flags.
-pub(crate) fn speed_name(speed: Speed) -> &'static str {
-    let found = SPEEDS.iter().find(|(_, of)| *of == speed);
-    found.map_or("", |(name, _)| name)
-}
-
-fn speed(text: &str) -> Result<Speed, String> {
-    let found = SPEEDS.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, speed)| *speed)
-        .ok_or_else(|| format!("{text:?} is no speed; give fast, medium or thorough"))
 }
 
 fn share(text: &str) -> Result<f64, String> {

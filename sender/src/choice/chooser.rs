@@ -7,7 +7,7 @@ use std::sync::Arc;
 use raq_shared::coding::{Tables, UpdateList};
 use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
 use raq_shared::latent::Latents;
-use raq_shared::stage::{POSITIONS, Stages};
+use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
 use raq_shared::tile::{Base, Basis, Content, Displacement, Filter, Operation, Start, TileGrid};
@@ -168,6 +168,8 @@ pub struct Chooser {
     /// Datagrams of the frame.
     spread: Interleave,
     level: u8,
+    /// K̃ per stage where it is limited.
+    codewords: Option<[u16; MAX_STAGES]>,
     /// Bits spent, in all and per datagram.
     bits: f32,
     filled: Vec<f32>,
@@ -210,6 +212,7 @@ impl Chooser {
             lists: Vec::new(),
             spread: grid.interleave(1),
             level: 0,
+            codewords: None,
             bits: 0.0,
             filled: vec![0.0; MAX_DATAGRAMS],
             last: Displacement::default(),
@@ -219,6 +222,24 @@ impl Chooser {
             tables,
             speed,
         }
+    }
+
+    /// Uses at most `most` codewords in every stage, from the next frame on.
+    ///
+    /// # Panics
+    /// When `most` is 0.
+    pub fn limit_codewords(&mut self, most: u16) {
+        assert!(most > 0, "at least one codeword");
+        let mut codewords = [0; MAX_STAGES];
+        for stage in self.stages.numbers() {
+            codewords[stage] = most.min(self.stages.codewords(stage) as u16);
+        }
+        self.codewords = Some(codewords);
+    }
+
+    /// K̃ per stage where it is limited.
+    pub fn codewords(&self) -> Option<[u16; MAX_STAGES]> {
+        self.codewords
     }
 
     /// The level of the frame chosen last: quarter octaves of the price per bit.
@@ -271,7 +292,7 @@ impl Chooser {
         tables: &'a Tables,
         choices: &'a [[f32; POSITIONS + 1]; POSITIONS + 1],
     ) -> Cost<'a> {
-        let codewords = tables.band(self.level).codewords;
+        let codewords = self.codewords.unwrap_or(tables.band(self.level).codewords);
         Cost::new(
             &self.stages,
             tables,

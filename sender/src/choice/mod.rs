@@ -12,6 +12,7 @@ pub mod promise;
 pub mod refiner;
 pub mod scan;
 mod shortlist;
+pub mod speed;
 pub mod start;
 pub mod tile_work;
 

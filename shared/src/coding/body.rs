@@ -294,7 +294,8 @@ fn read_base(framing: &Framing<'_>, source: &mut Source<'_>) -> Result<Base, Bod
     }
 }
 
-/// Reads the updates of a datagram into `updates` (cleared first). Whether the body names K̃ is
+/// Reads the updates of a datagram into `updates` (cleared first) and gives K̃ per stage, 0 for
+/// stages that the model does not have. Whether the body names K̃ is
 /// `explicit`; `framing.codewords` is not looked at.
 ///
 /// # Errors
@@ -304,7 +305,7 @@ pub fn read(
     explicit: bool,
     mut source: Source<'_>,
     updates: &mut UpdateList,
-) -> Result<(), BodyError> {
+) -> Result<[u16; MAX_STAGES], BodyError> {
     updates.clear();
     let (band, stages) = (framing.band(), framing.stages);
     let mut codewords = band.codewords;
@@ -346,7 +347,8 @@ pub fn read(
             }
         }
     }
-    Ok(source.finish()?)
+    source.finish()?;
+    Ok(codewords)
 }
 
 fn read_start(

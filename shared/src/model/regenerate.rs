@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::adapt::adapt;
-use super::manifest::MANIFEST;
 use super::session::{Network, Port};
 use super::{
     Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, locate,
 };
-use crate::codebook::Codebook;
 use crate::codebooks::Codebooks;
 
 /// Which model to run, on what, with which library.
@@ -182,20 +180,6 @@ impl Model {
             elapsed: start.elapsed(),
             provider: used,
         })
-    }
-
-    /// The codebook that frames are coded with as long as they are coded in one stage.
-    ///
-    /// # Errors
-    /// [`ModelError::Manifest`] where no stage codes single positions with all components.
-    pub fn whole_latents<'a>(&self, codebooks: &'a Codebooks) -> Result<&'a Codebook, ModelError> {
-        codebooks
-            .whole_latents()
-            .ok_or_else(|| ModelError::Manifest {
-                path: self.folder.path().join(MANIFEST),
-                reason: "no stage codes single positions whole, which this version needs"
-                    .to_owned(),
-            })
     }
 
     /// Regenerates the codebooks, loads encoder and decoder, and tells what came of it.

@@ -9,7 +9,7 @@ use crate::codebook::Codebook;
 use crate::codebooks::Codebooks;
 use crate::coding::Tables;
 use crate::coding::tables::TableCounts;
-use crate::stage::Stages;
+use crate::stage::{StageError, Stages};
 use crate::tile::Basis;
 
 /// The linear skip: `latent_dim` rows of 96 little-endian `i16`, Q12.
@@ -55,6 +55,18 @@ impl Temporal {
             stages: Arc::new(stages),
             basis: Arc::new(basis),
             tables: Arc::new(tables),
+        })
+    }
+
+    /// The same with other codebooks of the same shapes.
+    ///
+    /// # Errors
+    /// [`StageError`] where they do not fit the codec.
+    pub fn with_codebooks(&self, codebooks: &Codebooks) -> Result<Self, StageError> {
+        Ok(Self {
+            stages: Arc::new(Stages::of(codebooks)?),
+            basis: Arc::clone(&self.basis),
+            tables: Arc::clone(&self.tables),
         })
     }
 

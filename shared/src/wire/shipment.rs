@@ -4,11 +4,21 @@
 //! little-endian `i16`; alone on a stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::codebook::{Codebook, CodebookDigest};
 use crate::codebooks::Codebooks;
 
 const HEADER_LEN: usize = 8;
+/// How long a shipment may take to begin.
+const BEGINNING: Duration = Duration::from_secs(10);
+/// A shipment may take as long as this many bytes a second need.
+const RATE: usize = 32 << 10;
+
+/// How long a shipment of `bytes` may take.
+pub fn patience(bytes: usize) -> Duration {
+    BEGINNING + Duration::from_millis((1000 * bytes / RATE) as u64)
+}
 
 /// What shipped codebooks must be.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ use super::{
     encoded::{Encoded, EncodedFrame},
 };
 use crate::{
-    options::{ModelArgs, speed_name},
+    options::ModelArgs,
     transfer::{Setup, Transfer},
 };
 
@@ -153,7 +153,7 @@ fn setting(rate: Bitrate, setup: &Setup) -> String {
     let mut text = format!(
         "{} kbit/s, {}",
         rate.kilobits_per_second(),
-        speed_name(setup.speed)
+        setup.speed
     );
     if let Some(datagrams) = setup.datagrams {
         text += &format!(", {datagrams} datagrams");

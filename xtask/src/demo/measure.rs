@@ -56,7 +56,7 @@ impl Measured {
         }
         let Some(delay_ms) = Delay::of(&transfer.sent, &transfer.decoded) else {
             bail!(
-                "no frame arrived with K̃ {}; is the machine overloaded?",
+                "no frame arrived ({}); is the machine overloaded?",
                 transfer.rate
             );
         };
@@ -102,11 +102,13 @@ mod tests {
             frame,
             capture_unix_us,
             sent_unix_us: 0,
-            codewords: 2,
+            level: 50,
+            codewords: vec![2],
+            budget: 0,
             bytes: 0,
             datagrams: 1,
             encode_ms: 0.0,
-            search_ms: 0.0,
+            code_ms: 0.0,
         }
     }
 
@@ -114,10 +116,11 @@ mod tests {
         FrameDecoded {
             frame,
             shown_unix_us,
-            codewords: 2,
+            level: 50,
+            codewords: vec![2],
             datagrams_received: 1,
             datagrams_expected: 1,
-            concealed_positions: 0,
+            concealed_tiles: 0,
             decode_ms: 0.0,
         }
     }

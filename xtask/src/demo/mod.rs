@@ -20,11 +20,13 @@ use self::{
 };
 use crate::{build, setup};
 
-/// The fixed codebook sizes that are shown after the automatic choice.
+/// Bitrates that are shown after the automatic choice, kbit/s.
+pub const RATES: [u64; 4] = [60, 150, 400, 1000];
+/// Limits on codebook sizes that are shown then.
 pub const CODEWORDS: [u16; 4] = [2, 16, 256, 4096];
 
-/// Sends at most `frames` frames of `input`, or of a built-in scene, once with automatic K̃ and
-/// once with each of [`CODEWORDS`]; prints a table and fills `target/demo`.
+/// Sends at most `frames` frames of `input`, or of a built-in scene, once with all that loopback
+/// carries and once with each of [`RATES`] and of [`CODEWORDS`]; prints a table and fills `target/demo`.
 ///
 /// # Errors
 /// What failed, with the words of the program that failed.
@@ -42,11 +44,13 @@ pub fn run(input: Option<&Path>, frames: u32) -> Result<()> {
     let mut transfers = Vec::new();
     for rate in [Rate::Automatic]
         .into_iter()
-        .chain(CODEWORDS.map(Rate::Fixed))
+        .chain(RATES.map(Rate::Limited))
+        .chain(CODEWORDS.map(Rate::Codewords))
     {
         let output = match rate {
             Rate::Automatic => folder.join("decoded.y4m"),
-            Rate::Fixed(codewords) => work.path().join(format!("{codewords}.y4m")),
+            Rate::Limited(kilobits) => work.path().join(format!("at-{kilobits}.y4m")),
+            Rate::Codewords(most) => work.path().join(format!("with-{most}.y4m")),
         };
         transfers.push(Transfer::run(&programs, &clip, rate, output, work.path())?);
     }

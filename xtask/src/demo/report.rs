@@ -10,7 +10,7 @@ use super::{
     transfer::{Rate, Transfer},
 };
 
-/// `target/demo/summary.json`; all but the last field are of the automatic run.
+/// `target/demo/summary.json`; all but the last two fields are of the automatic run.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     frames_sent: u32,
@@ -21,12 +21,16 @@ pub(super) struct Summary {
     delay_ms: Delay,
     provider: String,
     codebook_digest: String,
-    per_codewords: Vec<PerCodewords>,
+    per_rate: Vec<Limited>,
+    per_codewords: Vec<Limited>,
 }
 
 #[derive(Debug, Serialize)]
-struct PerCodewords {
-    codewords: u16,
+struct Limited {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_kbps: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codewords: Option<u16>,
     kbps: f64,
     psnr_y_db: f64,
     ssim: Option<f64>,
@@ -38,19 +42,21 @@ impl Summary {
     pub(super) fn new(transfers: &[Transfer], measured: &[Measured]) -> Self {
         let (automatic, figures) = (&transfers[0], &measured[0]);
         let (sender, receiver) = (&automatic.sender, &automatic.receiver);
-        let per_codewords = transfers
-            .iter()
-            .zip(measured)
-            .filter_map(|(transfer, figures)| match transfer.rate {
-                Rate::Automatic => None,
-                Rate::Fixed(codewords) => Some(PerCodewords {
-                    codewords,
-                    kbps: rounded(figures.kbps, 1),
-                    psnr_y_db: rounded(figures.psnr_y_db, 3),
-                    ssim: figures.ssim.map(|ssim| rounded(ssim, 5)),
-                }),
-            })
-            .collect();
+        let (mut per_rate, mut per_codewords) = (Vec::new(), Vec::new());
+        for (transfer, figures) in transfers.iter().zip(measured) {
+            let (list, max_kbps, codewords) = match transfer.rate {
+                Rate::Automatic => continue,
+                Rate::Limited(kilobits) => (&mut per_rate, Some(kilobits), None),
+                Rate::Codewords(most) => (&mut per_codewords, None, Some(most)),
+            };
+            list.push(Limited {
+                max_kbps,
+                codewords,
+                kbps: rounded(figures.kbps, 1),
+                psnr_y_db: rounded(figures.psnr_y_db, 3),
+                ssim: figures.ssim.map(|ssim| rounded(ssim, 5)),
+            });
+        }
         Self {
             frames_sent: sender.frames_sent,
             frames_decoded: receiver.frames_decoded,
@@ -67,6 +73,7 @@ impl Summary {
                 format!("encoder {}, decoder {}", sender.provider, receiver.provider)
             },
             codebook_digest: sender.codebook_digest.clone(),
+            per_rate,
             per_codewords,
         }
     }
@@ -80,14 +87,14 @@ fn rounded(value: f64, digits: i32) -> f64 {
 /// Prints the table on standard output.
 pub(super) fn print(transfers: &[Transfer], measured: &[Measured]) -> Result<()> {
     let mut text = format!(
-        "\n{:<10} {:>10} {:>8} {:>10} {:>7} {:>8} {:>8} {:>9} {:>9}\n",
-        "K̃ asked", "K̃ used", "kbit/s", "PSNR-Y dB", "SSIM", "sent", "decoded", "p50 ms", "p95 ms"
+        "\n{:<22} {:>7} {:>8} {:>10} {:>7} {:>6} {:>8} {:>7} {:>7}\n",
+        "allowed", "level", "kbit/s", "PSNR-Y dB", "SSIM", "sent", "decoded", "p50 ms", "p95 ms"
     );
     for (transfer, figures) in transfers.iter().zip(measured) {
         text += &format!(
-            "{:<9} {:>9} {:>8.0} {:>10.2} {:>7} {:>8} {:>8} {:>9.1} {:>9.1}\n",
+            "{:<22} {:>7} {:>8.0} {:>10.2} {:>7} {:>6} {:>8} {:>7.1} {:>7.1}\n",
             transfer.rate,
-            used(transfer),
+            levels(transfer),
             figures.kbps,
             figures.psnr_y_db,
             figures
@@ -106,10 +113,10 @@ pub(super) fn print(transfers: &[Transfer], measured: &[Measured]) -> Result<()>
     }
 }
 
-/// The smallest and the largest K̃ of the frames sent.
-fn used(transfer: &Transfer) -> String {
-    let codewords = || transfer.sent.iter().map(|frame| frame.codewords);
-    match (codewords().min(), codewords().max()) {
+/// The smallest and the largest level of the frames sent.
+fn levels(transfer: &Transfer) -> String {
+    let levels = || transfer.sent.iter().map(|frame| frame.level);
+    match (levels().min(), levels().max()) {
         (Some(least), Some(most)) if least < most => format!("{least}–{most}"),
         (Some(all), _) => all.to_string(),
         _ => "-".to_owned(),

@@ -19,20 +19,26 @@ use crate::{build::Programs, program::Program, stats};
 /// For what takes no longer than loading the model.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How K̃ is chosen.
+/// The bitrate, kbit/s, at which numbers of codewords are compared.
+const COMPARED: u64 = 150;
+
+/// What raq-send may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rate {
-    /// By raq-send, frame by frame.
+    /// What loopback carries.
     Automatic,
-    /// This number of codewords for every frame.
-    Fixed(u16),
+    /// So many kbit/s.
+    Limited(u64),
+    /// At most this number of codewords in every stage, and [`COMPARED`] kbit/s.
+    Codewords(u16),
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Automatic => f.pad("automatic"),
-            Self::Fixed(codewords) => f.pad(&codewords.to_string()),
+            Self::Limited(kilobits) => f.pad(&format!("{kilobits} kbit/s")),
+            Self::Codewords(codewords) => f.pad(&format!("{COMPARED} kbit/s, K̃ ≤ {codewords}")),
         }
     }
 }
@@ -93,8 +99,14 @@ impl Transfer {
             &clip.frames.to_string(),
         ]);
         send.arg("--input").arg(&clip.path);
-        if let Rate::Fixed(codewords) = rate {
-            send.args(["--codewords", &codewords.to_string()]);
+        let limit = |kilobits| format!("{kilobits}k");
+        match rate {
+            Rate::Automatic => {}
+            Rate::Limited(kilobits) => drop(send.args(["--max-rate", &limit(kilobits)])),
+            Rate::Codewords(codewords) => {
+                send.args(["--max-rate", &limit(COMPARED)]);
+                send.args(["--codewords", &codewords.to_string()]);
+            }
         }
         let send = Program::start("raq-send", &mut send)?;
 
@@ -133,9 +145,9 @@ impl Transfer {
 }
 
 fn bar(clip: &Clip, rate: Rate) -> ProgressBar {
-    let bar = ProgressBar::new(clip.frames.into()).with_message(format!("K̃ {rate:<9}"));
+    let bar = ProgressBar::new(clip.frames.into()).with_message(format!("{rate:<22}"));
     if bar.is_hidden() {
-        eprintln!("Sending with K̃ {rate} …");
+        eprintln!("Sending: {rate} …");
     }
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} frames") {
         bar.set_style(style);
