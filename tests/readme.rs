@@ -148,19 +148,24 @@ fn demo_leaves_pictures_and_figures() {
     assert!(number(&summary["frames_decoded"]) > 0.0);
     assert!(number(&summary["delay_ms"]["p50"]) <= number(&summary["delay_ms"]["p95"]));
     assert!(summary["provider"].is_string() && summary["codebook_digest"].is_string());
-    let per_codewords = summary["per_codewords"].as_array().unwrap();
-    let column = |name: &str| {
-        per_codewords
-            .iter()
+    let column = |list: &str, name: &str| {
+        let rows = summary[list].as_array().unwrap();
+        rows.iter()
             .map(|row| number(&row[name]))
             .collect::<Vec<_>>()
     };
-    assert_eq!(column("codewords"), [2.0, 16.0, 256.0, 4096.0]);
-    for rising in ["psnr_y_db", "kbps"] {
+    assert_eq!(column("per_rate", "max_kbps"), [60.0, 150.0, 400.0, 1000.0]);
+    let all = [2.0, 16.0, 256.0, 4096.0];
+    assert_eq!(column("per_codewords", "codewords"), all);
+    for (list, rising) in [
+        ("per_rate", "psnr_y_db"),
+        ("per_rate", "kbps"),
+        ("per_codewords", "psnr_y_db"),
+    ] {
         assert!(
-            column(rising).is_sorted_by(|a, b| a < b),
-            "{rising}: {:?}",
-            column(rising)
+            column(list, rising).is_sorted_by(|a, b| a < b),
+            "{rising} {list}: {:?}",
+            column(list, rising)
         );
     }
     for file in ["decoded.y4m", "side-by-side.png"] {

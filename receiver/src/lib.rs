@@ -15,6 +15,9 @@ pub mod assembly;
 pub mod intake;
 pub mod session;
 
+#[cfg(test)]
+mod sample;
+
 #[cfg(feature = "program")]
 mod connection;
 #[cfg(feature = "program")]

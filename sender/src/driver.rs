@@ -179,8 +179,8 @@ impl Sender {
         };
         let clock = Clock::start();
         let digest = self.settings.codebooks.digest().to_hex();
-        let session = Session::new(self.settings, clock.now())
-            .map_err(|e| Failure::new(Exit::Failure, e))?;
+        let session =
+            Session::new(self.settings, clock.now()).map_err(|e| Failure::new(Exit::Failure, e))?;
         let (event_sender, events) = unbounded_channel();
         let (pipeline, capture, threads) = pipeline(
             (self.source, self.limits, self.dim),

@@ -64,3 +64,6 @@ impl Feedback {
         self.mismatches
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,10 +293,7 @@ mod tests {
         assert!(parse(&["--codewords", "4097"]).is_err());
         let some = parse(&["--codewords", "300", "--max-rate", "2M", "--speed", "fast"]).unwrap();
         assert_eq!((some.codewords, some.speed), (Some(300), Speed::Fast));
-        assert_eq!(
-            some.max_rate,
-            Some(Bitrate::from_kilobits_per_second(2000))
-        );
+        assert_eq!(some.max_rate, Some(Bitrate::from_kilobits_per_second(2000)));
         assert!(parse(&["--max-rate", "much"]).is_err());
         assert!(parse(&["--speed", "slow"]).is_err());
     }

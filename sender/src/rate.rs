@@ -59,8 +59,8 @@ impl RateControl {
         let interval = self.frame_rate.time_of(1);
         let capped = self.max_rate.map(|most| most.min(path.estimate));
         let estimate = capped.unwrap_or(path.estimate);
-        let since = now.saturating_sub(self.last.unwrap_or(now.saturating_sub(interval)));
-        self.last = Some(now);
+        let last = self.last.replace(now);
+        let since = last.map_or(interval, |last| now.saturating_sub(last));
         let bytes_per_second = estimate.bits_per_second() as f64 / 8.0;
         let share = estimate.bytes_per_frame(self.frame_rate) as f64;
         let enough = 2.0 * share.max((LEAST + PATH_OVERHEAD) as f64);

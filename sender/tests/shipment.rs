@@ -12,14 +12,14 @@ use raq_recv::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
 use raq_shared::codebooks::Codebooks;
 use raq_shared::identity::{Identity, Trust};
-use raq_shared::model::{Model, ModelError, ModelOptions};
+use raq_shared::model::{Model, ModelError, ModelOptions, Temporal};
 use raq_shared::paths;
 use raq_shared::quic::{self, Close};
 use raq_shared::stats::{Line, SenderRecord};
 
 const FRAMES: u32 = 20;
 
-/// The model that the repository ships, with one codebook.
+/// The model that the repository ships.
 const BASE: &str = "onnx/models/base";
 /// A small one with three codebooks.
 const SEVERAL: &str = "tests/data/several";
@@ -71,6 +71,7 @@ async fn receive(endpoint: &Endpoint, settings: Settings) -> Received {
                 Output::Codebooks { codebooks, shipped } => {
                     received.codebooks.push((codebooks, shipped));
                 }
+                Output::Datagram(report) => connection.send_datagram(report).unwrap(),
                 Output::Frame(frame) => received.frames.push(frame.number),
                 Output::Drain { .. } => {
                     let frames_decoded = received.frames.len() as u32;
@@ -96,7 +97,7 @@ async fn receive(endpoint: &Endpoint, settings: Settings) -> Received {
                 }
             }
             stream = connection.accept_uni() => {
-                let bytes = stream.unwrap().read_to_end(1 << 20).await.unwrap();
+                let bytes = stream.unwrap().read_to_end(1 << 22).await.unwrap();
                 session.handle(start.elapsed(), Input::Codebook(&bytes));
                 session.handle(start.elapsed(), Input::CodebookEnd);
             }
@@ -115,7 +116,7 @@ fn transfer(model: &Model, codebooks: Codebooks, folder: &Path) -> (Received, Se
     let settings = Settings {
         model_id: model.folder().id(),
         model_name: model.manifest().name.clone(),
-        max_codewords: model.whole_latents(&codebooks).unwrap().codewords() as u16,
+        temporal: Temporal::load(model.folder(), &codebooks).unwrap(),
         codebooks: Arc::new(codebooks),
         codeword_limit: model.manifest().codeword_limit,
         max_width: 4096,
@@ -212,7 +213,6 @@ fn is_sent_ours(folder: &str) {
     };
     assert_eq!(used.digest(), digest);
     assert_eq!(**used, codebooks);
-    // Frames that overtook the codebook wait for it.
     assert_eq!(
         received.frames.last(),
         Some(&(FRAMES - 1)),

@@ -143,15 +143,8 @@ mod tests {
 
     #[test]
     fn rates_are_read_with_their_unit() {
-        for (text, bits) in [
-            ("150000", 150_000),
-            ("300k", 300_000),
-            ("1.5M", 1_500_000),
-        ] {
-            assert_eq!(
-                parse_bitrate(text),
-                Ok(Bitrate::from_bits_per_second(bits))
-            );
+        for (text, bits) in [("150000", 150_000), ("300k", 300_000), ("1.5M", 1_500_000)] {
+            assert_eq!(parse_bitrate(text), Ok(Bitrate::from_bits_per_second(bits)));
         }
         for bad in ["", "0", "-1k", "1kbit", "k", "1e300", "nan", "0.5"] {
             assert!(parse_bitrate(bad).is_err(), "{bad}");

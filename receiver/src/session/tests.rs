@@ -1,14 +1,11 @@
 //! A whole session in virtual time.
 
-use raq_shared::codebook::{Codebook, CodewordShape};
-use raq_shared::codebooks::Stage;
-use raq_shared::frame::FrameSize;
-use raq_shared::interleave::Interleave;
-use raq_shared::packing::pack;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
-use raq_shared::wire::datagram::Header;
+use raq_shared::wire::report::Report;
 
 use super::*;
+use crate::assembly::ReceivedFrame;
+use crate::sample::{self, codebooks, temporal};
 
 mod bad_link;
 mod handshake;
@@ -20,21 +17,18 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn codebooks(seed: i16) -> Arc<Codebooks> {
-    let rows = |count: i16| (0..count).map(|i| i % 97 - 48 + seed).collect();
-    let position = Codebook::new(4, rows(256 * 4)).unwrap();
-    let shape = CodewordShape { cover: 2, lead: 3 };
-    let quarter = Codebook::named("quarter", shape, rows(64 * 12)).unwrap();
-    let stages = [(1, 0), (0, 0), (0, 2)].map(|(codebook, shift)| Stage { codebook, shift });
-    Arc::new(Codebooks::new(4, vec![position, quarter], stages.to_vec()).unwrap())
-}
+/// Tiles of the video.
+const GRID: TileGrid = TileGrid {
+    columns: 4,
+    rows: 2,
+};
 
 fn settings() -> Settings {
     Settings {
         model_id: ModelId([7; 32]),
         model_name: "base".to_owned(),
         codebooks: codebooks(0),
-        max_codewords: 256,
+        temporal: temporal(&codebooks(0)),
         codeword_limit: 200,
         max_width: 640,
         max_height: 480,
@@ -76,32 +70,9 @@ fn greeting(hello: Hello) -> Vec<u8> {
     bytes
 }
 
-/// The index that the test sender gives to a position.
-fn index(frame: u32, position: usize, codewords: u16) -> u16 {
-    ((frame as usize * 31 + position * 7) % usize::from(codewords)) as u16
-}
-
 /// The datagrams of a frame.
-fn datagrams(frame: u32, codewords: u16, count: u8) -> Vec<Vec<u8>> {
-    let grid = FrameSize::new(SIZE.0, SIZE.1).unwrap().grid();
-    let spread = Interleave::new(grid, count);
-    let one = |at: u8| {
-        let header = Header {
-            codewords,
-            frame: frame as u16,
-            capture_us: frame * 40_000,
-            send_delay: 0,
-            index: at,
-            count,
-        };
-        let mut bytes = header.encode().to_vec();
-        let indices = spread
-            .positions(at.into())
-            .map(|p| index(frame, p, codewords));
-        pack(indices, codewords.into(), &mut bytes);
-        bytes
-    };
-    (0..count).map(one).collect()
+fn datagrams(frame: u32, count: u8) -> Vec<Vec<u8>> {
+    sample::datagrams(GRID, frame, count)
 }
 
 /// Everything that the session wants done now.
@@ -149,6 +120,15 @@ fn streaming() -> Session {
     session
 }
 
+/// The reports among outputs.
+fn reports(outputs: &[Output]) -> Vec<Report> {
+    let reports = outputs.iter().filter_map(|output| match output {
+        Output::Datagram(bytes) => Some(Report::parse(bytes).unwrap()),
+        _ => None,
+    });
+    reports.collect()
+}
+
 /// The frames among outputs; each checked against what was sent.
 fn frames(outputs: Vec<Output>) -> Vec<ReceivedFrame> {
     let frames: Vec<_> = outputs
@@ -159,13 +139,7 @@ fn frames(outputs: Vec<Output>) -> Vec<ReceivedFrame> {
         })
         .collect();
     for frame in &frames {
-        for (position, &got) in frame.indices.iter().enumerate() {
-            let sent = index(frame.number, position, frame.codewords);
-            assert!(
-                got == crate::assembly::MISSING || got == sent,
-                "position {position}"
-            );
-        }
+        sample::check(GRID, frame);
     }
     frames
 }
@@ -183,10 +157,14 @@ fn frames_arrive_and_the_session_ends_in_good_order() {
     let mut session = streaming();
     let mut received = Vec::new();
     for frame in 0..30 {
-        for datagram in datagrams(frame, 64, 5) {
+        for datagram in datagrams(frame, 5) {
             session.handle(FRAME * frame + ms(10), Input::Datagram(&datagram));
         }
-        received.extend(frames(outputs(&mut session)));
+        let all = outputs(&mut session);
+        let reports = reports(&all);
+        assert_eq!(reports.len(), 1, "every closed frame is reported");
+        assert_eq!(reports[0].newest, frame as u16);
+        received.extend(frames(all));
     }
     assert_eq!(received.len(), 30);
     assert!(received.iter().all(ReceivedFrame::is_complete));
@@ -221,7 +199,7 @@ fn control_bytes_may_come_one_by_one() {
 fn any_one_datagram_makes_a_frame() {
     for alone in 0..5 {
         let mut session = streaming();
-        session.handle(ms(10), Input::Datagram(&datagrams(0, 16, 5)[alone]));
+        session.handle(ms(10), Input::Datagram(&datagrams(0, 5)[alone]));
         assert_eq!(outputs(&mut session), []);
         let due = session.deadline().unwrap();
         session.handle(due, Input::Timeout);
@@ -229,19 +207,15 @@ fn any_one_datagram_makes_a_frame() {
             panic!("one frame")
         };
         assert_eq!((frame.datagrams_received, frame.datagrams_expected), (1, 5));
-        let got = frame
-            .indices
-            .iter()
-            .filter(|&&i| i != crate::assembly::MISSING)
-            .count();
-        assert!(got > 0 && got < frame.indices.len());
+        assert!((1..8).contains(&frame.concealed_tiles));
+        assert!(sample::check(GRID, frame) > 0);
     }
 }
 
 #[test]
 fn a_late_datagram_does_not_hold_up_a_newer_frame() {
     let mut session = streaming();
-    let (old, new) = (datagrams(0, 16, 5), datagrams(1, 16, 5));
+    let (old, new) = (datagrams(0, 5), datagrams(1, 5));
     for datagram in &old[..4] {
         session.handle(ms(10), Input::Datagram(datagram));
     }
@@ -263,7 +237,7 @@ fn a_late_datagram_does_not_hold_up_a_newer_frame() {
 #[test]
 fn datagrams_may_trail_behind_the_bye() {
     let mut session = streaming();
-    let sent = datagrams(0, 16, 3);
+    let sent = datagrams(0, 3);
     let bye = message(&Message::Bye { frames_sent: 1 });
     session.handle(ms(10), Input::Control(&bye));
     session.handle(ms(10), Input::ControlEnd);
@@ -272,7 +246,14 @@ fn datagrams_may_trail_behind_the_bye() {
         session.handle(ms(30), Input::Datagram(datagram));
     }
     let received = outputs(&mut session);
-    assert_eq!(received[1], Output::Drain { frames_sent: 1 });
+    let [
+        Output::Frame(_),
+        Output::Datagram(_),
+        Output::Drain { frames_sent: 1 },
+    ] = received[..]
+    else {
+        panic!("{received:?}")
+    };
     assert!(frames(received)[0].is_complete());
 }
 
@@ -304,7 +285,7 @@ fn a_forged_total_is_refused() {
 #[test]
 fn what_came_before_the_connection_was_lost_is_kept() {
     let mut session = streaming();
-    session.handle(ms(10), Input::Datagram(&datagrams(2, 16, 4)[1]));
+    session.handle(ms(10), Input::Datagram(&datagrams(2, 4)[1]));
     session.handle(ms(11), Input::Lost);
     let all = outputs(&mut session);
     assert_eq!(all[1], Output::Drain { frames_sent: 3 });

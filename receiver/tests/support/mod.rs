@@ -11,16 +11,16 @@ use std::thread;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use raq_shared::codebook::Codebook;
 use raq_shared::codebooks::Codebooks;
+use raq_shared::coding::{Framing, Sink, write};
 use raq_shared::frame::FrameSize;
 use raq_shared::identity::{Identity, Trust};
-use raq_shared::interleave::Interleave;
-use raq_shared::model::ModelFolder;
-use raq_shared::packing::pack;
+use raq_shared::model::{ModelFolder, Temporal};
 use raq_shared::paths;
 use raq_shared::quic::{self, SERVER_NAME};
+use raq_shared::tile::{Operation, Start, TileGrid, Update};
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
-use raq_shared::wire::datagram::Header;
 use raq_shared::wire::message::{Hello, Message, Text};
+use raq_shared::wire::update::UpdateHeader;
 use raq_shared::wire::{self, PROTOCOL_VERSION};
 
 /// The model in the repository; `None` (with a printed reason) where it cannot run here.
@@ -168,6 +168,7 @@ pub(crate) struct Sender {
     send: SendStream,
     receive: RecvStream,
     _endpoint: Endpoint,
+    temporal: Temporal,
 }
 
 pub(crate) fn hello(model: &ModelFolder) -> Hello {
@@ -210,6 +211,9 @@ pub(crate) async fn connect(
 impl Sender {
     /// Connects with the program's own key and says `hello`.
     pub(crate) async fn greet(address: SocketAddr, identity: &Identity, hello: Hello) -> Self {
+        let model = model().unwrap();
+        // What is written depends on the shapes of codebooks alone.
+        let temporal = Temporal::load(&model, &strange_codebooks(&model)).unwrap();
         let (connection, endpoint) = connect(address, identity, identity).await.unwrap();
         let (mut send, receive) = connection.open_bi().await.unwrap();
         let mut bytes = Vec::new();
@@ -221,6 +225,7 @@ impl Sender {
             send,
             receive,
             _endpoint: endpoint,
+            temporal,
         }
     }
 
@@ -252,23 +257,44 @@ impl Sender {
 
     /// Sends the datagrams of a frame that are in `parts`, of three.
     pub(crate) async fn frame(&self, number: u32, parts: &[u8]) {
-        let grid = FrameSize::new(64, 48).unwrap().grid();
-        let spread = Interleave::new(grid, 3);
+        let grid = TileGrid::of(FrameSize::new(64, 48).unwrap());
         for &index in parts {
-            let header = Header {
-                codewords: 64,
-                frame: number as u16,
-                capture_us: number * 20_000,
-                send_delay: 1,
+            let framing = Framing {
+                grid,
+                stages: &self.temporal.stages,
+                tables: &self.temporal.tables,
+                level: 40,
+                codewords: None,
+                floor: 0,
                 index,
                 count: 3,
             };
-            let mut bytes = header.encode().to_vec();
-            pack(
-                spread.positions(index.into()).map(|p| (p % 64) as u16),
-                64,
-                &mut bytes,
-            );
+            let tiles = grid.interleave(3).positions(index.into());
+            let updates: Vec<Update> = tiles
+                .map(|tile| {
+                    let mut update = Update::new(tile as u32, Start::Reset);
+                    update.operations.push(Operation {
+                        stage: 0,
+                        block: 0,
+                        index: (number % 64) as u16,
+                    });
+                    update
+                })
+                .collect();
+            let mut body = Vec::new();
+            let coding = write(&framing, &updates, &mut Sink::new(), &mut body);
+            let header = UpdateHeader {
+                coding,
+                names_codewords: false,
+                level: framing.level,
+                frame: number as u16,
+                capture: number * 200,
+                send_delay: 1,
+                index,
+                count: framing.count,
+                floor: framing.floor,
+            };
+            let bytes = [&header.encode()[..], &body].concat();
             self.connection
                 .send_datagram_wait(bytes.into())
                 .await

@@ -29,4 +29,3 @@ pub enum End {
     #[error("the connection was lost")]
     Lost,
 }
-

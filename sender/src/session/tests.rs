@@ -1,24 +1,19 @@
 use raq_shared::codebook::Codebook;
-use raq_shared::frame::Grid;
-use raq_shared::units::Bitrate;
+use raq_shared::tile::scene::Arrivals;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
-use raq_shared::wire::datagram::Header;
+use raq_shared::wire::report::{Audit, FrameReport};
 
 use super::*;
 
-const GRID: Grid = Grid {
-    columns: 80,
-    rows: 48,
-};
+const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
 
-fn settings(codewords: Codewords) -> Settings {
+fn settings() -> Settings {
     let codebook = Codebook::new(2, (0..8192).map(|i| i as i16).collect()).unwrap();
     Settings {
         program: "test".into(),
         model_id: ModelId([1; 32]),
         model_name: "base".into(),
         codebooks: Arc::new(codebook.into()),
-        max_codewords: 4096,
         video: VideoFormat {
             width: 640,
             height: 360,
@@ -27,7 +22,7 @@ fn settings(codewords: Codewords) -> Settings {
             chroma_siting: ChromaSiting::Mpeg2,
             colour_range: ColourRange::Limited,
         },
-        codewords,
+        max_rate: None,
     }
 }
 
@@ -44,8 +39,8 @@ fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn session(codewords: Codewords) -> Session {
-    Session::new(settings(codewords), Duration::ZERO, 1162).unwrap()
+fn session() -> Session {
+    Session::new(settings(), Duration::ZERO).unwrap()
 }
 
 fn outputs(session: &mut Session) -> Vec<Output> {
@@ -63,8 +58,8 @@ fn welcome(codebook: CodebookOffer) -> Vec<u8> {
     [vec![0, 1], bytes(&Message::Welcome { codebook })].concat()
 }
 
-fn streaming(codewords: Codewords) -> Session {
-    let mut session = session(codewords);
+fn streaming() -> Session {
+    let mut session = session();
     session.handle(at(1), Input::Control(&welcome(CodebookOffer::Same)));
     assert_eq!(outputs(&mut session).pop(), Some(Output::Start));
     session
@@ -87,7 +82,7 @@ fn end_of(session: &mut Session) -> End {
 
 #[test]
 fn it_says_hello_first() {
-    let mut session = session(Codewords::Automatic);
+    let mut session = session();
     let said = outputs(&mut session);
     let [Output::Control(preface), Output::Control(hello)] = &said[..] else {
         panic!("{said:?}")
@@ -96,7 +91,7 @@ fn it_says_hello_first() {
     let Ok(Message::Hello(hello)) = wire::decode_message(&hello[4..]) else {
         panic!()
     };
-    let ours = settings(Codewords::Automatic);
+    let ours = settings();
     assert_eq!(hello.video, ours.video);
     assert_eq!((hello.protocol, hello.model_id), (1, ours.model_id));
     assert_eq!(hello.codebook_digest, ours.codebooks.digest());
@@ -106,7 +101,7 @@ fn it_says_hello_first() {
 fn a_welcome_may_come_in_pieces() {
     let welcome = welcome(CodebookOffer::Same);
     for cut in 0..=welcome.len() {
-        let mut session = session(Codewords::Automatic);
+        let mut session = session();
         outputs(&mut session);
         session.handle(at(1), Input::Control(&welcome[..cut]));
         session.handle(at(2), Input::Control(&welcome[cut..]));
@@ -116,77 +111,111 @@ fn a_welcome_may_come_in_pieces() {
 
 #[test]
 fn the_codebook_is_shipped_when_asked_for() {
-    let mut session = session(Codewords::Automatic);
+    let mut session = session();
     outputs(&mut session);
     session.handle(at(1), Input::Control(&welcome(CodebookOffer::Send)));
-    let shipped = shipment::encode(&settings(Codewords::Automatic).codebooks);
-    assert_eq!(
-        outputs(&mut session),
-        [Output::Shipment(shipped), Output::Start]
-    );
+    let shipped = shipment::encode(&settings().codebooks);
+    assert_eq!(outputs(&mut session), [Output::Shipment(shipped)]);
     assert!(session.counts().codebook_shipped);
+    assert!(session.deadline().is_some(), "it does not wait for ever");
+    session.handle(at(500), Input::Shipped);
+    assert_eq!(outputs(&mut session), [Output::Start]);
+    assert_eq!(session.deadline(), None);
+}
+
+fn coded(datagrams: &[Bytes]) -> Input<'_> {
+    Input::Coded {
+        datagrams,
+        level: 50,
+        codewords: CODEWORDS,
+    }
+}
+
+/// The allowance that a frame is given now.
+fn allowed(session: &mut Session) -> Allowance {
+    match outputs(session)[..] {
+        [Output::Code { allowance, .. }] => allowance,
+        ref other => panic!("{other:?}"),
+    }
 }
 
 #[test]
-fn a_frame_is_searched_packed_and_counted() {
-    let mut session = streaming(Codewords::Fixed(4096));
-    session.handle(at(40), encoded(0, 33, 100_000));
-    assert_eq!(
-        outputs(&mut session),
-        [Output::Search {
-            number: 0,
-            codewords: 4096
-        }]
-    );
-    let indices = vec![4095; GRID.positions()];
-    session.handle(at(50), Input::Searched { indices: &indices });
-    let mut given = outputs(&mut session);
+fn a_frame_is_coded_given_out_and_counted() {
+    let mut session = streaming();
+    session.handle(at(40), encoded(0, 33, 1000));
+    let allowance = allowed(&mut session);
+    let datagrams = [Bytes::from_static(b"one"), Bytes::from_static(b"three")];
+    session.handle(at(50), coded(&datagrams));
     let sent = Sent {
         number: 0,
         captured: at(33),
-        codewords: 4096,
-        datagrams: 8,
-        bytes: 5760 + 8 * 12,
+        level: 50,
+        codewords: CODEWORDS,
+        budget: allowance.bytes as u64,
+        datagrams: 2,
+        bytes: 8,
     };
-    assert_eq!(given.pop(), Some(Output::Sent(sent)));
-    assert_eq!(given.len(), 8);
-    for (index, output) in given.iter().enumerate() {
-        let Output::Datagram(datagram) = output else {
-            panic!("{output:?}")
-        };
-        let (header, payload) = Header::parse(datagram).unwrap();
-        assert_eq!((usize::from(header.index), header.count), (index, 8));
-        assert_eq!((header.capture_us, header.send_delay), (33_000, 170));
-        assert_eq!(payload.len(), 720);
-    }
+    let [one, three] = datagrams.map(Output::Datagram);
+    assert_eq!(outputs(&mut session), [one, three, Output::Sent(sent)]);
     let counts = session.counts();
-    assert_eq!((counts.frames_sent, counts.bytes), (1, sent.bytes));
+    assert_eq!((counts.frames_sent, counts.bytes), (1, 8));
 }
 
 #[test]
-fn the_number_of_codewords_follows_the_estimate() {
-    let mut session = streaming(Codewords::Automatic);
-    let mut chosen = |number, kilobits| {
+fn a_frame_without_room_counts_as_skipped() {
+    let mut session = streaming();
+    session.handle(at(40), encoded(0, 33, 1000));
+    allowed(&mut session);
+    session.handle(at(50), coded(&[]));
+    assert_eq!(outputs(&mut session), []);
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.frames_skipped), (0, 1));
+}
+
+#[test]
+fn the_allowance_follows_the_estimate() {
+    let mut session = streaming();
+    let mut bytes = |number: u32, kilobits| {
         let due = u64::from(number) * 33;
         session.handle(at(due), encoded(number, due, kilobits));
-        match outputs(&mut session)[..] {
-            [Output::Search { codewords, .. }] => codewords,
-            ref other => panic!("{other:?}"),
-        }
+        allowed(&mut session).bytes
     };
-    let rising: Vec<u16> = (0..6)
-        .map(|n| chosen(n, [200, 400, 700, 1000, 1400, 9000][n as usize]))
+    let rising: Vec<usize> = (0..6)
+        .map(|n| bytes(n, [200, 400, 700, 1000, 1400, 9000][n as usize]))
         .collect();
-    assert!(
-        rising.is_sorted() && rising[0] >= 2 && rising[5] == 4096,
-        "{rising:?}"
-    );
-    assert_eq!(chosen(6, 200), rising[0], "down at once");
+    assert!(rising.is_sorted() && rising[0] < rising[5], "{rising:?}");
+    assert!(bytes(6, 200) <= 2 * rising[0] + 100, "down at once");
+}
+
+#[test]
+fn reports_go_to_the_coder_and_nothing_else_does() {
+    let mut session = streaming();
+    let report = Report {
+        newest: 3,
+        frames: vec![FrameReport {
+            count: 1,
+            arrived: Arrivals::default(),
+        }],
+        audit: Audit {
+            tile: 1,
+            fingerprint: 2,
+        },
+    };
+    let mut bytes = Vec::new();
+    report.encode(&mut bytes);
+    session.handle(at(10), Input::Datagram(&bytes));
+    assert_eq!(outputs(&mut session), [Output::Report(report)]);
+    for end in 0..bytes.len() {
+        session.handle(at(10), Input::Datagram(&bytes[..end]));
+    }
+    assert_eq!(outputs(&mut session), []);
+    let counts = session.counts();
+    assert_eq!((counts.reports, counts.malformed), (1, bytes.len() as u64));
 }
 
 #[test]
 fn a_backlog_skips_and_the_total_says_so() {
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     let behind = Path {
         queued: 50_000,
         ..path(1000)
@@ -212,14 +241,14 @@ fn a_backlog_skips_and_the_total_says_so() {
 
 #[test]
 fn frame_numbers_never_jump_further_than_the_receiver_follows() {
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     let mut last = 0;
     for number in 0..40_000u32 {
         session.handle(at(u64::from(number) * 33), encoded(number, 0, 0));
         match outputs(&mut session)[..] {
             [Output::Discard { .. }] => {}
-            [Output::Search { number, codewords }] => {
-                assert_eq!(codewords, 1, "there is no estimate to spend");
+            [Output::Code { number, allowance }] => {
+                assert!(allowance.bytes < 200, "there is no estimate to spend");
                 assert!(number - last <= MAX_JUMP);
                 last = number;
             }
@@ -231,22 +260,11 @@ fn frame_numbers_never_jump_further_than_the_receiver_follows() {
 
 #[test]
 fn what_is_under_way_is_sent_before_the_bye() {
-    let mut session = streaming(Codewords::Fixed(16));
+    let mut session = streaming();
     session.handle(at(10), encoded(0, 5, 1000));
     session.handle(at(11), Input::SourceEnd { next: 1 });
-    assert_eq!(
-        outputs(&mut session),
-        [Output::Search {
-            number: 0,
-            codewords: 16
-        }]
-    );
-    session.handle(
-        at(20),
-        Input::Searched {
-            indices: &vec![3; GRID.positions()],
-        },
-    );
+    allowed(&mut session);
+    session.handle(at(20), coded(&[Bytes::from_static(b"frame")]));
     let given = outputs(&mut session);
     assert_eq!(given.last(), Some(&Output::Flush));
     assert!(matches!(given[given.len() - 2], Output::Sent(_)));
@@ -261,7 +279,7 @@ fn what_is_under_way_is_sent_before_the_bye() {
 
 #[test]
 fn a_stop_ends_like_the_end_of_the_source() {
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     session.handle(at(10), Input::Stop);
     assert_eq!(outputs(&mut session), [Output::StopSource]);
     session.handle(at(11), encoded(0, 10, 1000));
@@ -272,14 +290,14 @@ fn a_stop_ends_like_the_end_of_the_source() {
     session.handle(at(40), Input::Control(&done));
     assert_eq!(end_of(&mut session), End::Stopped);
 
-    let mut early = self::session(Codewords::Automatic);
+    let mut early = self::session();
     early.handle(at(1), Input::Stop);
     assert_eq!(end_of(&mut early), End::Stopped);
 }
 
 #[test]
 fn a_source_that_does_not_end_is_not_waited_for() {
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     session.handle(at(10), Input::Stop);
     outputs(&mut session);
     let deadline = session.deadline().unwrap();
@@ -291,13 +309,13 @@ fn a_source_that_does_not_end_is_not_waited_for() {
 
 #[test]
 fn silence_ends_the_session() {
-    let mut session = session(Codewords::Automatic);
+    let mut session = session();
     outputs(&mut session);
     let deadline = session.deadline().unwrap();
     session.handle(deadline, Input::Timeout);
     assert!(matches!(end_of(&mut session), End::Silent(_)));
 
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     session.handle(at(10), Input::SourceEnd { next: 0 });
     session.handle(at(10), Input::Flushed);
     outputs(&mut session);
@@ -309,7 +327,7 @@ fn silence_ends_the_session() {
 #[test]
 fn refusals_name_both_sides() {
     let refused = |refusal: Refusal| {
-        let mut session = session(Codewords::Automatic);
+        let mut session = session();
         let said = [vec![0, 1], bytes(&Message::Refuse(refusal))].concat();
         session.handle(at(1), Input::Control(&said));
         end_of(&mut session)
@@ -337,7 +355,7 @@ fn refusals_name_both_sides() {
     );
     assert!(matches!(refused(Refusal::Busy), End::Refused(_)));
 
-    let mut session = session(Codewords::Automatic);
+    let mut session = session();
     session.handle(at(1), Input::Control(&[0, 7]));
     let End::Refused(text) = end_of(&mut session) else {
         panic!()
@@ -347,14 +365,14 @@ fn refusals_name_both_sides() {
 
 #[test]
 fn a_receiver_that_leaves_is_told_from_one_that_breaks_the_protocol() {
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     session.handle(at(10), Input::ControlEnd);
     assert_eq!(outputs(&mut session), []);
     let deadline = session.deadline().unwrap();
     session.handle(deadline, Input::Timeout);
     assert_eq!(end_of(&mut session), End::Left);
 
-    let mut session = streaming(Codewords::Automatic);
+    let mut session = streaming();
     session.handle(at(10), Input::ControlEnd);
     session.handle(at(11), Input::Lost);
     assert_eq!(end_of(&mut session), End::Lost);
@@ -364,7 +382,7 @@ fn a_receiver_that_leaves_is_told_from_one_that_breaks_the_protocol() {
         vec![0xff; 4],
         vec![0, 0, 0, 1, 9],
     ] {
-        let mut session = streaming(Codewords::Automatic);
+        let mut session = streaming();
         session.handle(at(10), Input::Control(&bad));
         assert!(matches!(end_of(&mut session), End::Broken(_)), "{bad:?}");
     }

@@ -150,11 +150,7 @@ fn network_depth(level: f32) -> f32 {
 }
 
 fn setting(rate: Bitrate, setup: &Setup) -> String {
-    let mut text = format!(
-        "{} kbit/s, {}",
-        rate.kilobits_per_second(),
-        setup.speed
-    );
+    let mut text = format!("{} kbit/s, {}", rate.kilobits_per_second(), setup.speed);
     if let Some(datagrams) = setup.datagrams {
         text += &format!(", {datagrams} datagrams");
     }
