@@ -12,8 +12,8 @@ use crate::frame_coder::Allowance;
 pub const PATH_OVERHEAD: usize = 64;
 /// Below so many bytes a frame says too little to be worth a datagram.
 const LEAST: usize = 120;
-/// Most bytes per tile: a picture takes no longer to converge with more.
-const MOST_PER_TILE: usize = 96;
+/// Most bytes per tile: more than an update can use.
+const MOST_PER_TILE: usize = 512;
 /// What may wait in front of a frame before the frame is rather skipped: more is only delay.
 const MAX_BACKLOG: Duration = Duration::from_millis(100);
 
@@ -89,7 +89,6 @@ impl RateControl {
 
     /// An allowance that costs at most `room` on the path.
     fn within(&self, room: usize, max_datagram: usize) -> Allowance {
-        let room = room.min(self.most);
         let split = |bytes: usize| {
             let mut allowance = Allowance::of(bytes, None);
             if max_datagram < allowance.datagram_bytes {
@@ -100,7 +99,7 @@ impl RateControl {
             allowance
         };
         let headers = usize::from(split(room).count) * PATH_OVERHEAD;
-        split(room.saturating_sub(headers))
+        split(room.saturating_sub(headers).min(self.most))
     }
 }
 

@@ -190,26 +190,25 @@ fn with_changed_model(damage: impl Fn(&Path), send: &[&str], recv: &[&str], word
     with_model(&mut sandbox.send(), send);
 }
 
-/// Its codebooks are regenerated, but frames cannot be coded with them yet.
+/// Its codebooks are regenerated, but frames cannot be coded with them.
 #[test]
-fn a_model_without_a_stage_for_whole_positions() {
-    let shift = |folder: &Path| {
+fn a_model_without_tables() {
+    let unlist = |folder: &Path| {
         let path = folder.join("manifest.json");
         let text = fs::read_to_string(&path).unwrap();
-        let shifted = text.replace("\"shift\": 0", "\"shift\": 1");
-        assert_ne!(shifted, text);
-        fs::write(&path, shifted).unwrap();
+        let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let files = manifest["files"].as_object_mut().unwrap();
+        assert!(files.remove("tables.json").is_some());
+        fs::write(&path, manifest.to_string()).unwrap();
     };
+    let words = ["tables.json", "--model"];
     with_changed_model(
-        shift,
+        unlist,
         &["--test-pattern", "--peer", "127.0.0.1:9"],
         &["--listen", "127.0.0.1:0", "--output", "null"],
-        &[
-            "manifest.json",
-            "no stage codes single positions whole",
-            "--model",
-        ],
+        &words,
     );
+    with_model(unlist, &words);
 }
 
 #[test]

@@ -13,16 +13,17 @@ use xtask::program::Ended;
 #[test]
 fn a_larger_rate_is_a_better_picture() {
     let sandbox = Sandbox::new();
-    let clip = clips::generate(&sandbox, &clips::format(160, 96, 10), 12);
+    // Few frames a second: a busy machine has time for all that fits the bytes.
+    let clip = clips::generate(&sandbox, &clips::format(160, 96, 4), 6);
     let mut before = 0.0;
-    for kilobits in [25u64, 60, 150, 600] {
+    for kilobits in [10u64, 24, 60, 240] {
         let rate = format!("{kilobits}k");
         let transfer = Transfer::run(&sandbox, &clip, &["--max-rate", &rate]);
         for frame in &transfer.sent {
             assert!(frame.bytes <= frame.budget, "frame {}", frame.frame);
         }
-        // Ten frames a second, and one frame's share may be saved.
-        let most = (transfer.sent.len() as u64 + 1) * kilobits * 1000 / 8 / 10;
+        // Four frames a second, and one frame's share may be saved.
+        let most = (transfer.sent.len() as u64 + 1) * kilobits * 1000 / 8 / 4;
         assert!(transfer.sender.bytes <= most, "{kilobits} kbit/s");
         let psnr = transfer.psnr(&clip);
         assert!(
@@ -31,7 +32,7 @@ fn a_larger_rate_is_a_better_picture() {
         );
         before = psnr;
     }
-    assert!(before > 30.0, "{before:.2} dB with 600 kbit/s");
+    assert!(before > 30.0, "{before:.2} dB with 240 kbit/s");
 }
 
 #[test]
@@ -51,7 +52,7 @@ fn codewords_are_limited_in_every_stage() {
 #[test]
 fn loopback_has_room_for_good_pictures() {
     let sandbox = Sandbox::new();
-    let clip = clips::generate(&sandbox, &clips::format(160, 96, 10), 8);
+    let clip = clips::generate(&sandbox, &clips::format(160, 96, 4), 6);
     let transfer = Transfer::run(&sandbox, &clip, &[]);
     assert!(transfer.sent.iter().all(|frame| frame.level <= 96));
     assert!(transfer.sent.iter().any(|frame| frame.codewords[0] > 256));

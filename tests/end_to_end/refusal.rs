@@ -10,6 +10,7 @@ use std::{
 use quinn::{Connection, Endpoint};
 use raq_shared::{
     identity::{Identity, Trust},
+    model::ModelFolder,
     quic,
     wire::{PROTOCOL_VERSION, encode_preface},
 };
@@ -19,13 +20,19 @@ use raq_tests::{
     transfer::{Receiver, start_sender},
 };
 
+/// What the model is called.
+fn name() -> String {
+    let folder = ModelFolder::open(&model()).unwrap();
+    folder.manifest().name.clone()
+}
+
 /// A copy of the model under another name: whole and sound, but not the same.
 fn other_model(sandbox: &Sandbox) -> PathBuf {
     let folder = sandbox.path("other-model");
     copy(&model(), &folder);
     let manifest = folder.join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    let renamed = text.replacen("\"base\"", "\"other\"", 1);
+    let renamed = text.replacen(&format!("\"{}\"", name()), "\"other\"", 1);
     assert_ne!(text, renamed);
     fs::write(&manifest, renamed).unwrap();
     folder
@@ -57,7 +64,7 @@ fn unequal_models_are_refused_and_both_are_named() {
         .finish(PATIENCE)
         .unwrap();
     // The sender's model does not fit; the receiver has refused a sender.
-    assert_error(&send, 5, &["base", "other", "--model"]);
+    assert_error(&send, 5, &[&name(), "other", "--model"]);
     assert_error(&recv.finish(), 3, &["base", "other", "--model"]);
     assert!(!output.exists());
 }

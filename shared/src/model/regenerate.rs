@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::adapt::adapt;
 use super::session::{Network, Port};
 use super::{
-    Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, locate,
+    Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, Temporal,
+    locate,
 };
 use crate::codebooks::Codebooks;
 
@@ -187,6 +188,7 @@ impl Model {
     /// # Errors
     /// Any [`ModelError`].
     pub fn report(&self) -> Result<ModelReport, ModelError> {
+        Temporal::check(&self.folder)?;
         let made = self.regenerate()?;
         let (encoder, decoder) = (self.encoder()?, self.decoder()?);
         let provider = if encoder.provider() == decoder.provider() {
