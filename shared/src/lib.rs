@@ -26,6 +26,7 @@ pub mod search;
 pub mod stage;
 pub mod stats;
 pub mod tile;
+pub mod twice;
 pub mod units;
 pub mod video;
 pub mod wire;

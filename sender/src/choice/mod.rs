@@ -7,11 +7,13 @@
 
 pub mod chooser;
 pub mod cost;
+mod exact;
+mod kernel;
 pub mod motion;
+mod principal;
 pub mod promise;
 pub mod refiner;
 pub mod scan;
-mod shortlist;
 pub mod start;
 pub mod tile_work;
 

@@ -106,24 +106,23 @@ impl Refiner {
             work.gather(cover, block, codebook.lead(), dim, &mut self.block);
             let list = |n: usize| &self.biases[stages[n]][..];
             let mut found = [Best::NONE; SCALES];
-            let all_rows = self.thorough;
             match count {
-                1 => found[..1].copy_from_slice(&scan.find(&self.block, [list(0)], all_rows)),
+                1 => found[..1].copy_from_slice(&scan.best(&self.block, [list(0)])),
                 2 => {
                     let lists = [list(0), list(1)];
-                    found[..2].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..2].copy_from_slice(&scan.best(&self.block, lists));
                 }
                 3 => {
                     let lists = [list(0), list(1), list(2)];
-                    found[..3].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..3].copy_from_slice(&scan.best(&self.block, lists));
                 }
                 4 => {
                     let lists = [list(0), list(1), list(2), list(3)];
-                    found[..4].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..4].copy_from_slice(&scan.best(&self.block, lists));
                 }
                 _ => {
                     let lists = [list(0), list(1), list(2), list(3), list(4)];
-                    found = scan.find(&self.block, lists, all_rows);
+                    found = scan.best(&self.block, lists);
                 }
             }
             for (&stage, found) in stages[..count].iter().zip(found) {
