@@ -13,6 +13,7 @@ pub mod motion;
 mod principal;
 pub mod promise;
 pub mod refiner;
+mod sad;
 pub mod scan;
 pub mod start;
 pub mod tile_work;
