@@ -4,6 +4,8 @@
 //! and stored with an offset of 128, queries have six bits and a sign: four products of them
 //! fit 16 bits twice over, so that no build of the kernel ever saturates and all agree.
 
+use std::ops::Range;
+
 use raq_shared::codebook::MAX_DIM;
 
 /// Codewords that one step of the scan looks at.
@@ -21,42 +23,80 @@ const QUERY_LIMIT: f32 = 32.0;
 
 const _: () = assert!(STEP as i32 * 255 * (QUERY_LIMIT as i32) < 1 << 15);
 
-/// Rows laid out for scanning: blocks of eight rows, four dimensions of each side by side.
+/// Rows laid out for scanning, cluster by cluster: blocks of eight rows, four dimensions of each
+/// side by side.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     /// Per block; even, so that two are summed in 16 bits.
     steps: usize,
     blocks: Vec<[u8; STEP * LANES]>,
-    /// Per row what one of its units is worth; padded to whole blocks.
+    /// Per place what a unit of its row is worth.
     units: Vec<f32>,
+    /// First block of each cluster, and the end.
+    clusters: Vec<usize>,
 }
 
 impl Rows {
-    /// Of rows of `dims` numbers.
-    pub(super) fn new(rows: &[f32], dims: usize) -> Self {
+    /// Of rows of `dims` numbers, each with its cluster below `clusters`; and the row at each place,
+    /// none where a cluster is filled up to whole blocks.
+    pub(super) fn new(
+        rows: &[f32],
+        dims: usize,
+        members: &[usize],
+        clusters: usize,
+    ) -> (Self, Vec<Option<usize>>) {
         let steps = dims.div_ceil(STEP).next_multiple_of(2);
-        let count = rows.len() / dims;
-        let mut blocks = vec![[OFFSET as u8; STEP * LANES]; count.div_ceil(LANES) * steps];
-        let mut units = vec![0.0; count.next_multiple_of(LANES)];
-        for (index, row) in rows.chunks_exact(dims).enumerate() {
+        let mut places: Vec<Option<usize>> = Vec::new();
+        let mut starts = vec![0];
+        for cluster in 0..clusters {
+            let of = |row: &usize| members[*row] == cluster;
+            places.extend((0..members.len()).filter(of).map(Some));
+            places.resize(places.len().next_multiple_of(LANES), None);
+            starts.push(places.len() / LANES);
+        }
+        let mut blocks = vec![[OFFSET as u8; STEP * LANES]; places.len() / LANES * steps];
+        let mut units = vec![0.0; places.len()];
+        for (place, row) in places.iter().enumerate() {
+            let Some(row) = row.map(|row| &rows[row * dims..][..dims]) else {
+                continue;
+            };
             let largest = row.iter().fold(0f32, |most, v| most.max(v.abs()));
             if largest == 0.0 {
                 continue;
             }
-            units[index] = largest / ROW_LIMIT;
-            let (block, lane) = (index / LANES * steps, index % LANES);
+            units[place] = largest / ROW_LIMIT;
+            let (block, lane) = (place / LANES * steps, place % LANES);
             for (step, values) in row.chunks(STEP).enumerate() {
                 let to = &mut blocks[block + step][STEP * lane..];
                 for (to, value) in to.iter_mut().zip(values) {
-                    *to = ((value / units[index]).round() as i32 + OFFSET) as u8;
+                    *to = ((value / units[place]).round() as i32 + OFFSET) as u8;
                 }
             }
         }
-        Self {
+        let rows = Self {
             steps,
             blocks,
             units,
-        }
+            clusters: starts,
+        };
+        (rows, places)
+    }
+
+    /// The blocks of the clusters in `near`, neighbours together.
+    fn ranges(&self, mut near: u64) -> impl Iterator<Item = Range<usize>> {
+        std::iter::from_fn(move || {
+            if near == 0 {
+                return None;
+            }
+            let first = near.trailing_zeros();
+            let end = first + (near >> first).trailing_ones();
+            near = near
+                .checked_shr(end)
+                .unwrap_or(0)
+                .checked_shl(end)
+                .unwrap_or(0);
+            Some(self.clusters[first as usize]..self.clusters[end as usize])
+        })
     }
 }
 
@@ -92,7 +132,7 @@ impl Query {
     }
 }
 
-/// A codeword and its score.
+/// A codeword, or the place of one, and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Best {
     /// r·c − bias.
@@ -135,24 +175,25 @@ impl Level {
         levels
     }
 
-    /// The best row of every lane under each list of biases.
+    /// The best place of every lane under each list of biases, among the clusters in `near`.
     ///
     /// # Panics
-    /// When a list has not one bias per row, padded to whole blocks.
+    /// When a list has not one bias per place.
     pub(super) fn scan<const S: usize>(
         self,
         rows: &Rows,
         query: &Query,
+        near: u64,
         biases: [&[f32]; S],
     ) -> [[Best; LANES]; S] {
         for list in biases {
-            assert_eq!(list.len(), rows.units.len(), "a bias per row");
+            assert_eq!(list.len(), rows.units.len(), "a bias per place");
         }
         match self {
-            Self::Scalar => scan_scalar(rows, query, biases),
+            Self::Scalar => scan_scalar(rows, query, near, biases),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `available` has found AVX2 on this processor.
-            Self::Avx2 => unsafe { scan_avx2(rows, query, biases) },
+            Self::Avx2 => unsafe { scan_avx2(rows, query, near, biases) },
         }
     }
 }
@@ -160,10 +201,12 @@ impl Level {
 fn scan_scalar<const S: usize>(
     rows: &Rows,
     query: &Query,
+    near: u64,
     biases: [&[f32]; S],
 ) -> [[Best; LANES]; S] {
     let mut best = [[Best::NONE; LANES]; S];
-    for (block, steps) in rows.blocks.chunks_exact(rows.steps).enumerate() {
+    for block in rows.ranges(near).flatten() {
+        let steps = &rows.blocks[block * rows.steps..][..rows.steps];
         let mut sums = [query.start; LANES];
         for (q, step) in query.steps.iter().zip(steps) {
             for (sum, numbers) in sums.iter_mut().zip(step.chunks_exact(STEP)) {
@@ -195,6 +238,7 @@ fn scan_scalar<const S: usize>(
 fn scan_avx2<const S: usize>(
     rows: &Rows,
     query: &Query,
+    near: u64,
     biases: [&[f32]; S],
 ) -> [[Best; LANES]; S] {
     use std::arch::x86_64::{
@@ -211,12 +255,6 @@ fn scan_avx2<const S: usize>(
     let unit = _mm256_set1_ps(query.unit);
     let start = _mm256_set1_epi32(query.start);
     let ones = _mm256_set1_epi16(1);
-    let mut spread = [_mm256_setzero_si256(); MAX_STEPS];
-    let spread = &mut spread[..steps];
-    for (to, &q) in spread.iter_mut().zip(&query.steps) {
-        *to = _mm256_set1_epi32(i32::from_le_bytes(q.map(|v| v as u8)));
-    }
-    let spread: &[__m256i] = spread;
     let mut offer = |sums: __m256i, block: usize| {
         // SAFETY: units and lists have whole blocks of eight, checked by the caller.
         let load = |list: &[f32]| unsafe { _mm256_loadu_ps(list.as_ptr().add(block * LANES)) };
@@ -232,37 +270,44 @@ fn scan_avx2<const S: usize>(
     };
     // SAFETY: a step is 32 bytes.
     let load = |row: &[u8; STEP * LANES]| unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
-    let pair = |two: &[[u8; STEP * LANES]], q: &[__m256i]| {
+    let spread = |q: [i8; STEP]| _mm256_set1_epi32(i32::from_le_bytes(q.map(|v| v as u8)));
+    let queries = &query.steps[..steps];
+    let pair = |two: &[[u8; STEP * LANES]], q: &[__m256i; 2]| {
         let first = _mm256_maddubs_epi16(load(&two[0]), q[0]);
         let second = _mm256_maddubs_epi16(load(&two[1]), q[1]);
         _mm256_madd_epi16(_mm256_add_epi16(first, second), ones)
     };
-    let mut block = 0;
-    let mut together = rows.blocks.chunks_exact(TOGETHER * steps);
-    for four in &mut together {
-        let (first, rest) = four.split_at(steps);
-        let (second, rest) = rest.split_at(steps);
-        let (third, fourth) = rest.split_at(steps);
-        let mut sums = [start; TOGETHER];
-        let each = first.chunks_exact(2).zip(second.chunks_exact(2));
-        let each = each.zip(third.chunks_exact(2)).zip(fourth.chunks_exact(2));
-        for ((((a, b), c), d), q) in each.zip(spread.chunks_exact(2)) {
-            for (sum, two) in sums.iter_mut().zip([a, b, c, d]) {
-                *sum = _mm256_add_epi32(*sum, pair(two, q));
+    for range in rows.ranges(near) {
+        let mut block = range.start;
+        let blocks = &rows.blocks[range.start * steps..range.end * steps];
+        let mut together = blocks.chunks_exact(TOGETHER * steps);
+        for four in &mut together {
+            let (first, rest) = four.split_at(steps);
+            let (second, rest) = rest.split_at(steps);
+            let (third, fourth) = rest.split_at(steps);
+            let mut sums = [start; TOGETHER];
+            let each = first.chunks_exact(2).zip(second.chunks_exact(2));
+            let each = each.zip(third.chunks_exact(2)).zip(fourth.chunks_exact(2));
+            for ((((a, b), c), d), q) in each.zip(queries.chunks_exact(2)) {
+                let q = [spread(q[0]), spread(q[1])];
+                for (sum, two) in sums.iter_mut().zip([a, b, c, d]) {
+                    *sum = _mm256_add_epi32(*sum, pair(two, &q));
+                }
             }
+            for (n, sums) in sums.into_iter().enumerate() {
+                offer(sums, block + n);
+            }
+            block += TOGETHER;
         }
-        for (n, sums) in sums.into_iter().enumerate() {
-            offer(sums, block + n);
+        for one in together.remainder().chunks_exact(steps) {
+            let mut sums = start;
+            for (two, q) in one.chunks_exact(2).zip(queries.chunks_exact(2)) {
+                let q = [spread(q[0]), spread(q[1])];
+                sums = _mm256_add_epi32(sums, pair(two, &q));
+            }
+            offer(sums, block);
+            block += 1;
         }
-        block += TOGETHER;
-    }
-    for one in together.remainder().chunks_exact(steps) {
-        let mut sums = start;
-        for (two, q) in one.chunks_exact(2).zip(spread.chunks_exact(2)) {
-            sums = _mm256_add_epi32(sums, pair(two, q));
-        }
-        offer(sums, block);
-        block += 1;
     }
     let mut best = [[Best::NONE; LANES]; S];
     for s in 0..S {

@@ -4,31 +4,44 @@
 //! With a price λ per bit the best codeword maximises r·c − bias, where
 //! bias = |c|²·2^−s / 2 + λ·bits·2^s / 2: one dot product serves all scales.
 //!
-//! Products in eight bits name the best codeword of each of eight parts of the codebook, which
-//! are then compared exactly. Codebooks with nearly all energy in few directions are searched in
-//! these alone.
+//! Products in eight bits with the clusters that point as the residual does name the best codeword
+//! of each of eight parts of the codebook, which are then compared exactly. Codebooks with nearly
+//! all energy in few directions are searched in these alone.
 
 use raq_shared::codebook::MAX_DIM;
-use raq_shared::coding::tables::{Band, class, class_size};
+use raq_shared::coding::tables::{Band, class};
 use raq_shared::stage::{StageCodebook, Stages};
 
+use super::cluster::Clusters;
 use super::exact::{dot, energy};
 pub use super::kernel::Best;
-use super::kernel::{LANES, Level, Query, Rows};
+use super::kernel::{Level, Query, Rows};
 use super::principal::Principal;
 
 /// Products of residual and codeword below this fit 32 bits.
 const PRODUCT_LIMIT: f32 = (1u32 << 31) as f32;
+
+/// What a place of the scan's rows holds.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    index: u16,
+    class: u8,
+    energy: f32,
+}
+
+/// Classes of indices below the largest K_max, and one more for rounding up.
+const CLASSES: usize = 16;
 
 /// A codebook laid out for scanning.
 #[derive(Debug, Clone)]
 pub struct Scan {
     dims: usize,
     principal: Option<Principal>,
+    clusters: Clusters,
     rows: Rows,
-    codewords: usize,
     exact: Vec<i16>,
-    energies: Vec<f32>,
+    /// Per place of the rows its codeword; none where a cluster is filled up.
+    places: Vec<Option<Place>>,
     /// Lengths of the shortest and the longest codeword.
     lengths: (f32, f32),
     level: Level,
@@ -47,13 +60,20 @@ impl Scan {
         let energies: Vec<f32> = rows.chunks_exact(dims).map(energy).collect();
         let longest = energies.iter().copied().fold(0.0, f32::max);
         let shortest = energies.iter().copied().fold(longest, f32::min);
+        let (clusters, members) = Clusters::of(&seen, kept);
+        let (laid, places) = Rows::new(&seen, kept, &members, clusters.count());
+        let place = |row: usize| Place {
+            index: row as u16,
+            class: class(row) as u8,
+            energy: energies[row],
+        };
         Self {
             dims,
             principal,
-            rows: Rows::new(&seen, kept),
-            codewords: codebook.codewords(),
+            clusters,
+            rows: laid,
             exact: rows.to_vec(),
-            energies,
+            places: places.iter().map(|row| row.map(place)).collect(),
             lengths: (shortest.sqrt(), longest.sqrt()),
             level: Level::available().pop().unwrap_or(Level::Scalar),
         }
@@ -82,7 +102,7 @@ impl Scan {
     }
 
     /// The biases of a stage for a price `lambda` per bit, into `biases` (cleared first): one per
-    /// codeword, infinite past K̃, filled up to whole blocks.
+    /// place of the scan, infinite past K̃ = `codewords`.
     pub fn biases(
         &self,
         stages: &Stages,
@@ -93,25 +113,33 @@ impl Scan {
         biases: &mut Vec<f32>,
     ) {
         let scale = f32::from(stages.stage(stage).shift).exp2();
-        let half = 0.5 / scale;
-        biases.clear();
-        while biases.len() < codewords {
-            let first = biases.len();
-            let price = lambda * band.index_bits(stage, first, codewords) * scale / 2.0;
-            let alike = class_size(class(first), codewords);
-            let energies = self.energies[first..first + alike].iter();
-            biases.extend(energies.map(|energy| energy * half + price));
+        let mut prices = [f32::INFINITY; CLASSES];
+        for (class, price) in prices[..=class(codewords - 1)].iter_mut().enumerate() {
+            *price = lambda * band.index_bits(stage, (1 << class) - 1, codewords) * scale / 2.0;
         }
-        biases.resize(self.codewords.next_multiple_of(LANES), f32::INFINITY);
+        let half = 0.5 / scale;
+        let bias = |place: &Option<Place>| match place {
+            Some(place) if usize::from(place.index) < codewords => {
+                place.energy * half + prices[usize::from(place.class)]
+            }
+            _ => f32::INFINITY,
+        };
+        biases.clear();
+        biases.extend(self.places.iter().map(bias));
     }
 
     /// The best codeword for `residual` under each list of biases, as far as eight bits tell which
-    /// ones to compare.
+    /// ones to compare, out of about the share `part` of the codebook.
     ///
     /// # Panics
     /// When the residual's length is not that of a codeword, or a list is not one of
     /// [`Self::biases`].
-    pub fn best<const S: usize>(&self, residual: &[i16], biases: [&[f32]; S]) -> [Best; S] {
+    pub fn best<const S: usize>(
+        &self,
+        residual: &[i16],
+        biases: [&[f32]; S],
+        part: f32,
+    ) -> [Best; S] {
         let mut values = [0f32; MAX_DIM];
         let kept = self.principal.as_ref().map_or(self.dims, Principal::kept);
         let values = &mut values[..kept];
@@ -121,20 +149,25 @@ impl Scan {
             "a residual of the codeword's length"
         );
         look(self.principal.as_ref(), residual, values);
-        let lanes = self.level.scan(&self.rows, &Query::new(values), biases);
+        let wanted = (self.clusters.count() as f32 * part).ceil() as usize;
+        let near = self.clusters.near(values, wanted.max(1));
+        let lanes = self
+            .level
+            .scan(&self.rows, &Query::new(values), near, biases);
         let short = energy(residual).sqrt() * self.lengths.1 < PRODUCT_LIMIT;
         let mut number = 0;
         lanes.map(|lanes| {
             let list = biases[number];
             number += 1;
             let seen = lanes.iter().filter(|seen| seen.score > Best::NONE.score);
-            let exact = seen.map(|seen| {
-                let at = seen.index as usize;
+            let exact = seen.filter_map(|seen| {
+                let place = self.places[seen.index as usize]?;
+                let at = usize::from(place.index);
                 let row = &self.exact[at * self.dims..][..self.dims];
-                Best {
-                    score: dot(residual, row, short) - list[at],
-                    index: seen.index,
-                }
+                Some(Best {
+                    score: dot(residual, row, short) - list[seen.index as usize],
+                    index: place.index.into(),
+                })
             });
             exact.fold(Best::NONE, Best::better)
         })
@@ -194,7 +227,7 @@ mod tests {
             }
             let mut found = vec![];
             for (build, scan) in scan.builds() {
-                let best = scan.best(&residual, [&lists[0], &lists[1], &lists[2]]);
+                let best = scan.best(&residual, [&lists[0], &lists[1], &lists[2]], 1.0);
                 found.push(best);
                 for (number, best) in best.iter().enumerate() {
                     let scale = f64::from(1u32 << stages.stage(number).shift);
@@ -220,7 +253,7 @@ mod tests {
     /// Codewords with most energy in few directions, as trained ones have, and white ones.
     #[test]
     fn eight_bits_keep_the_gain() {
-        for (falloff, principal) in [(1.5, true), (0.0, false)] {
+        for (falloff, size, principal) in [(1.5, 0.5, true), (0.0, 0.15, false)] {
             let (dims, mut seed) = (48, 7u64);
             let mut vector = |scale: f64| -> Vec<i16> {
                 let mut part = |d: usize| {
@@ -228,7 +261,7 @@ mod tests {
                 };
                 (0..dims).map(|d| part(d) as i16).collect()
             };
-            let rows: Vec<i16> = (0..1000).flat_map(|_| vector(0.5)).collect();
+            let rows: Vec<i16> = (0..1000).flat_map(|_| vector(size)).collect();
             let book = StageCodebook::new(Cover::Position, dims, rows).unwrap();
             let stage = Stage {
                 codebook: 0,
@@ -239,17 +272,25 @@ mod tests {
             let (scan, mut list) = (Scan::new(&book), vec![]);
             assert_eq!(scan.principal.is_some(), principal);
             scan.biases(&stages, 0, tables.band(0), 1000, 0.0, &mut list);
-            let (mut best, mut found) = (0.0, 0.0);
+            let (mut best, mut found, mut third) = (0.0, 0.0, 0.0);
             for _ in 0..100 {
                 let residual = vector(0.6);
                 let score = |(index, bias): (usize, &f32)| {
                     f64::from(dot(&residual, book.codeword(index as u16), true) - bias)
                 };
-                let scores = list[..1000].iter().enumerate().map(score);
+                let energy = |row: &[i16]| energy(row) / 2.0;
+                let biases = book
+                    .rows()
+                    .chunks_exact(dims)
+                    .map(energy)
+                    .collect::<Vec<_>>();
+                let scores = biases.iter().enumerate().map(score);
                 best += scores.fold(f64::NEG_INFINITY, f64::max);
-                found += f64::from(scan.best(&residual, [&list])[0].score);
+                found += f64::from(scan.best(&residual, [&list], 1.0)[0].score);
+                third += f64::from(scan.best(&residual, [&list], 0.33)[0].score);
             }
             assert!(found > 0.995 * best, "{found} of {best}");
+            assert!(third > 0.9 * best, "{third} of {best} in a third");
         }
     }
 
@@ -266,8 +307,8 @@ mod tests {
         let (scan, mut list) = (Scan::new(&book), vec![]);
         scan.biases(&stages, 0, tables.band(0), 2, 0.0, &mut list);
         for (_, scan) in scan.builds() {
-            assert_eq!(scan.best(&[i16::MIN; 192], [&list])[0].index, 1);
-            assert_eq!(scan.best(&[i16::MAX; 192], [&list])[0].index, 0);
+            assert_eq!(scan.best(&[i16::MIN; 192], [&list], 1.0)[0].index, 1);
+            assert_eq!(scan.best(&[i16::MAX; 192], [&list], 1.0)[0].index, 0);
         }
     }
 }
