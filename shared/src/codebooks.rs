@@ -20,6 +20,7 @@ pub struct Stage {
 
 impl Stage {
     /// A codeword's number as this stage adds it: scaled by 2^−shift, halves rounded up.
+    #[inline]
     pub fn scale(self, value: i16) -> i16 {
         let shift = self.shift.min(MAX_SHIFT);
         let half = (1 << shift) >> 1;

@@ -24,6 +24,7 @@ pub mod quic;
 pub mod stage;
 pub mod stats;
 pub mod tile;
+pub mod twice;
 pub mod units;
 pub mod video;
 pub mod wire;

@@ -10,14 +10,16 @@ use raq_shared::latent::Latents;
 use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
-use raq_shared::tile::{Base, Basis, Content, Displacement, Filter, Operation, Start, TileGrid};
+use raq_shared::tile::{Base, Basis, Content, Displacement, Operation, Start, TileGrid};
 use raq_shared::tile::{Update, Updater};
 
 use super::cost::{Cost, binomials};
-use super::motion::{Luma, Reach, Target};
+use super::exact::less;
+use super::motion::{Luma, Target};
 use super::promise::{Promises, guess};
 use super::refiner::Refiner;
-use super::start::{Alternative, Starts};
+use super::speed::Speed;
+use super::start::{Alternative, Starts, Workshop};
 use super::tile_work::{Slot, TileWork, block_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
@@ -30,53 +32,6 @@ const WORTH_A_LOOK: f32 = 8.0;
 const WORTH_A_SEARCH: f32 = 12.0;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
-
-/// How much work the choice may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Speed {
-    /// Motion of whole tiles within 16 pixels, two filters.
-    Fast,
-    /// Motion of quarters within 24 pixels, all filters.
-    #[default]
-    Medium,
-    /// Motion of quarters as far as it reaches.
-    Thorough,
-}
-
-impl Speed {
-    fn reach(self) -> Reach {
-        match self {
-            Self::Fast => Reach {
-                pixels: 16,
-                quarters: false,
-            },
-            Self::Medium => Reach {
-                pixels: 24,
-                quarters: true,
-            },
-            Self::Thorough => Reach {
-                pixels: 31,
-                quarters: true,
-            },
-        }
-    }
-
-    /// How far guesses of gains lie above the mean.
-    fn hope(self) -> f32 {
-        match self {
-            Self::Fast => 1.2,
-            Self::Medium => 1.6,
-            Self::Thorough => 4.0,
-        }
-    }
-
-    fn filters(self) -> &'static [Filter] {
-        match self {
-            Self::Fast => &[Filter::Linear, Filter::Smooth],
-            _ => &Filter::ALL,
-        }
-    }
-}
 
 /// What both ends have of a tile, for an update to build on.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +113,7 @@ pub struct Chooser {
     works: Vec<TileWork>,
     targets: Vec<i16>,
     alternatives: Vec<Option<Alternative>>,
+    workshop: Workshop,
     hints: Vec<Displacement>,
     heap: BinaryHeap<Entry>,
     ratios: Vec<f32>,
@@ -192,7 +148,7 @@ impl Chooser {
         let tiles = grid.tiles();
         Self {
             grid,
-            refiner: Refiner::new(&stages, speed == Speed::Thorough),
+            refiner: Refiner::new(&stages, speed),
             choices: binomials(),
             updater: Updater::new(grid, Arc::clone(&stages), basis),
             luma: Luma::new(grid),
@@ -202,9 +158,10 @@ impl Chooser {
             lambda: 300.0,
             updated: 0.5,
             promises: Promises::new(speed.hope()),
-            works: vec![TileWork::new(stages.dim()); tiles],
+            works: vec![TileWork::new(&stages); tiles],
             targets: vec![0; tiles * POSITIONS * stages.dim()],
             alternatives: vec![None; tiles],
+            workshop: Workshop::new(stages.dim(), tiles),
             hints: vec![Displacement::default(); tiles],
             heap: BinaryHeap::with_capacity(tiles),
             ratios: Vec::new(),
@@ -384,10 +341,7 @@ impl Chooser {
                 }
                 Some(known) => {
                     work.begin(Start::Keep(known.base), cost.keep());
-                    let pairs = target.iter().zip(&known.content.sums);
-                    for (r, (&t, &s)) in work.residual.iter_mut().zip(pairs) {
-                        *r = t.saturating_sub(s);
-                    }
+                    less(target, &known.content.sums, &mut work.residual);
                     if self.shown[tile] != Some(known.frame) {
                         self.shown[tile] = Some(known.frame);
                         self.updater.render(tile, known.frame, known.content);
@@ -395,9 +349,11 @@ impl Chooser {
                     }
                 }
             }
-            self.alternatives[tile] = None;
+            self.workshop.recycle(self.alternatives[tile].take());
+            self.works[tile].measure(u16::MAX);
+            let work = &mut self.works[tile];
             if work.error() >= WORTH_A_LOOK * self.lambda.min(64.0 * FINEST) {
-                guess(work, &self.promises, self.lambda, u16::MAX, dim);
+                guess(work, &self.promises, self.lambda, u16::MAX);
                 if let Some((_, ratio)) = work.best() {
                     self.heap.push(Entry(ratio, tile as u32));
                 }
@@ -421,11 +377,13 @@ impl Chooser {
         if let Some(alternative) = self.alternatives[tile].take() {
             if alternative.bits > room {
                 self.works[tile].slots.fill(Slot::Empty);
+                self.workshop.recycle(Some(alternative));
                 return 0.0;
             }
             let work = &mut self.works[tile];
             let gain = work.error() - alternative.error;
             work.residual.copy_from_slice(&alternative.residual);
+            work.measure(u16::MAX);
             (work.start, work.updated, work.unpaid) = (alternative.start, true, 0.0);
             if let Start::Copy { displacements, .. } = alternative.start {
                 self.last = displacements[3];
@@ -433,8 +391,10 @@ impl Chooser {
             }
             self.ratios.push(gain / alternative.bits);
             self.order.push((tile as u32, None));
-            guess(work, &self.promises, self.lambda, u16::MAX, dim);
-            return alternative.bits;
+            guess(work, &self.promises, self.lambda, u16::MAX);
+            let bits = alternative.bits;
+            self.workshop.recycle(Some(alternative));
+            return bits;
         }
         let Some((slot, _)) = self.works[tile].best() else {
             return 0.0;
@@ -443,7 +403,7 @@ impl Chooser {
             Slot::Empty => 0.0,
             Slot::Guess { energy, .. } => {
                 let work = &self.works[tile];
-                let found = self.refiner.search(work, slot, energy, self.lambda, cost);
+                let found = self.refiner.search(work, slot, energy, cost);
                 let (cover, _) = block_of(slot);
                 self.promises.learn(cover, energy, self.lambda, found);
                 self.works[tile].slots[slot] = found.map_or(Slot::Empty, Slot::Found);
@@ -472,7 +432,7 @@ impl Chooser {
                 }
                 work.take(&self.stages, candidate.operation);
                 self.order.push((tile as u32, Some(candidate.operation)));
-                guess(work, &self.promises, self.lambda, mask, dim);
+                guess(work, &self.promises, self.lambda, mask);
                 bits
             }
         }
@@ -481,7 +441,6 @@ impl Chooser {
     fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
         let size = POSITIONS * self.stages.dim();
         let starts = Starts {
-            stages: &self.stages,
             cost,
             lambda: self.lambda,
             updater: &self.updater,
@@ -497,7 +456,7 @@ impl Chooser {
         let target = &self.targets[tile * size..][..size];
         let hint = self.hints[tile];
         let work = &self.works[tile];
-        let found = starts.weigh(tile, work, target, (hint, self.last));
+        let found = starts.weigh(tile, work, target, (hint, self.last), &mut self.workshop);
         if found.is_none() {
             self.hints[tile] = Displacement::default();
         }

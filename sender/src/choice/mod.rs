@@ -6,14 +6,19 @@
 //! is full. Blocks are searched only when a guess of their gain makes them the best of the frame.
 
 pub mod chooser;
+mod cluster;
 pub mod cost;
+mod exact;
+mod kernel;
 pub mod motion;
+mod principal;
 pub mod promise;
 pub mod refiner;
+mod sad;
 pub mod scan;
-mod shortlist;
 pub mod speed;
 pub mod start;
 pub mod tile_work;
 
-pub use chooser::{Budget, Chooser, Known, Picture, Speed, Taken};
+pub use chooser::{Budget, Chooser, Known, Picture, Taken};
+pub use speed::Speed;

@@ -2,14 +2,19 @@
 //!
 //! Sums of absolute differences between the frame's luma and the 8-bit luma of what is known.
 
-use raq_shared::tile::displace::{QUARTER_PIXELS, Samples};
+use raq_shared::tile::displace::Samples;
 use raq_shared::tile::grid::TILE_PIXELS;
 use raq_shared::tile::{Displacement, TileGrid, apply::quarter_place};
+
+use super::sad;
+
+/// Whole pixels to every side of a hint that are looked at.
+const AROUND_HINT: i16 = 8;
 
 /// How far and how finely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
-    /// Whole pixels to every side.
+    /// Whole pixels to every side of rest.
     pub pixels: i16,
     /// Whether each quarter may go its own way.
     pub quarters: bool,
@@ -56,44 +61,6 @@ pub struct Motion {
     pub whole: (Displacement, u32),
     /// The best of each quarter and their differences' sum, where they were looked for.
     pub quarters: Option<([Displacement; 4], u32)>,
-}
-
-/// Sum of absolute differences of a square of `side` pixels at two places of two planes.
-#[inline(always)]
-fn difference<const SIDE: usize>(a: &[u8], at: usize, b: &[u8], from: usize, width: usize) -> u32 {
-    let mut sum = 0;
-    for y in 0..SIDE {
-        let (a, b) = (&a[at + y * width..][..SIDE], &b[from + y * width..][..SIDE]);
-        let pairs = a.iter().zip(b);
-        sum += pairs.map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
-    }
-    sum
-}
-
-/// The same with `b` half a pixel on to the right, downwards or both.
-#[inline(always)]
-fn half_difference(
-    a: &[u8],
-    at: usize,
-    b: &[u8],
-    from: usize,
-    width: usize,
-    (right, down): (bool, bool),
-) -> u32 {
-    const SIDE: usize = QUARTER_PIXELS;
-    let (right, down) = (usize::from(right), usize::from(down) * width);
-    let mut sum = 0;
-    for y in 0..SIDE {
-        let row = from + y * width;
-        let a = &a[at + y * width..][..SIDE];
-        let corner = |to: usize| &b[row + to..][..SIDE];
-        let corners = [corner(0), corner(right), corner(down), corner(right + down)];
-        for (x, &a) in a.iter().enumerate() {
-            let total: u16 = corners.iter().map(|c| u16::from(c[x])).sum();
-            sum += u32::from(a.abs_diff(((total + 2) >> 2) as u8));
-        }
-    }
-    sum
 }
 
 /// What a displacement costs, in units of a difference.
@@ -183,35 +150,35 @@ pub fn search(
         }
     };
     let half_width = width / 2;
-    let coarse = |(dx, dy): (i16, i16), best: &mut [((i16, i16), u32); 5]| {
-        let sums = places.map(|(x, y)| {
-            let at = y / 2 * half_width + x / 2;
-            let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
-            difference::<8>(target.halved, at, &known.halved, from, half_width)
-        });
-        offer(sums, (dx, dy), best);
-    };
+    let (x, y) = places[0];
+    let centre = y / 2 * half_width + x / 2;
+    let small = sad::rows(target.halved, centre, half_width);
     let even = |v: i16| v & !1;
     let hint = (even(hint.dx >> 1), even(hint.dy >> 1));
-    for centre in [(0, 0), hint] {
-        for dy in (-reach.pixels..=reach.pixels).step_by(2) {
-            for dx in (-reach.pixels..=reach.pixels).step_by(2) {
-                let by = (centre.0 + even(dx), centre.1 + even(dy));
-                if inside(by) {
-                    coarse(by, &mut best);
-                }
+    for (centre, reach) in [((0, 0), reach.pixels), (hint, AROUND_HINT)] {
+        let reach = even(reach);
+        let span = |centre: i16, low: i16, high: i16| {
+            let first = (centre - reach).max(low + (low & 1));
+            (first..=(centre + reach).min(high)).step_by(2)
+        };
+        for dy in span(centre.1, low.1, high.1) {
+            for dx in span(centre.0, low.0, high.0) {
+                let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
+                let sums = sad::quarters(&small, &known.halved, from, half_width);
+                offer(sums, (dx, dy), &mut best);
             }
         }
-        if hint == (0, 0) || reach.pixels >= 31 {
+        if hint == (0, 0) {
             break;
         }
     }
+    let squares = places.map(|(x, y)| sad::rows(target.full, y * width + x, width));
     let fine = |quarters: &[usize], start: (i16, i16)| -> (Displacement, u32) {
         let whole = |(dx, dy): (i16, i16)| -> u32 {
             let one = |&quarter: &usize| {
                 let (x, y) = places[quarter];
                 let from = (y as i16 + dy) as usize * width + (x as i16 + dx) as usize;
-                difference::<QUARTER_PIXELS>(target.full, y * width + x, &known.pixels, from, width)
+                sad::square(&squares[quarter], &known.pixels, from, width)
             };
             quarters.iter().map(one).sum()
         };
@@ -235,7 +202,7 @@ pub fn search(
                 let (x, y) = places[quarter];
                 let at = (y as i16 + from.1) as usize * width + (x as i16 + from.0) as usize;
                 let halves = (dx & 1 == 1, dy & 1 == 1);
-                half_difference(target.full, y * width + x, &known.pixels, at, width, halves)
+                sad::half_square(&squares[quarter], &known.pixels, at, width, halves)
             };
             let sum: u32 = quarters.iter().map(one).sum::<u32>() + price.of(dx, dy);
             if sum < found.1 {
@@ -246,11 +213,10 @@ pub fn search(
         (Displacement { dx, dy }, found.1)
     };
     let rest = {
-        let one = |&(x, y): &(usize, usize)| {
-            let at = y * width + x;
-            difference::<QUARTER_PIXELS>(target.full, at, &known.pixels, at, width)
+        let one = |(square, &(x, y)): (_, &(usize, usize))| {
+            sad::square(square, &known.pixels, y * width + x, width)
         };
-        places.iter().map(one).sum()
+        squares.iter().zip(&places).map(one).sum()
     };
     let whole = fine(&[0, 1, 2, 3], best[4].0);
     let quarters = reach.quarters.then(|| {

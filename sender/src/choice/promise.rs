@@ -1,8 +1,8 @@
 //! Guesses of what a block will yield, before it is searched.
 
-use raq_shared::stage::{Cover, POSITIONS};
+use raq_shared::stage::Cover;
 
-use super::tile_work::{self, Candidate, Slot, TileWork, slot_of};
+use super::tile_work::{Candidate, Slot, TileWork, slot_of};
 
 /// What blocks have yielded so far, by cover and by octave of their energy per bit's worth: running
 /// means of the share of the energy that the best operation took, and of its bits.
@@ -60,11 +60,8 @@ impl Promises {
 }
 
 /// Guesses gains and bits of the slots whose positions are in `mask`.
-pub fn guess(work: &mut TileWork, promises: &Promises, lambda: f32, mask: u16, dim: usize) {
-    let mut energies = [0f32; POSITIONS];
-    for (energy, latent) in energies.iter_mut().zip(work.residual.chunks_exact(dim)) {
-        *energy = tile_work::energy(latent);
-    }
+pub fn guess(work: &mut TileWork, promises: &Promises, lambda: f32, mask: u16) {
+    let energies = work.energies;
     for cover in [Cover::Tile, Cover::Quarter, Cover::Position] {
         for block in 0..cover.blocks() {
             if cover.mask(block) & mask == 0 {

@@ -8,14 +8,16 @@ use raq_shared::tile::Operation;
 use super::cost::Cost;
 use super::promise::Promises;
 use super::scan::{Best, Scan};
+use super::speed::Speed;
 use super::tile_work::{Candidate, TileWork, block_of};
 
 /// The most stages of one codebook: shifts 0 to 4.
 const SCALES: usize = 5;
 /// Every so many searches look at all stages, so that habits can change.
 const EXPLORE: u32 = 12;
-/// A stage that won less than this share of a kind of block's searches is left out of them.
-const HABIT: f32 = 0.04;
+
+/// Energy of the lowest octave of habits, grid units squared.
+const HABIT_UNIT: f32 = 8.0;
 
 /// Searches blocks; remembers which stages are worth a look.
 #[derive(Debug)]
@@ -30,12 +32,12 @@ pub struct Refiner {
     wins: Vec<[f32; Promises::OCTAVES]>,
     searches: u32,
     block: Vec<i16>,
-    thorough: bool,
+    speed: Speed,
 }
 
 impl Refiner {
-    /// For these stages; `thorough` looks at all codewords of all stages every time.
-    pub fn new(stages: &Arc<Stages>, thorough: bool) -> Self {
+    /// For these stages.
+    pub fn new(stages: &Arc<Stages>, speed: Speed) -> Self {
         let of_codebook = (0..stages.codebooks().len())
             .map(|book| {
                 let uses = |&stage: &usize| stages.stage(stage).codebook == book;
@@ -49,7 +51,7 @@ impl Refiner {
             wins: vec![[1.0; Promises::OCTAVES]; stages.len()],
             searches: 0,
             block: Vec::new(),
-            thorough,
+            speed,
             stages: Arc::clone(stages),
         }
     }
@@ -69,13 +71,13 @@ impl Refiner {
         work: &TileWork,
         slot: usize,
         energy: f32,
-        lambda: f32,
         cost: &Cost<'_>,
     ) -> Option<Candidate> {
         let (cover, block) = block_of(slot);
-        let octave = Promises::octave(energy, lambda);
+        // Codewords have lengths of their own, whatever a bit is worth.
+        let octave = Promises::octave(energy, HABIT_UNIT);
         self.searches = self.searches.wrapping_add(1);
-        let all = self.thorough || self.searches.is_multiple_of(EXPLORE);
+        let all = self.searches.is_multiple_of(EXPLORE);
         let covering = |stage: &usize| self.stages.cover(*stage) == cover;
         let total: f32 = self
             .stages
@@ -83,6 +85,7 @@ impl Refiner {
             .filter(covering)
             .map(|s| self.wins[s][octave])
             .sum();
+        let (habit, part) = (self.speed.habit(), self.speed.part());
         let mut best: Option<Candidate> = None;
         for (book, scan) in self.scans.iter().enumerate() {
             let codebook = &self.stages.codebooks()[book];
@@ -91,7 +94,7 @@ impl Refiner {
             }
             let worth = |&&stage: &&usize| {
                 work.refined[stage] >> block & 1 == 0
-                    && (all || self.wins[stage][octave] >= HABIT * total)
+                    && (all || self.wins[stage][octave] >= habit * total)
             };
             let mut stages = [0; SCALES];
             let mut count = 0;
@@ -106,24 +109,23 @@ impl Refiner {
             work.gather(cover, block, codebook.lead(), dim, &mut self.block);
             let list = |n: usize| &self.biases[stages[n]][..];
             let mut found = [Best::NONE; SCALES];
-            let all_rows = self.thorough;
             match count {
-                1 => found[..1].copy_from_slice(&scan.find(&self.block, [list(0)], all_rows)),
+                1 => found[..1].copy_from_slice(&scan.best(&self.block, [list(0)], part)),
                 2 => {
                     let lists = [list(0), list(1)];
-                    found[..2].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..2].copy_from_slice(&scan.best(&self.block, lists, part));
                 }
                 3 => {
                     let lists = [list(0), list(1), list(2)];
-                    found[..3].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..3].copy_from_slice(&scan.best(&self.block, lists, part));
                 }
                 4 => {
                     let lists = [list(0), list(1), list(2), list(3)];
-                    found[..4].copy_from_slice(&scan.find(&self.block, lists, all_rows));
+                    found[..4].copy_from_slice(&scan.best(&self.block, lists, part));
                 }
                 _ => {
                     let lists = [list(0), list(1), list(2), list(3), list(4)];
-                    found = scan.find(&self.block, lists, all_rows);
+                    found = scan.best(&self.block, lists, part);
                 }
             }
             for (&stage, found) in stages[..count].iter().zip(found) {

@@ -1,12 +1,13 @@
 //! Where a tile's update starts: what the tile has, a displaced picture, or nothing.
 
-use raq_shared::stage::Stages;
+use raq_shared::stage::POSITIONS;
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::{Base, Content, Displacement, Filter, Start, Updater};
 
 use super::cost::Cost;
+use super::exact::{energy, less};
 use super::motion::{Luma, Price, Reach, Target, search};
-use super::tile_work::{TileWork, energy};
+use super::tile_work::TileWork;
 
 /// Quarters displaced on their own are weighed where their difference is below this part of the
 /// whole tile's.
@@ -28,11 +29,38 @@ pub struct Alternative {
     pub residual: Vec<i16>,
 }
 
+/// Buffers for weighing, used again.
+#[derive(Debug)]
+pub struct Workshop {
+    content: Content,
+    residuals: Vec<Vec<i16>>,
+}
+
+impl Workshop {
+    /// For this many tiles with latents of `dim` numbers.
+    pub fn new(dim: usize, tiles: usize) -> Self {
+        // Every tile may have an alternative while another two are compared.
+        let residuals = (0..tiles + 2).map(|_| vec![0; POSITIONS * dim]);
+        Self {
+            content: Content::new(dim),
+            residuals: residuals.collect(),
+        }
+    }
+
+    fn residual(&mut self) -> Vec<i16> {
+        let size = self.content.sums.len();
+        self.residuals.pop().unwrap_or_else(|| vec![0; size])
+    }
+
+    /// Takes back what is not needed any more.
+    pub fn recycle(&mut self, alternative: Option<Alternative>) {
+        self.residuals.extend(alternative.map(|a| a.residual));
+    }
+}
+
 /// What the starts of a frame's tiles are weighed with.
 #[derive(Debug)]
 pub struct Starts<'a> {
-    /// The model's stages.
-    pub stages: &'a Stages,
     /// Prices.
     pub cost: &'a Cost<'a>,
     /// Error units per bit.
@@ -60,23 +88,30 @@ impl Starts<'_> {
         work: &TileWork,
         target: &[i16],
         (hint, last): (Displacement, Displacement),
+        workshop: &mut Workshop,
     ) -> Option<Alternative> {
         let worth = |error: f32, bits: f32| error + self.lambda * bits;
         let keep = worth(work.error(), self.cost.keep());
         let mut best: Option<Alternative> = None;
-        let mut offer = |alternative: Alternative| {
+        let mut offer = |alternative: Alternative, workshop: &mut Workshop| {
             let value = worth(alternative.error, alternative.bits);
             let bar = best.as_ref().map_or(keep, |b| worth(b.error, b.bits));
-            if value < bar {
-                best = Some(alternative);
-            }
+            let other = if value < bar {
+                best.replace(alternative)
+            } else {
+                Some(alternative)
+            };
+            workshop.recycle(other);
         };
-        offer(Alternative {
+        let mut residual = workshop.residual();
+        residual.copy_from_slice(target);
+        let reset = Alternative {
             start: Start::Reset,
             error: energy(target),
             bits: self.cost.reset(),
-            residual: target.to_vec(),
-        });
+            residual,
+        };
+        offer(reset, workshop);
         let price = Price {
             expected: last,
             // Squared error counts half pixels squared.
@@ -84,7 +119,6 @@ impl Starts<'_> {
         };
         let found = search(self.luma, self.known, tile, hint, self.reach, price);
         let still = [Displacement::default(); 4];
-        let mut content = Content::new(self.stages.dim());
         let mut copy = |displacements: [Displacement; 4], filter: Filter| {
             let grid = self.updater.samples().grid();
             let mut read = sources(grid, tile, &displacements, filter);
@@ -92,14 +126,11 @@ impl Starts<'_> {
                 return f32::INFINITY;
             }
             self.updater
-                .copy(tile, &displacements, filter, &mut content);
-            let residual: Vec<i16> = target
-                .iter()
-                .zip(&content.sums)
-                .map(|(&t, &s)| t.saturating_sub(s))
-                .collect();
+                .copy(tile, &displacements, filter, &mut workshop.content);
+            let mut residual = workshop.residual();
+            less(target, &workshop.content.sums, &mut residual);
             let error = energy(&residual);
-            offer(Alternative {
+            let alternative = Alternative {
                 start: Start::Copy {
                     displacements,
                     filter,
@@ -107,7 +138,8 @@ impl Starts<'_> {
                 error,
                 bits: self.cost.copy(&displacements, filter, last),
                 residual,
-            });
+            };
+            offer(alternative, workshop);
             error
         };
         let whole = found.whole.1;

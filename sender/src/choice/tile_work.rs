@@ -3,6 +3,8 @@
 use raq_shared::stage::{Cover, MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::{Operation, Start};
 
+use super::exact::{self, energy};
+
 /// Blocks of a tile over all covers: the tile, its quarters, its positions.
 pub const SLOTS: usize = 1 + 4 + POSITIONS;
 
@@ -58,6 +60,8 @@ pub enum Slot {
 pub struct TileWork {
     /// Target less sums, `[16, dim]`, saturated.
     pub residual: Vec<i16>,
+    /// Per position the squared error, see [`Self::measure`].
+    pub energies: [f32; POSITIONS],
     /// Where its update starts, if it gets one.
     pub start: Start,
     /// Bits that the start costs; 0 once they are paid.
@@ -77,10 +81,12 @@ pub struct TileWork {
 }
 
 impl TileWork {
-    /// For latents of `dim` numbers.
-    pub fn new(dim: usize) -> Self {
+    /// For latents and refinements of these stages.
+    pub fn new(stages: &Stages) -> Self {
+        let most = stages.numbers().map(|s| stages.cover(s).blocks()).sum();
         Self {
-            residual: vec![0; POSITIONS * dim],
+            residual: vec![0; POSITIONS * stages.dim()],
+            energies: [0.0; POSITIONS],
             start: Start::Reset,
             unpaid: 0.0,
             updated: false,
@@ -88,7 +94,7 @@ impl TileWork {
             counts: [0; MAX_STAGES],
             refined: [0; MAX_STAGES],
             slots: [Slot::Empty; SLOTS],
-            operations: Vec::new(),
+            operations: Vec::with_capacity(most),
         }
     }
 
@@ -101,9 +107,23 @@ impl TileWork {
         self.operations.clear();
     }
 
-    /// The squared error of the tile, grid units squared.
+    /// The squared error of the tile as last measured, grid units squared.
     pub fn error(&self) -> f32 {
-        energy(&self.residual)
+        self.energies.iter().sum()
+    }
+
+    /// Measures the residual of the positions in `mask`: to be called whenever it was changed.
+    pub fn measure(&mut self, mask: u16) {
+        let dim = self.residual.len() / POSITIONS;
+        let positions = self
+            .energies
+            .iter_mut()
+            .zip(self.residual.chunks_exact(dim));
+        for (inner, (measured, latent)) in positions.enumerate() {
+            if mask >> inner & 1 == 1 {
+                *measured = energy(latent);
+            }
+        }
     }
 
     /// The residual of a block's leading components, `[positions, lead]`, into `out` (cleared first).
@@ -122,13 +142,11 @@ impl TileWork {
         );
         let (scale, dim, lead) = (stages.stage(stage), stages.dim(), book.lead());
         let parts = book.codeword(operation.index).chunks_exact(lead);
-        let mut gain = 0i64;
-        for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
-            for (&r, &c) in self.residual[inner * dim..][..lead].iter().zip(part) {
-                let c = i32::from(scale.scale(c));
-                gain += i64::from((2 * i32::from(r) - c) * c);
-            }
-        }
+        let members = book.cover().members(operation.block.into());
+        let gain: i64 = members
+            .zip(parts)
+            .map(|(inner, part)| exact::gain(&self.residual[inner * dim..][..lead], part, scale))
+            .sum();
         gain as f32
     }
 
@@ -138,11 +156,11 @@ impl TileWork {
         let (scale, book) = (stages.stage(stage), stages.codebook(stage));
         let (dim, lead) = (stages.dim(), book.lead());
         let parts = book.codeword(operation.index).chunks_exact(lead);
-        for (inner, part) in book.cover().members(operation.block.into()).zip(parts) {
-            for (r, &c) in self.residual[inner * dim..][..lead].iter_mut().zip(part) {
-                *r = (i32::from(*r) - i32::from(scale.scale(c))).clamp(-32768, 32767) as i16;
-            }
+        let cover = book.cover();
+        for (inner, part) in cover.members(operation.block.into()).zip(parts) {
+            exact::take(&mut self.residual[inner * dim..][..lead], part, scale);
         }
+        self.measure(cover.mask(operation.block.into()));
         self.counts[stage] += 1;
         self.refined[stage] |= 1 << operation.block;
         self.operations.push(operation);
@@ -162,16 +180,6 @@ impl TileWork {
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .filter(|&(_, ratio)| ratio > 0.0)
     }
-}
-
-/// Sum of squares.
-pub fn energy(values: &[i16]) -> f32 {
-    let sum = |row: &[i16]| {
-        row.iter()
-            .map(|&v| f32::from(v) * f32::from(v))
-            .sum::<f32>()
-    };
-    values.chunks(16).map(sum).sum()
 }
 
 #[cfg(test)]
@@ -195,10 +203,11 @@ mod tests {
         let book = StageCodebook::new(Cover::Quarter, 3, rows).unwrap();
         let stage = |shift| Stage { codebook: 0, shift };
         let stages = Stages::new(4, vec![book], vec![stage(0), stage(2)]).unwrap();
-        let mut work = TileWork::new(4);
+        let mut work = TileWork::new(&stages);
         for (i, r) in work.residual.iter_mut().enumerate() {
             *r = (i as i16 * 53) % 101 - 50;
         }
+        work.measure(u16::MAX);
         let target = work.residual.clone();
         let mut content = Content::new(4);
         for (stage, block, index) in [(0, 1, 3), (1, 2, 0), (1, 1, 1)] {

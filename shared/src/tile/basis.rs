@@ -5,6 +5,7 @@
 //! (whole and half pixels alone would be 256 maps of four D×D matrices); its factors are
 //! applied one after the other, every rounding fixed here, so both ends agree to the bit.
 
+use super::pairs::{GROUP, Pairs};
 use crate::stage::MAX_LATENT;
 
 /// Samples of one position: 64 of luma, then 16 of each chroma plane.
@@ -45,7 +46,11 @@ pub enum BasisError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
     rows: Vec<[i16; PATCH]>,
+    synthesis: Pairs,
+    analysis: Pairs,
 }
+
+const _: () = assert!(PATCH == 2 * GROUP && MAX_LATENT <= 2 * GROUP);
 
 impl Basis {
     /// Grid units of a latent are half pixels: synthesis leaves 2^(1 + 12) per pixel.
@@ -73,6 +78,8 @@ impl Basis {
             }
         }
         Ok(Self {
+            synthesis: Pairs::new(PATCH, dim, |sample, row| rows[row][sample]),
+            analysis: Pairs::new(dim, PATCH, |row, sample| rows[row][sample]),
             rows: rows.to_vec(),
         })
     }
@@ -90,17 +97,11 @@ impl Basis {
         assert_eq!(latent.len(), self.dim(), "a latent of D numbers");
         // |Σ b·z| ≤ 2¹⁵ · Σᵢ|bᵢⱼ| ≤ 2¹⁵ · 2¹² · √64 · 1.004 < 2³¹, since the columns of
         // orthonormal rows have at most length one.
-        let mut sums = [1i32 << (Self::SYNTHESIS_SHIFT - 1); PATCH];
-        for (row, &value) in self.rows.iter().zip(latent) {
-            if value != 0 {
-                let value = i32::from(value);
-                for (sum, &b) in sums.iter_mut().zip(row) {
-                    *sum += value * i32::from(b);
-                }
-            }
-        }
-        for (sample, sum) in samples.iter_mut().zip(sums) {
-            *sample = (sum >> Self::SYNTHESIS_SHIFT).clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT) as i16;
+        let mut sums = [[0; GROUP]; 2];
+        self.synthesis.product(latent, &mut sums);
+        for (sample, sum) in samples.iter_mut().zip(sums.as_flattened()) {
+            let rounded = (sum + (1 << (Self::SYNTHESIS_SHIFT - 1))) >> Self::SYNTHESIS_SHIFT;
+            *sample = rounded.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT) as i16;
         }
     }
 
@@ -110,9 +111,9 @@ impl Basis {
     /// When `latent` has another length than D.
     pub fn analyse(&self, samples: &Patch, latent: &mut [i16]) {
         assert_eq!(latent.len(), self.dim(), "a latent of D numbers");
-        for (value, row) in latent.iter_mut().zip(&self.rows) {
-            let product = |(&b, &x): (&i16, &i16)| i32::from(b) * i32::from(x);
-            let sum: i32 = row.iter().zip(samples).map(product).sum();
+        let mut sums = [[0; GROUP]; 2];
+        self.analysis.product(samples, &mut sums);
+        for (value, sum) in latent.iter_mut().zip(sums.as_flattened()) {
             let rounded = (sum + (1 << (Self::ANALYSIS_SHIFT - 1))) >> Self::ANALYSIS_SHIFT;
             *value = rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         }

@@ -131,20 +131,8 @@ impl Samples {
             &mut window,
         );
         let (across, down) = (filter.taps(by.dx & 1 == 1), filter.taps(by.dy & 1 == 1));
-        let mut middle = [[0i16; QUARTER_PIXELS]; WINDOW];
-        for (out, row) in middle.iter_mut().zip(&window) {
-            for (x, value) in out.iter_mut().enumerate() {
-                let sum: i32 = (0..6).map(|t| across[t] * i32::from(row[x + t])).sum();
-                *value = held((sum + 32) >> 6);
-            }
-        }
         let mut out = [0; QUARTER_PIXELS * QUARTER_PIXELS];
-        for (y, row) in out.chunks_exact_mut(QUARTER_PIXELS).enumerate() {
-            for (x, value) in row.iter_mut().enumerate() {
-                let sum: i32 = (0..6).map(|t| down[t] * i32::from(middle[y + t][x])).sum();
-                *value = held((sum + 32) >> 6);
-            }
-        }
+        filter_luma(&window, across, down, &mut out);
         out
     }
 
@@ -164,7 +152,59 @@ impl Samples {
         fetch(&self.chroma[plane], (width, height), from, &mut window);
         let (fx, fy) = (i32::from(by.dx & 3), i32::from(by.dy & 3));
         let mut out = [0; SIDE * SIDE];
-        for (y, row) in out.chunks_exact_mut(SIDE).enumerate() {
+        filter_chroma(&window, fx, fy, &mut out);
+        out
+    }
+}
+
+/// Samples of a quarter of luma.
+type LumaQuarter = [i16; QUARTER_PIXELS * QUARTER_PIXELS];
+/// Samples of a quarter of chroma.
+type ChromaQuarter = [i16; QUARTER_PIXELS * QUARTER_PIXELS / 4];
+
+crate::twice! {
+    /// Filters a window of luma across, then down.
+    fn filter_luma [filter_luma_plain, filter_luma_avx2] (
+        window: &[[i16; WINDOW]; WINDOW],
+        across: [i32; 6],
+        down: [i32; 6],
+        out: &mut LumaQuarter,
+    ) -> () {
+        // Taps of one sample change nothing: (64·v + 32) / 64 = v.
+        const NONE: [i32; 6] = [0, 0, 64, 0, 0, 0];
+        let mut middle = [[0i16; QUARTER_PIXELS]; WINDOW];
+        for (out, row) in middle.iter_mut().zip(window) {
+            if across == NONE {
+                out.copy_from_slice(&row[2..2 + QUARTER_PIXELS]);
+                continue;
+            }
+            for (x, value) in out.iter_mut().enumerate() {
+                let sum: i32 = (0..6).map(|t| across[t] * i32::from(row[x + t])).sum();
+                *value = held((sum + 32) >> 6);
+            }
+        }
+        for (y, row) in out.chunks_exact_mut(QUARTER_PIXELS).enumerate() {
+            if down == NONE {
+                row.copy_from_slice(&middle[y + 2]);
+                continue;
+            }
+            for (x, value) in row.iter_mut().enumerate() {
+                let sum: i32 = (0..6).map(|t| down[t] * i32::from(middle[y + t][x])).sum();
+                *value = held((sum + 32) >> 6);
+            }
+        }
+    }
+}
+
+crate::twice! {
+    /// Linear between the samples of a window of chroma, at quarters of their distance.
+    fn filter_chroma [filter_chroma_plain, filter_chroma_avx2] (
+        window: &[[i16; CHROMA_WINDOW]; CHROMA_WINDOW],
+        fx: i32,
+        fy: i32,
+        out: &mut ChromaQuarter,
+    ) -> () {
+        for (y, row) in out.chunks_exact_mut(QUARTER_PIXELS / 2).enumerate() {
             for (x, value) in row.iter_mut().enumerate() {
                 let line = |row: &[i16; CHROMA_WINDOW]| {
                     i32::from(row[x]) * (4 - fx) + i32::from(row[x + 1]) * fx
@@ -173,10 +213,10 @@ impl Samples {
                 *value = held((sum + 8) >> 4);
             }
         }
-        out
     }
 }
 
+#[inline(always)]
 fn held(value: i32) -> i16 {
     value.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT) as i16
 }
@@ -286,6 +326,26 @@ mod tests {
             [800; 256]
         );
         assert_eq!(samples.displaced_chroma(0, (80, 48), corner), [-80; 64]);
+    }
+
+    #[test]
+    fn both_builds_filter_alike() {
+        let value = |i: usize| (i * 7919 % 32767) as i16 - SAMPLE_LIMIT as i16;
+        let window = std::array::from_fn(|y| std::array::from_fn(|x| value(y * WINDOW + x)));
+        for (across, down) in Filter::ALL.iter().flat_map(|f| {
+            let halves = [(false, false), (true, false), (false, true), (true, true)];
+            halves.map(|(x, y)| (f.taps(x), f.taps(y)))
+        }) {
+            let (mut found, mut plain) = ([0; 256], [0; 256]);
+            filter_luma(&window, across, down, &mut found);
+            filter_luma_plain(&window, across, down, &mut plain);
+            assert_eq!(found, plain);
+        }
+        let window = std::array::from_fn(|y| std::array::from_fn(|x| value(y * WINDOW + x)));
+        let (mut found, mut plain) = ([0; 64], [0; 64]);
+        filter_chroma(&window, 3, 1, &mut found);
+        filter_chroma_plain(&window, 3, 1, &mut plain);
+        assert_eq!(found, plain);
     }
 
     #[test]

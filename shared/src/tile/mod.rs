@@ -11,6 +11,7 @@ pub mod basis;
 pub mod content;
 pub mod displace;
 pub mod grid;
+mod pairs;
 pub mod ring;
 pub mod scene;
 pub mod update;
