@@ -27,8 +27,10 @@ const TOP_UPS: usize = 2;
 pub struct Allowance {
     /// Bytes of all datagrams, headers included.
     pub bytes: usize,
-    /// Number of datagrams, at least 1.
+    /// Number of datagrams, at least 1; fewer where the choice leaves most of the bytes …
     pub count: u8,
+    /// … but no fewer than this.
+    pub fewest: u8,
     /// Bytes of one datagram, its header included.
     pub datagram_bytes: usize,
 }
@@ -56,6 +58,7 @@ impl Allowance {
         Self {
             bytes,
             count: u8::try_from(needed.max(wanted)).map_or(u8::MAX, |count| count.max(1)),
+            fewest: count.unwrap_or(1).max(1),
             datagram_bytes: DATAGRAM_BYTES,
         }
     }
@@ -191,7 +194,7 @@ impl FrameCoder {
         &mut self,
         frame: u32,
         picture: Picture<'_>,
-        allowance: Allowance,
+        mut allowance: Allowance,
         stamp: Stamp,
         mut expired: impl FnMut() -> bool,
     ) -> &[Bytes] {
@@ -228,6 +231,14 @@ impl FrameCoder {
         let coded = (self.total().saturating_sub(headers)) as f32 * 8.0 - overhead;
         let seen = (coded / estimate).clamp(0.8, 1.25);
         self.ratio += 0.1 * (seen - self.ratio);
+        let enough = Allowance::of(self.total(), None)
+            .count
+            .max(allowance.fewest);
+        if enough < allowance.count {
+            allowance.count = enough;
+            self.chooser.respread(enough);
+            self.write_all(frame, allowance, stamp);
+        }
         self.shrink(frame, allowance, stamp);
         self.chooser.finish();
         self.note(frame, allowance.count);

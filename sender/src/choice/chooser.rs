@@ -274,8 +274,6 @@ impl Chooser {
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
         self.spread = self.grid.interleave(budget.count);
-        let count = budget.count.into();
-        self.lists.resize_with(count, UpdateList::new);
         self.left_over = false;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
@@ -477,8 +475,20 @@ impl Chooser {
         self.updated += 0.5 * (share - self.updated);
     }
 
+    /// Spreads the updates over `count` datagrams instead.
+    ///
+    /// # Panics
+    /// When `count` is 0.
+    pub fn respread(&mut self, count: u8) {
+        self.spread = self.grid.interleave(count);
+        self.collect();
+    }
+
     /// The updates as they go on the wire.
     fn collect(&mut self) {
+        let count = self.spread.count();
+        self.lists
+            .resize_with(count.max(self.lists.len()), UpdateList::new);
         self.lists.iter_mut().for_each(UpdateList::clear);
         for (tile, work) in self.works.iter().enumerate() {
             if !work.updated {
@@ -505,7 +515,8 @@ impl Chooser {
 
     /// The updates chosen, per datagram, ascending by tile.
     pub fn updates(&self) -> impl ExactSizeIterator<Item = &[Update]> {
-        self.lists.iter().map(UpdateList::as_slice)
+        let lists = &self.lists[..self.spread.count().min(self.lists.len())];
+        lists.iter().map(UpdateList::as_slice)
     }
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that

@@ -55,6 +55,9 @@ struct Ends {
     latents: Latents,
     luma: Vec<u8>,
     number: u32,
+    allowance: Allowance,
+    /// Datagrams of the last frame.
+    count: usize,
 }
 
 impl Ends {
@@ -68,6 +71,8 @@ impl Ends {
             latents: Latents::new(GRID, DIM),
             luma: vec![128; TILES.width() * TILES.height()],
             number: 0,
+            allowance: Allowance::of(500, Some(3)),
+            count: 0,
         }
     }
 
@@ -82,13 +87,13 @@ impl Ends {
             target: &self.latents,
             luma: &self.luma,
         };
-        let allowance = Allowance::of(500, Some(3));
         let stamp = Stamp::default();
         let now = FRAME * self.number;
         let datagrams = self
             .coder
-            .encode(self.number, picture, allowance, stamp, || false);
+            .encode(self.number, picture, self.allowance, stamp, || false);
         self.number += 1;
+        self.count = datagrams.len();
         for datagram in datagrams {
             if arrives() {
                 self.assembler.datagram(now, datagram).unwrap();
@@ -102,6 +107,21 @@ impl Ends {
         report.encode(&mut bytes);
         Some(Report::parse(&bytes).unwrap())
     }
+}
+
+#[test]
+fn datagrams_are_as_many_as_what_is_sent_needs() {
+    let mut ends = Ends::new();
+    ends.allowance = Allowance::of(20_000, None);
+    assert!(ends.allowance.count > 10);
+    for _ in 0..20 {
+        let report = ends.frame(|value| *value = 77, || true).unwrap();
+        ends.feedback.take(&mut ends.coder, &report);
+    }
+    assert_eq!(ends.count, 1, "a still picture has nothing to say");
+    ends.allowance = Allowance::of(20_000, Some(5));
+    ends.frame(|_| {}, || true);
+    assert!(ends.count >= 5, "as many as were asked for");
 }
 
 #[test]
