@@ -1,14 +1,14 @@
-//! Which datagram a position rides in.
+//! Which datagram a tile rides in.
 //!
-//! Neighbours ride in different datagrams, so that a lost one thins the picture evenly:
-//! position (x, y) rides in datagram (x + y · stride) mod n, in order of p inside a datagram.
+//! Neighbours ride in different datagrams, so that a lost one thins the update evenly: the tile at
+//! place (x, y) rides in datagram (x + y · stride) mod n, in order of places inside a datagram.
 
 use crate::frame::Grid;
 
 /// The most datagrams of one frame; the header counts them in a byte.
 pub const MAX_DATAGRAMS: usize = 255;
 
-/// The spread of a frame's positions over n datagrams.
+/// The spread of a frame's tiles over n datagrams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interleave {
     grid: Grid,
@@ -66,14 +66,6 @@ impl Interleave {
             .sum()
     }
 
-    /// How many positions the fullest datagram has.
-    pub fn longest(&self) -> usize {
-        (0..self.count)
-            .map(|index| self.len(index))
-            .max()
-            .unwrap_or(0)
-    }
-
     /// The smallest x of row y in datagram `index`; at or past the right edge where there is none.
     fn first_column(&self, index: usize, y: usize) -> usize {
         (index + self.count - y * self.stride % self.count) % self.count
@@ -109,7 +101,6 @@ mod tests {
                 let positions: Vec<usize> = spread.positions(index).collect();
                 prop_assert!(positions.is_sorted());
                 prop_assert_eq!(positions.len(), spread.len(index));
-                prop_assert!(positions.len() <= spread.longest());
                 for p in positions {
                     prop_assert_eq!(spread.datagram_of(p % columns, p / columns), index);
                     seen[p] += 1;

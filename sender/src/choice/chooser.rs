@@ -249,7 +249,9 @@ impl Chooser {
         tables: &'a Tables,
         choices: &'a [[f32; POSITIONS + 1]; POSITIONS + 1],
     ) -> Cost<'a> {
-        let codewords = self.codewords.unwrap_or(tables.band(self.level).codewords);
+        let codewords = self
+            .codewords
+            .unwrap_or_else(|| tables.band(self.level).codewords);
         Cost::new(
             &self.stages,
             tables,

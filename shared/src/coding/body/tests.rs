@@ -140,7 +140,7 @@ proptest! {
         let (mut words, mut list) = (vec![], UpdateList::new());
         list.push(3, Start::Keep(Base::Floor)).source_bases.push(Base::Floor);
         let source = Source::new(coding, &bytes, &mut words);
-        let used = framing.codewords.unwrap_or(tables.band(framing.level).codewords);
+        let used = framing.codewords.unwrap_or_else(|| tables.band(framing.level).codewords);
         prop_assert_eq!(read(&framing, explicit, source, &mut list), Ok(used));
         prop_assert_eq!(list.as_slice(), &updates[..]);
     }
