@@ -124,3 +124,16 @@ def test_planes_are_full_range_and_half_size() -> None:
     assert chroma.shape == (2, 2, 3)
     assert luma.min() == 255
     assert set(chroma.ravel()) == {128}
+
+
+def test_the_wide_model_takes_a_step(tmp_path: Path) -> None:
+    text = (ONNX / "configs" / "wide.toml").read_text()
+    for line, instead in (("photos = [", "#"), ("crop = 128", "crop = 64"), ("batch = 32", "")):
+        assert f"\n{line}" in text
+        text = text.replace(f"\n{line}", f"\n{instead}")
+    path = tmp_path / "wide.toml"
+    path.write_text(text.replace("[train]", "[train]\nthreads = 1\nbatch = 4", 1))
+    assert "step 1;" in python("train", "--config", path, "--out", tmp_path, "--steps", "1")
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["networks"]["decoder.basis"].shape == (64, 96)
+    assert any(v.abs().max() > 0 for k, v in state["networks"].items() if "trunk.10" in k)
