@@ -1,7 +1,7 @@
 """First tables, for the first sequences: `python -m raq_train.start_tables --config C --run RUN`.
 
-Learned from photos one after the other, each from what the ones before it leave; tables of white
-codebooks from noise. Writes `tables/NAME.npy` for each codebook of the run that has none yet.
+Learned from photos one after the other, each from what the ones before it leave. Writes
+`tables/NAME.npy` for each codebook of the run that has none yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .config import Config
 from .data import data_root
 from .export import load_networks
 from .fit_codebooks import save_table
-from .learn_tables import ROUNDS, spherical, white_vectors
+from .learn_tables import white_table
 from .model import LATENT_SCALE
 from .table import CHUNK, fit, nearest
 from .train import load_pictures, training_crops
@@ -46,9 +46,8 @@ def learn_chain(config: Config, run: Path, latents: Tensor) -> None:
         if path.exists():
             continue
         if shape.source == "white":
-            count, seed = 200 * shape.max_codewords, config.train.seed
-            rows = white_vectors(count, shape.dims, shape.max_codewords, seed)
-            save_table(path, spherical(rows, shape.max_codewords, 8 * ROUNDS, seed).round())
+            table = white_table(shape.max_codewords, shape.dims, config.train.seed)
+            save_table(path, table.round())
             continue
         scale = 2 ** min(s.shift for s in config.stages if s.codebook == shape.name)
         vectors = to_vectors(rest, shape.cover, shape.lead) * scale

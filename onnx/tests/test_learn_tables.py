@@ -1,11 +1,18 @@
-"""Tables for codebooks: refined on residuals, the best one kept; directions for white noise."""
+"""Tables for codebooks: refined on residuals, the best one kept; few components for white noise."""
 
 import math
 
 import torch
 
 from raq_train.codebook import Vectors
-from raq_train.learn_tables import WHITE_LENGTH, by_use, refine, spherical, white_vectors
+from raq_train.learn_tables import (
+    WHITE_COMPONENTS,
+    WHITE_LENGTH,
+    by_use,
+    refine,
+    white_table,
+    white_vectors,
+)
 from raq_train.table import distortions
 
 
@@ -39,14 +46,29 @@ def test_the_best_table_is_kept_where_steps_make_it_worse() -> None:
     assert len(by_use(held, torch.ones(40), table)) == 4
 
 
-def test_white_codewords_are_even_directions_of_the_best_length() -> None:
-    rows = white_vectors(20_000, 12, 64, 1)
-    table = spherical(rows, 64, 20, 1)
-    torch.testing.assert_close(table.norm(dim=1), torch.full((64,), WHITE_LENGTH))
-    fitting = distortions(rows, table, [64])[0]
-    for other in (0.7, 1.4):
-        assert distortions(rows, other * table, [64])[0] > fitting
-    index = (rows @ table.T).argmax(1)
-    use = torch.bincount(index, minlength=64) / len(rows) * 64
-    assert use.min() > 0.6
-    assert use.max() < 1.6
+def test_white_codewords_are_as_good_as_dense_ones_for_noise() -> None:
+    rows, count = white_vectors(20_000, 12, 64, 1), 64
+    table = white_table(count, 12, 1)
+    torch.testing.assert_close(table.norm(dim=1), torch.full((count,), WHITE_LENGTH))
+    assert torch.equal((table != 0).sum(1), torch.full((count,), WHITE_COMPONENTS))
+    found = distortions(rows, table, [count])[0]
+    dense = torch.nn.functional.normalize(torch.randn(count, 12), dim=1) * WHITE_LENGTH
+    assert found < 1.03 * distortions(rows, dense, [count])[0]
+    for other in (0.6, 1.5):
+        assert distortions(rows, other * table, [count])[0] > found
+
+
+def test_white_codewords_leave_less_than_dense_ones_in_the_end() -> None:
+    def left(table: torch.Tensor) -> float:
+        """Mean square of small integers after many rounds of the last two stages."""
+        rest = torch.randn(200, 24).round()
+        for _ in range(12):
+            for shift in (3, 4):
+                rows = (table / 2**shift).round()
+                gain, index = (2 * rest @ rows.T - rows.pow(2).sum(1)).max(1)
+                rest -= torch.where((gain > 0)[:, None], rows[index], torch.zeros(1))
+        return rest.pow(2).mean().item()
+
+    torch.manual_seed(0)
+    dense = torch.nn.functional.normalize(torch.randn(256, 24), dim=1) * WHITE_LENGTH
+    assert left(white_table(256, 24, 1)) < 0.85 * left(dense)
