@@ -342,6 +342,35 @@ mod tests {
     }
 
     #[test]
+    fn clips_can_be_gathered_over_a_bad_link() {
+        let needed = [
+            "raq-sim", "vectors", "--input", "a.y4m", "--out", "o", "--rates", "60",
+        ];
+        let setup = |args: &[&str]| match Options::try_parse_from(needed.iter().chain(args)) {
+            Ok(Options {
+                instrument: Instrument::Vectors(vectors),
+            }) => vectors.setup(),
+            other => panic!("{other:?}"),
+        };
+        let plain = setup(&[]);
+        assert_eq!((plain.datagrams, plain.loss), (None, 0.0));
+        assert!(plain.feedback_delay.is_zero());
+        let bad = [
+            "--datagrams",
+            "6",
+            "--loss",
+            "0.1",
+            "--feedback-delay",
+            "100ms",
+            "--seed",
+            "3",
+        ];
+        let bad = setup(&bad);
+        assert_eq!((bad.datagrams, bad.loss, bad.seed), (Some(6), 0.1, 3));
+        assert_eq!(bad.feedback_delay, Duration::from_millis(100));
+    }
+
+    #[test]
     fn rates_and_codecs_are_put_in_order() {
         let options = parse(&["--rates", "150,60,150", "--codecs", "jpeg,x264-ultrafast"]).unwrap();
         let kbps: Vec<_> = options
