@@ -24,7 +24,7 @@ from .table import distortions, nearest
 REPORTED = [2, 4, 16, 64, 256, 1024, 2048, 4096]
 """Codebook sizes that distortions are printed for."""
 
-GAP_SIZES = [16, 64, 256, 1024, 4096]
+GAP_SIZES = [16, 64, 256, 1024, 2048, 4096]
 """Codebook sizes that a generated codebook is compared with a learned table at."""
 
 
@@ -58,7 +58,7 @@ def relative_db(
 
 def gap_db(vectors: Vectors, codebook: Tensor, table: Tensor) -> dict[int, float]:
     """How far `codebook` [K_max, D] is behind `table` [K_max, D] on held vectors, in dB by size."""
-    sizes = [size for size in GAP_SIZES if size <= len(codebook)]
+    sizes = sorted({size for size in GAP_SIZES if size < len(codebook)} | {len(codebook)})
     ours, learned = (
         relative_db(vectors.held, vectors.held_importance, rows, sizes)
         for rows in (codebook, table)

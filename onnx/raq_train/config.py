@@ -19,6 +19,7 @@ MAX_HIDDEN = 256
 
 MAX_SHIFT = 4
 COVERS = (1, 2, 4)
+SOURCES = ("residuals", "photos", "white")
 NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 """Names of codebooks: they name files and tensors, too."""
 
@@ -47,9 +48,13 @@ class CodebookConfig:
     components of each (0 in a file: all of them): cover * cover * lead integers, the positions row
     by row, the components of a position together. `chains` decoder chains run side by side, so
     the adapter takes `max_codewords / chains` recurrent steps.
+
+    `source` says what its table is learned from: `residuals` that the codec itself leaves on clips,
+    blocks of `photos`, or `white` noise, all directions alike.
     """
 
     name: str = "position"
+    source: str = "residuals"
     cover: int = 1
     lead: int = 0
     base_codewords: int = 512
@@ -72,17 +77,66 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class ClipConfig:
+    """A training clip: a file below the data's `video` folder, scaled to `size`, and its bitrates.
+
+    It is coded in `datagrams` per frame (0: as suits the rate), with reports `delay` late, and
+    `loss` of the datagrams lost. `held` clips are for validation: nothing is learned from them.
+    Of a `still` clip the first frame is repeated.
+    """
+
+    file: str
+    size: str
+    rates: tuple[int, ...]
+    frames: int = 45
+    datagrams: int = 0
+    delay: str = ""
+    loss: float = 0.0
+    held: bool = False
+    still: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's name without folder and ending."""
+        return Path(self.file).stem
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """What sequences are made of beside the clips: `pans` photos filmed by a moving camera, and
+    `stills` photos repeated, `size` pixels on a side, at these bitrates in kbit/s.
+    """
+
+    pans: int = 14
+    pan_frames: int = 10
+    pan_rates: tuple[int, ...] = (150, 500, 1200)
+    stills: int = 12
+    still_frames: int = 75
+    still_rates: tuple[int, ...] = (100, 400)
+    size: int = 256
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Training of the decoder on what the codec left of sequences (`batch` crops a step), photos
+    with made-up noise and photos without any (half of it each).
+    """
+
+    steps: int = 4000
+    batch: int = 16
+    learning_rate: float = 6e-4
+    validate_every: int = 250
+
+
+@dataclass(frozen=True)
 class AdapterConfig:
     """Training of the adapters, the same for every codebook.
 
-    Steps count optimiser updates; `latents` is the number of training vectors. `table_steps` are
-    Lloyd iterations on the learned table before the adapter imitates it. With `imitate` it does
-    nothing else in all its phases: right where the table was tuned for more than its distance to
-    the vectors.
+    Steps count optimiser updates: imitation of the learned table, then lower distortion, first in
+    floats, then in the integers that are exported. With `imitate` it does nothing but imitate in
+    all its phases: right where the table was tuned for more than its distance to the vectors.
     """
 
-    latents: int = 300_000
-    table_steps: int = 0
     distil_steps: int = 1000
     float_steps: int = 2000
     integer_steps: int = 2000
@@ -93,33 +147,26 @@ class AdapterConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Schedule of the networks: unquantised steps, joint steps, steps with the final codebook.
+    """Training of the networks on photos: half of a batch without noise, half with noise that is
+    like that of the codec.
 
-    `photos` names folders below the photos' root; none means generated pictures. In the joint
-    phase the encoder also learns from pictures quantised with `ste_above` or more codewords.
-    Distortion is measured over `crops_per_picture` crops of one photo together, as for a picture;
-    `recolour` of the photos get other colours; `unquantised_share` of a joint batch is decoded
-    without quantisation too and counts as much as the rest: the straight-through gradient alone
-    carries the encoder away. Chroma enters the latents scaled by `chroma_weight` and the loss by
-    `loss_chroma_weight`.
+    `photos` names folders below the photos' root; none means generated pictures. Distortion is
+    measured over `crops_per_picture` crops of one photo together, as for a picture; `recolour` of
+    the photos get other colours. Chroma enters the latents scaled by `chroma_weight` and the loss
+    by `loss_chroma_weight`.
     """
 
     photos: tuple[str, ...] = ()
     crop: int = 128
-    batch: int = 24
-    autoencoder_steps: int = 5500
-    joint_steps: int = 8000
-    settle_steps: int = 2000
-    crops_per_picture: int = 1
+    batch: int = 16
+    steps: int = 12_000
+    crops_per_picture: int = 4
     recolour: float = 0.25
-    unquantised_share: float = 0.5
-    ste_above: int = 2048
-    commitment: float = 0.5
-    learning_rate: float = 2e-3
-    warmup_steps: int = 200
-    chroma_weight: float = 0.7
-    loss_chroma_weight: float = 0.4
-    weight_average: float = 0.999
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    chroma_weight: float = 0.6
+    loss_chroma_weight: float = 0.5
+    weight_average: float = 0.998
     threads: int = 0
     seed: int = 1
     checkpoint_seconds: float = 120.0
@@ -135,6 +182,9 @@ class Config:
     stages: tuple[StageConfig, ...] = ()
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    clips: tuple[ClipConfig, ...] = ()
+    sequences: SequenceConfig = field(default_factory=SequenceConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
 
     def __post_init__(self) -> None:
         whole = self.model.latent_dim
@@ -152,18 +202,6 @@ class Config:
         known = [codebook.name for codebook in self.codebooks]
         raise ValueError(f"no codebook is named {name!r}; the configuration has {known}")
 
-    def whole_latents(self) -> CodebookConfig:
-        """The first codebook that codes one position with all its components.
-
-        Raises ValueError where there is none.
-        """
-        for codebook in self.codebooks:
-            if (codebook.cover, codebook.lead) == (1, self.model.latent_dim):
-                return codebook
-        raise ValueError(
-            "no codebook covers one position with all its components; add one with cover 1"
-        )
-
 
 def _check(config: Config) -> None:
     """The bounds that readers of the manifest rely on; ValueError says which one is broken."""
@@ -179,6 +217,8 @@ def _check(config: Config) -> None:
         where = f"codebook {one.name!r}: "
         if not NAME.fullmatch(one.name) or names.count(one.name) > 1:
             raise ValueError(where + "names are unique and match " + NAME.pattern)
+        if one.source not in SOURCES:
+            raise ValueError(where + f"source is {one.source!r}, not one of {SOURCES}")
         if one.cover not in COVERS:
             raise ValueError(where + f"cover is {one.cover}, not one of {COVERS}")
         within(where + "lead", one.lead, 1, config.model.latent_dim)
@@ -202,11 +242,18 @@ def _section(cls: type, values: dict, where: str) -> object:
 def load(path: Path) -> Config:
     """Read a TOML file. Unknown sections and keys are refused by name, as are values out of bounds.
 
-    `[model]`, `[adapter]` and `[train]` are sections, `[[codebooks]]` and `[[stages]]` lists.
+    `[model]`, `[adapter]`, `[train]`, `[sequences]` and `[decoder]` are sections, `[[codebooks]]`,
+    `[[stages]]` and `[[clips]]` lists.
     """
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    sections = {"model": ModelConfig, "adapter": AdapterConfig, "train": TrainConfig}
-    lists = {"codebooks": CodebookConfig, "stages": StageConfig}
+    sections = {
+        "model": ModelConfig,
+        "adapter": AdapterConfig,
+        "train": TrainConfig,
+        "sequences": SequenceConfig,
+        "decoder": DecoderConfig,
+    }
+    lists = {"codebooks": CodebookConfig, "stages": StageConfig, "clips": ClipConfig}
     known = {*sections, *lists, "name"}
     unknown = sorted(set(raw) - known)
     if unknown:

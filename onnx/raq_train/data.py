@@ -62,25 +62,31 @@ def load_photos(root: Path, folders: tuple[str, ...], crop: int) -> list[Planes]
     return pictures
 
 
-def generate_pictures(count: int, size: int, seed: int) -> list[Planes]:
-    """Smooth gradients, edges and textured discs: enough structure to test training on."""
-    rng = np.random.default_rng(seed)
+def _draw_photo(size: int, rng: np.random.Generator) -> Image.Image:
     ys, xs = np.mgrid[0:size, 0:size].astype(np.float32) / size
-    pictures = []
-    for _ in range(count):
-        rgb = np.zeros((size, size, 3), np.float32)
-        for channel in range(3):
-            a, b, c = rng.uniform(-1, 1, 3)
-            rgb[:, :, channel] = 128 + 90 * np.tanh(a * (xs - 0.5) * 3 + b * (ys - 0.5) * 3 + c)
-        for _ in range(int(rng.integers(3, 9))):
-            cx, cy, radius = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.05, 0.35)
-            inside = (xs - cx) ** 2 + (ys - cy) ** 2 < radius**2
-            fx, fy = rng.uniform(-60, 60, 2)
-            texture = 1 + rng.uniform(0, 0.4) * np.sin(fx * xs + fy * ys)
-            rgb[inside] = (rng.uniform(20, 235, 3) * texture[..., None])[inside]
-        rgb += rng.normal(0, 2, rgb.shape)
-        pictures.append(to_planes(Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8))))
-    return pictures
+    rgb = np.zeros((size, size, 3), np.float32)
+    for channel in range(3):
+        a, b, c = rng.uniform(-1, 1, 3)
+        rgb[:, :, channel] = 128 + 90 * np.tanh(a * (xs - 0.5) * 3 + b * (ys - 0.5) * 3 + c)
+    for _ in range(int(rng.integers(3, 9))):
+        cx, cy, radius = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.05, 0.35)
+        inside = (xs - cx) ** 2 + (ys - cy) ** 2 < radius**2
+        fx, fy = rng.uniform(-60, 60, 2)
+        texture = 1 + rng.uniform(0, 0.4) * np.sin(fx * xs + fy * ys)
+        rgb[inside] = (rng.uniform(20, 235, 3) * texture[..., None])[inside]
+    rgb += rng.normal(0, 2, rgb.shape)
+    return Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8))
+
+
+def generate_photo(size: int, seed: int) -> Image.Image:
+    """Smooth gradients, edges and textured discs: enough structure to test training on."""
+    return _draw_photo(size, np.random.default_rng(seed))
+
+
+def generate_pictures(count: int, size: int, seed: int) -> list[Planes]:
+    """Planes of `count` pictures like `generate_photo`'s, one after the other from one seed."""
+    rng = np.random.default_rng(seed)
+    return [to_planes(_draw_photo(size, rng)) for _ in range(count)]
 
 
 class Recolouring(NamedTuple):

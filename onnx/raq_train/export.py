@@ -8,10 +8,9 @@ what PyTorch makes of it, for tests of other readers of the model: luma u8 [64, 
 [2, 32, 32], latents f32 [8, 8, D] in grid units, and decoded from the rounded latents luma u8
 [64, 64] and chroma u8 [2, 32, 32]. All numbers are little-endian.
 
-The networks are those of `networks.pt` (a dictionary with their weights under `average`) in the
-run's folder, or of `checkpoint.pt` where there is none. A codebook's adapter is that of
-`adapters/NAME.pt`, or, for the codebook that `raq_train.train` makes, of `checkpoint.pt`.
-`tables.json` is the run's, or flat where it has none.
+The decoder is that of `decoder.pt` in the run's folder, or with the encoder that of `networks.pt`
+where there is none (both hold weights under `average`). Each codebook's adapter is that of
+`adapters/NAME.pt`. `tables.json` is the run's, or flat where it has none.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from .adapter import Adapter
 from .codebook import restore_adapter
 from .config import Config
 from .data import generate_pictures
-from .model import BLOCK, LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder
+from .model import BLOCK, LATENT_SCALE, UNQUANTISED_LEVEL, Autoencoder
 from .psnr import PAD
 
 FORMAT = 2
@@ -81,25 +80,26 @@ def reference(model: Autoencoder) -> bytes:
     picture = generate_pictures(1, 64, seed=3)[0]
     luma, chroma = (torch.from_numpy(plane)[None].float() for plane in picture)
     latents = model.encode(luma[None], chroma) * LATENT_SCALE
-    depth = torch.full_like(latents[:, :1], UNQUANTISED_DEPTH)
-    decoded = model.decode(latents.round() / LATENT_SCALE, depth)
+    level = torch.full_like(latents[:, :1], UNQUANTISED_LEVEL)
+    decoded = model.decode(latents.round() / LATENT_SCALE, level)
     parts = [plane.tobytes() for plane in picture]
     parts.append(latents[0].permute(1, 2, 0).numpy().astype("<f4").tobytes())
     parts += [plane.round().clamp(0, 255).byte().numpy().tobytes() for plane in decoded]
     return b"".join(parts)
 
 
-def load_networks(config: Config, run: Path) -> Autoencoder:
-    """The averaged networks of a run. Raises ValueError where it has none."""
-    for path in (run / "networks.pt", run / "checkpoint.pt"):
-        if path.exists():
+def load_networks(config: Config, run: Path, decoder: bool = True) -> Autoencoder:
+    """The averaged networks of a run, those that `raq_train.decoder` made only with `decoder`.
+
+    Raises ValueError where it has none.
+    """
+    for path in (run / "decoder.pt", run / "networks.pt"):
+        if path.exists() and (decoder or path.name == "networks.pt"):
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if "average" not in state:
-                raise ValueError(f"{path} has no averaged networks yet: finish the training")
             model = Autoencoder(config.model, config.train.chroma_weight)
             model.load_state_dict(state["average"])
             return model
-    raise ValueError(f"{run} has neither networks.pt nor checkpoint.pt: is it a run's folder?")
+    raise ValueError(f"{run} has no networks.pt: run raq_train.train")
 
 
 def load_adapters(config: Config, run: Path) -> dict[str, Adapter]:
@@ -107,15 +107,11 @@ def load_adapters(config: Config, run: Path) -> dict[str, Adapter]:
     adapters = {}
     for shape in config.codebooks:
         path = run / "adapters" / f"{shape.name}.pt"
-        if not path.exists() and shape == config.whole_latents():
-            path = run / "checkpoint.pt"
         if not path.exists():
             raise ValueError(f"no {path}: run raq_train.fit_codebooks --name {shape.name}")
         state = torch.load(path, map_location="cpu", weights_only=True)
         if "adapter" not in state:
-            raise ValueError(
-                f"{path} has no adapter yet (phase {state.get('phase')}): finish the training"
-            )
+            raise ValueError(f"{path} has no adapter yet: finish raq_train.fit_codebooks")
         adapters[shape.name] = restore_adapter(shape, state["adapter"])
     return adapters
 
@@ -176,7 +172,7 @@ def export(
         "latent_scale": LATENT_SCALE,
         "chroma_weight": config.train.chroma_weight,
         "codeword_limit": adapter_rules.CODEWORD_LIMIT,
-        "unquantised_depth": UNQUANTISED_DEPTH,
+        "unquantised_depth": UNQUANTISED_LEVEL,
         "codebooks": [
             {
                 "name": one.name,

@@ -63,11 +63,16 @@ def learned_table(path: Path, vectors: Vectors, shape: CodebookConfig, seed: int
     rows, importance = vectors.rows[order], vectors.importance[order]
     levels = ladder(shape.max_codewords)
     table, _ = fit(rows, importance, shape.max_codewords, levels, LLOYD_STEPS)
+    save_table(path, table)
+    return table
+
+
+def save_table(path: Path, table: Tensor) -> None:
+    """Write a table [K_max, dims] as f32, in place of one that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp.npy")
-    np.save(partial, table.numpy())
+    np.save(partial, table.numpy().astype(np.float32))
     partial.replace(path)
-    return table
 
 
 def fit_codebook(config: Config, run: Path, name: str, device: torch.device) -> dict[int, float]:

@@ -23,8 +23,14 @@ PATCH = BLOCK * BLOCK + 2 * (BLOCK // 2) ** 2
 LATENT_SCALE = 2.0
 """Integer grid units per unit of an 8-bit pixel, in the orthonormal latent space."""
 
-UNQUANTISED_DEPTH = 16.0
-"""The depth (log2 of the codebook size) that tells the decoder a latent was not quantised."""
+MAX_LEVEL = 96
+"""The finest level of quality that the codec knows: four levels are an octave of squared error."""
+
+UNQUANTISED_LEVEL = 102.0
+"""The level that tells the decoder that a latent was not quantised."""
+
+_LOWEST_LEVEL = 38.0
+"""Levels below it look alike to the decoder."""
 
 _GAIN = 16.0
 """Network branches work on values near one; this brings them back to pixel units."""
@@ -118,10 +124,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [N, D, h, w] and depth [N, 1, h, w] to samples [N, PATCH, h, w] in pixel units.
+    """Latents [N, D, h, w] and levels [N, 1, h, w] to samples [N, PATCH, h, w] in pixel units.
 
-    Depth is log2 of the size of the codebook that a position was quantised with;
-    `UNQUANTISED_DEPTH` where it was not. One decoder then serves every rate.
+    A level, 0 to `MAX_LEVEL`, says how finely a position was coded; `UNQUANTISED_LEVEL` that it
+    was not quantised. One decoder then serves every rate.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -136,11 +142,11 @@ class Decoder(nn.Module):
             PATCH,
         )
 
-    def forward(self, latents: Tensor, depth: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, level: Tensor) -> Tensor:
         with torch.autocast(latents.device.type, enabled=False):
             linear = F.conv2d(latents.float(), self.basis.T[:, :, None, None])
-        level = depth / 8.0 - 1.0
-        known = [latents / self.spread[None, :, None, None], level, level * level]
+        fineness = ((level - _LOWEST_LEVEL) / 4.0).clamp(0.0, 16.0) / 8.0 - 1.0
+        known = [latents / self.spread[None, :, None, None], fineness, fineness * fineness]
         return linear + self.trunk(torch.cat(known, 1)).float() * _GAIN
 
 
@@ -164,9 +170,9 @@ class Autoencoder(nn.Module):
         """Planes (f32, 0..255, sides multiples of 8) to latents in pixel units."""
         return self.encoder(to_patches(luma, chroma, self.chroma_weight))
 
-    def decode(self, latents: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents and depth to planes; values may leave 0..255."""
-        return from_patches(self.decoder(latents, depth), self.chroma_weight)
+    def decode(self, latents: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and levels to planes; values may leave 0..255."""
+        return from_patches(self.decoder(latents, level), self.chroma_weight)
 
 
 def distortion(

@@ -89,14 +89,18 @@ def encoder(model: Autoencoder) -> onnx.ModelProto:
 
 
 def decoder(model: Autoencoder) -> onnx.ModelProto:
-    """`latents` f32 [1,h,w,D] (grid units), `depth` f32 [1,h,w] to `luma` and `chroma` u8."""
+    """`latents` f32 [1,h,w,D] (grid units), `depth` f32 [1,h,w] (the level, 0 to 96) to `luma` and
+    `chroma` u8.
+    """
     net = model.decoder
     dim = net.basis.shape[0]
     g = Graph("")
     z = g.op("Transpose", "latents", perm=[0, 3, 1, 2])
     depth = g.op("Unsqueeze", "depth", g.ints(1))
-    level = g.op("Sub", g.op("Mul", depth, g.scalar(1 / 8)), g.scalar(1))
-    known = g.op("Concat", z, level, g.op("Mul", level, level), axis=1)
+    above = g.op("Sub", depth, g.scalar(rules._LOWEST_LEVEL))
+    octaves = g.clamp(g.op("Mul", above, g.scalar(1 / 4)), 0.0, 16.0)
+    fineness = g.op("Sub", g.op("Mul", octaves, g.scalar(1 / 8)), g.scalar(1))
+    known = g.op("Concat", z, fineness, g.op("Mul", fineness, fineness), axis=1)
     first, last = net.trunk[0], net.trunk[-1]
     weight = _array(first.weight).copy()
     weight[:, :dim, 0, 0] /= _array(net.spread) * LATENT_SCALE

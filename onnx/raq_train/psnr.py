@@ -6,11 +6,9 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .data import Planes
-from .model import UNQUANTISED_DEPTH, Autoencoder
-from .table import CHUNK, nearest
+from .model import UNQUANTISED_LEVEL, Autoencoder
 
 PAD = 32
 """Pictures are padded to multiples of this by repeating their edges, as the programs do."""
@@ -33,19 +31,13 @@ def psnr_luma(decoded: np.ndarray, picture: Planes) -> float:
 
 
 @torch.no_grad()
-def mean_psnr(model: Autoencoder, pictures: list[Planes], table: Tensor | None = None) -> float:
-    """Mean PSNR-Y of pictures quantised with `table` [K, D] (pixel units), or not at all."""
+def mean_psnr(model: Autoencoder, pictures: list[Planes]) -> float:
+    """Mean PSNR-Y of pictures whose latents are not quantised."""
     device = model.encoder.basis.device
     total = 0.0
     for picture in pictures:
         luma, chroma = (torch.from_numpy(p).to(device).float() for p in pad_planes(picture))
         latents = model.encode(luma, chroma)
-        depth = UNQUANTISED_DEPTH
-        if table is not None:
-            flat = latents[0].flatten(1).T
-            chosen = [nearest(part, table, [len(table)])[0][0] for part in flat.split(CHUNK)]
-            latents = table[torch.cat(chosen)].T.reshape(latents.shape)
-            depth = math.log2(len(table))
-        decoded = model.decode(latents, torch.full_like(latents[:, :1], depth))[0]
+        decoded = model.decode(latents, torch.full_like(latents[:, :1], UNQUANTISED_LEVEL))[0]
         total += psnr_luma(decoded.round().clamp(0, 255).byte().cpu().numpy(), picture)
     return total / len(pictures)

@@ -38,6 +38,25 @@ def flat(config: Config) -> dict:
     return {"bands": [band] * BANDS}
 
 
+def add(parts: list[dict]) -> dict:
+    """The sum of several tables for the same stages; K̃ is the first one's."""
+
+    def total(values: list) -> object:
+        first = values[0]
+        if isinstance(first, dict):
+            return {
+                key: first[key] if key == "codewords" else total([one[key] for one in values])
+                for key in first
+            }
+        if isinstance(first, list):
+            return [total(list(column)) for column in zip(*values, strict=True)]
+        return sum(values)
+
+    if not parts:
+        raise ValueError("no counts to add: code at least one clip that is not held")
+    return total(parts)
+
+
 def read(path: Path, config: Config) -> dict:
     """The tables in a file. Raises ValueError where they are for other stages."""
     tables = json.loads(path.read_text(encoding="utf-8"))

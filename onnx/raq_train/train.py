@@ -1,44 +1,26 @@
-"""Train a model: `python -m raq_train.train --config configs/base.toml --out runs/base`.
+"""Train the networks on photos: `python -m raq_train.train --config configs/base.toml --out RUN`.
 
-Four phases, each resumable from `checkpoint.pt` in the output folder:
-
-1. autoencoder: encoder and decoder without a quantiser, from the principal components;
-2. joint: a table of nested codewords, quantised and unquantised branches together;
-3. codebook: the encoder is frozen; the table is refined, the adapter learns to generate one;
-4. settle: networks and integer adapter together, on the codebook that is really emitted.
-
-The codebook is the first of the configuration that codes one position with all its components;
-others are left to `python -m raq_train.fit_codebooks`. `python -m raq_train.export` turns the
-finished checkpoint into a model folder.
+The linear parts are the principal components of training patches, orthonormal and frozen. Half of
+a batch is decoded as it is, half with noise like the codec's. Resumable from `checkpoint.pt` in the
+output folder; the averaged networks become `networks.pt`, the configuration `config.toml` there.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from . import config as configuration
 from .checkpoint import Checkpoint
-from .codebook import (
-    REPORTED,
-    Vectors,
-    order_by_parents,
-    relative_db,
-    restore_adapter,
-    start_adapter,
-    train_adapter,
-)
 from .config import Config
 from .data import Crops, Planes, data_root, generate_pictures, load_photos
-from .model import LATENT_SCALE, Autoencoder, to_patches
-from .networks import Emitted, Quantiser, Table, collect_latents, train_networks
+from .model import UNQUANTISED_LEVEL, Autoencoder, to_patches
+from .networks import Batch, Schedule, train_networks
+from .noise import Noise
 from .psnr import mean_psnr
-from .table import fit, ladder, lloyd_step
-
-PHASES = ("autoencoder", "joint", "codebook", "settle", "done")
 
 
 def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
@@ -46,6 +28,16 @@ def start_basis(model: Autoencoder, crops: Crops, chroma_weight: float) -> None:
     batches = max(1, 100_000 * 64 // (crops.crop**2 * crops.batch))
     patches = [to_patches(*crops.next(), chroma_weight) for _ in range(batches)]
     model.set_basis(torch.cat([p.permute(0, 2, 3, 1).reshape(-1, p.shape[1]) for p in patches]))
+
+
+def load_pictures(config: Config, photos: Path) -> tuple[list[Planes], list[Planes]]:
+    """Pictures to train on, and every fiftieth, which only steers what is printed."""
+    settings = config.train
+    if settings.photos:
+        pictures = load_photos(photos, settings.photos, settings.crop)
+    else:
+        pictures = generate_pictures(40, 2 * settings.crop, settings.seed)
+    return [p for i, p in enumerate(pictures) if i % 50], pictures[::50]
 
 
 def training_crops(config: Config, pictures: list[Planes], seed: int) -> Crops:
@@ -61,113 +53,72 @@ def training_crops(config: Config, pictures: list[Planes], seed: int) -> Crops:
     )
 
 
-def train_codebook(
-    config: Config,
-    model: Autoencoder,
-    crops: Crops,
-    check: list[Planes],
-    checkpoint: Checkpoint,
-    state: dict,
-) -> dict:
-    """Phase 3, in grid units; adds `table`, `weights` and the adapter to the state."""
-    settings, shape = config.adapter, config.whole_latents()
-    device = model.encoder.basis.device
-    if "latents" not in state:
-        held = training_crops(config, check, config.train.seed + 1000)
-        for name, source, count in (("latents", crops, 1.0), ("held", held, 0.1)):
-            rows, importance = collect_latents(
-                model, source, int(settings.latents * count), state["table"]
-            )
-            state[name], state[name + "_importance"] = (rows * LATENT_SCALE).round(), importance
-        state["table"] = state["table"] * LATENT_SCALE
-        ladder_of_all = ladder(shape.max_codewords)
-        vectors = state["latents"], state["latents_importance"]
-        for _ in tqdm(range(settings.table_steps), "table"):
-            state["table"], _ = lloyd_step(*vectors, state["table"], ladder_of_all)
-        _, state["weights"] = lloyd_step(*vectors, state["table"], ladder_of_all)
-        checkpoint.save(state, now=True)
-    levels = [level for level in REPORTED if level <= shape.max_codewords]
-    values = relative_db(state["held"], state["held_importance"], state["table"], levels)
-    print("table, dB of variance:", {k: round(v, 2) for k, v in zip(levels, values, strict=True)})
-    adapter = start_adapter(shape, state["table"], state["latents"]).to(device)
-    vectors = Vectors(
-        state["latents"], state["latents_importance"], state["held"], state["held_importance"]
-    )
-    return train_adapter(settings, adapter, vectors, checkpoint, state, config.train.seed)
+class PhotoBatches:
+    """Batches of photos: the first half noisy, the second as the encoder gives it."""
+
+    def __init__(self, model: Autoencoder, crops: Crops, seed: int) -> None:
+        self.model, self.crops = model, crops
+        self.noise = Noise(crops.per_picture, seed)
+        self.noisy = crops.batch // crops.per_picture // 2 * crops.per_picture
+
+    def draw(self) -> Batch:
+        """The next batch; the encoder learns from its second half alone."""
+        device = self.model.encoder.basis.device
+        luma, chroma = (plane.to(device) for plane in self.crops.next())
+        latents = self.model.encode(luma, chroma).float()
+        levels = torch.full_like(latents[:, :1], UNQUANTISED_LEVEL)
+        noisy, coarse = self.noise.apply(latents[: self.noisy].detach())
+        latents = torch.cat([noisy, latents[self.noisy :]])
+        return Batch(latents, torch.cat([coarse, levels[self.noisy :]]), luma, chroma)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--photos", type=Path, default=data_root() / "photos")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--until", choices=PHASES, default="done", help="stop before this phase")
+    parser.add_argument("--steps", type=int, help="stop after this many of the steps")
     options = parser.parse_args()
-    config = configuration.load(options.config)
-    settings, shape = config.train, config.whole_latents()
+    try:
+        config = configuration.load(options.config)
+        pictures, check = load_pictures(config, options.photos)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    settings = config.train
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    device = torch.device(options.device)
-
-    if settings.photos:
-        pictures = load_photos(options.photos, settings.photos, settings.crop)
-    else:
-        pictures = generate_pictures(40, 2 * settings.crop, settings.seed)
-    # Every fiftieth picture only steers what is printed here; it is not trained on.
-    check, pictures = pictures[::50], [p for i, p in enumerate(pictures) if i % 50]
-    print(f"{len(pictures)} training pictures, {len(check)} to check on; {config}")
     checkpoint = Checkpoint(options.out / "checkpoint.pt", settings.checkpoint_seconds)
+    shutil.copyfile(options.config, options.out / "config.toml")
     state = checkpoint.load()
     seed = settings.seed + state.get("step", 0)
     crops = training_crops(config, pictures, seed)
-    model = Autoencoder(config.model, settings.chroma_weight).to(device)
+    model = Autoencoder(config.model, settings.chroma_weight).to(options.device)
     model = model.to(memory_format=torch.channels_last)
-    if state:
-        model.load_state_dict(state["networks"])
-    else:
+    if not state:
         start_basis(model, crops, settings.chroma_weight)
-        print(f"principal components alone: {mean_psnr(model, check):.2f} dB")
-        state = {"phase": "autoencoder", "step": 0}
-
-    def finish(phase: str) -> None:
-        state["phase"], state["step"] = PHASES[PHASES.index(phase) + 1], 0
-        checkpoint.save(state, now=True)
-
-    def runs(phase: str) -> bool:
-        return state["phase"] == phase and PHASES.index(phase) < PHASES.index(options.until)
-
-    if runs("autoencoder"):
-        state = train_networks(config, "autoencoder", model, None, crops, check, checkpoint, state)
-        finish("autoencoder")
-    if runs("joint"):
-        if "table" not in state:
-            size = shape.max_codewords
-            latents, importance = collect_latents(model, crops, 20 * size, None)
-            table, _ = fit(latents, importance, size, ladder(size), 1)
-            state["table"] = order_by_parents(table, shape.base_codewords, shape.chains)
-            checkpoint.save(state, now=True)
-        quantiser = Quantiser(
-            Table(state["table"]), settings.ste_above, settings.crops_per_picture, seed
-        ).to(device)
-        state = train_networks(config, "joint", model, quantiser, crops, check, checkpoint, state)
-        state["networks"] = state["average"]
-        finish("joint")
-    if runs("codebook"):
-        model.load_state_dict(state["average"])
-        state = train_codebook(config, model, crops, check, checkpoint, state)
-        finish("codebook")
-    if runs("settle"):
-        if state["step"] == 0:
-            model.load_state_dict(state["average"])
-        codewords = Emitted(restore_adapter(shape, state["adapter"]))
-        quantiser = Quantiser(codewords, settings.ste_above, settings.crops_per_picture, seed).to(
-            device
-        )
-        state = train_networks(config, "settle", model, quantiser, crops, check, checkpoint, state)
-        finish("settle")
-    print(f"phase {state['phase']}; checkpoint in {checkpoint.path}")
+        print(f"principal components alone: {mean_psnr(model, check):.2f} dB", flush=True)
+    schedule = Schedule(
+        min(options.steps or settings.steps, settings.steps),
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.weight_average,
+        settings.loss_chroma_weight,
+        settings.crops_per_picture,
+        500,
+    )
+    state = train_networks(
+        model,
+        [p for p in model.parameters() if p.requires_grad],
+        schedule,
+        PhotoBatches(model, crops, seed).draw,
+        lambda: f"{mean_psnr(model, check):.2f} dB unquantised",
+        checkpoint,
+        state,
+    )
+    torch.save({"average": state["average"]}, options.out / "networks.pt")
+    print(f"step {state['step']}; networks in {options.out}")
 
 
 if __name__ == "__main__":

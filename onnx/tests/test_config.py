@@ -20,7 +20,7 @@ def test_without_codebooks_there_is_one_for_positions(tmp_path: Path) -> None:
     (codebook,) = loaded.codebooks
     assert (codebook.name, codebook.cover, codebook.lead, codebook.dims) == ("position", 1, 20, 20)
     assert loaded.stages == (config.StageConfig("position", 0),)
-    assert loaded.whole_latents() == codebook
+    assert codebook.source == "residuals"
 
 
 def test_several_codebooks_and_stages() -> None:
@@ -31,17 +31,27 @@ def test_several_codebooks_and_stages() -> None:
         ("fine", 12),
     ]
     assert [(stage.codebook, stage.shift) for stage in loaded.stages][-1] == ("fine", 3)
-    assert loaded.whole_latents().name == "position"
     assert loaded.codebook("tile").max_codewords == 32
     with pytest.raises(ValueError, match="'position'"):
         loaded.codebook("quarter")
 
 
-@pytest.mark.parametrize("name", ["base", "smoke"])
-def test_shipped_configurations_have_one_codebook(name: str) -> None:
+@pytest.mark.parametrize("name", ["base", "wide"])
+def test_shipped_configurations_are_of_five_codebooks(name: str) -> None:
     loaded = config.load(CONFIGS / f"{name}.toml")
-    assert [one.name for one in loaded.codebooks] == ["position"]
-    assert loaded.whole_latents().lead == loaded.model.latent_dim
+    assert [one.name for one in loaded.codebooks] == [
+        "tile",
+        "quarter",
+        "position",
+        "fine",
+        "white",
+    ]
+    assert len(loaded.stages) == 15
+    assert loaded.codebook("white").lead == loaded.model.latent_dim
+    # What is held is not learned from under another rate.
+    held = {clip.name for clip in loaded.clips if clip.held}
+    assert held
+    assert not held & {clip.name for clip in loaded.clips if not clip.held}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +61,8 @@ def test_shipped_configurations_have_one_codebook(name: str) -> None:
         ("[codebook]\nhidden = 3", "codebook"),
         ("[[codebooks]]\nname = 'a'\ncovers = 2", "covers"),
         ("[[codebooks]]\nname = 'a'\ncover = 3", "cover is 3"),
+        ("[[codebooks]]\nname = 'a'\nsource = 'clips'", "source is 'clips'"),
+        ("[[clips]]\nfile = 'a'\nsize = '8x8'\nrates = [9]\nspeed = 3", "speed"),
         ("[[codebooks]]\nname = 'a'\nlead = 33", "lead is 33"),
         ("[[codebooks]]\nname = 'a'\ncover = 4", "is 512"),
         ("[[codebooks]]\nname = 'a'\nmax_codewords = 4097", "4097"),

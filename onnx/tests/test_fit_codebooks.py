@@ -51,7 +51,7 @@ def test_every_codebook_is_fitted_and_exported(run: Path) -> None:
         done = fit(run, codebook.name, *STEPS)
         assert done.returncode == 0, done.stderr[-2000:]
         report = json.loads((run / "adapters" / f"{codebook.name}.json").read_text())
-        assert list(report["gap_db"]) == [str(k) for k in (16, 64) if k <= codebook.max_codewords]
+        assert list(report["gap_db"]) == ["16", str(codebook.max_codewords)]
         # Before training about 3 dB.
         assert report["gap_db"]["16"] < 2.2, report
     table = np.load(run / "tables" / "tile.npy")

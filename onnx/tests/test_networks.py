@@ -8,7 +8,7 @@ import torch
 from raq_train import network_graph
 from raq_train.config import ModelConfig
 from raq_train.data import generate_pictures
-from raq_train.model import LATENT_SCALE, UNQUANTISED_DEPTH, Autoencoder, to_patches
+from raq_train.model import LATENT_SCALE, UNQUANTISED_LEVEL, Autoencoder, to_patches
 from raq_train.psnr import mean_psnr, pad_planes
 
 WEIGHT = 0.6
@@ -57,12 +57,28 @@ def test_onnx_equals_pytorch(model: Autoencoder, height: int, width: int) -> Non
     latents = encoder.run(None, {"luma": luma, "chroma": chroma})[0]
     with torch.no_grad():
         expected = model.encode(torch.from_numpy(luma).float(), torch.from_numpy(chroma).float())
-        depth = torch.full_like(expected[:, :1], UNQUANTISED_DEPTH)
-        planes = model.decode(expected, depth)
+        levels = torch.full_like(expected[:, :1], UNQUANTISED_LEVEL)
+        levels[:, :, ::2] = torch.randint(0, 97, levels[:, :, ::2].shape)
+        planes = model.decode(expected, levels)
     np.testing.assert_allclose(
         latents, expected.permute(0, 2, 3, 1).numpy() * LATENT_SCALE, atol=0.05
     )
-    decoded = decoder.run(None, {"latents": latents, "depth": depth[:, 0].numpy()})
+    decoded = decoder.run(None, {"latents": latents, "depth": levels[:, 0].numpy()})
     for got, plane in zip(decoded, planes, strict=True):
         wanted = plane.round().clamp(0, 255).numpy()
         assert np.abs(got.astype(int) - wanted).max() <= 1
+
+
+def test_levels_tell_the_decoder_how_much_to_trust_latents(model: Autoencoder) -> None:
+    for parameter in model.decoder.parameters():
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    latents = torch.randn(1, 32, 4, 4) * 20
+
+    def decoded(level: float) -> torch.Tensor:
+        with torch.no_grad():
+            return model.decode(latents, torch.full((1, 1, 4, 4), level))[0]
+
+    assert not torch.equal(decoded(60.0), decoded(96.0))
+    assert not torch.equal(decoded(96.0), decoded(UNQUANTISED_LEVEL))
+    # Below the coarsest that it knows all levels are the same.
+    assert torch.equal(decoded(0.0), decoded(38.0))

@@ -80,6 +80,21 @@ pub struct VectorOptions {
     #[arg(long, value_name = "KBPS,…", required = true, value_delimiter = ',',
         value_parser = rate)]
     pub rates: Vec<Bitrate>,
+    /// Lose this share of the datagrams, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0",
+        help_heading = "Link")]
+    pub loss: f64,
+    /// Let the encoder learn of a loss only after this time: 100ms or 0.1s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Link")]
+    pub feedback_delay: Option<Duration>,
+    /// Choose the lost datagrams by this number
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Link")]
+    pub seed: u64,
+    /// Split every frame into so many datagrams, more where they would be too large
+    /// [default: as suits its bytes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..),
+        help_heading = "Link")]
+    pub datagrams: Option<u8>,
     /// Folder for NAME.vectors.npy, counts.json, CLIP.KBPS.sums.npy and CLIP.KBPS.depth.npy
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -155,6 +170,17 @@ impl Options {
 }
 
 impl VectorOptions {
+    /// How the clips are sent.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            speed: self.model.speed.unwrap_or_default(),
+            datagrams: self.datagrams,
+            loss: self.loss,
+            seed: self.seed,
+            feedback_delay: self.feedback_delay.unwrap_or_default(),
+        }
+    }
+
     /// The bitrates in ascending order, each once.
     pub fn ascending_rates(&self) -> Vec<Bitrate> {
         ascending(&self.rates)
@@ -293,6 +319,35 @@ mod tests {
     fn the_definition_is_sound() {
         use clap::CommandFactory;
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn clips_can_be_gathered_over_a_bad_link() {
+        let needed = [
+            "raq-sim", "vectors", "--input", "a.y4m", "--out", "o", "--rates", "60",
+        ];
+        let setup = |args: &[&str]| match Options::try_parse_from(needed.iter().chain(args)) {
+            Ok(Options {
+                instrument: Instrument::Vectors(vectors),
+            }) => vectors.setup(),
+            other => panic!("{other:?}"),
+        };
+        let plain = setup(&[]);
+        assert_eq!((plain.datagrams, plain.loss), (None, 0.0));
+        assert!(plain.feedback_delay.is_zero());
+        let bad = [
+            "--datagrams",
+            "6",
+            "--loss",
+            "0.1",
+            "--feedback-delay",
+            "100ms",
+            "--seed",
+            "3",
+        ];
+        let bad = setup(&bad);
+        assert_eq!((bad.datagrams, bad.loss, bad.seed), (Some(6), 0.1, 3));
+        assert_eq!(bad.feedback_delay, Duration::from_millis(100));
     }
 
     #[test]

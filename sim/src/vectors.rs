@@ -1,6 +1,6 @@
 //! `raq-sim vectors`: what training learns from, gathered while clips are coded.
 //!
-//! A clip is coded as in `raq-sim rd`, over a link that loses nothing. Of every chosen refinement
+//! A clip is coded as in `raq-sim rd`. Of every chosen refinement
 //! the residual that it had to code is kept, of every datagram the symbols are counted, and of
 //! every frame what a decoder gets.
 
@@ -13,7 +13,7 @@ use crate::{
     npy::{Element, NpyFile},
     options::VectorOptions,
     rd::{Clip, clip, ffmpeg::Ffmpeg, raq::Raq, report::cannot_write},
-    transfer::{Setup, Transfer},
+    transfer::Transfer,
 };
 
 /// Codes every clip at every rate and writes into `--out`:
@@ -36,10 +36,7 @@ pub fn run(options: &VectorOptions) -> Result<(), Failure> {
     let stages = Arc::clone(&raq.temporal().stages);
     let mut vectors = Vectors::create(&stages, &names, &options.out)?;
     let mut census = Census::new(&stages);
-    let setup = Setup {
-        speed: options.model.speed.unwrap_or_default(),
-        ..Setup::default()
-    };
+    let setup = options.setup();
     for path in &options.input {
         let clip = Clip::read(path, options.size, options.frames, ffmpeg.as_ref())?;
         eprintln!("{clip}");

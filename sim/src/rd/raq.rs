@@ -11,7 +11,7 @@ use raq_shared::{
         Decoder, Encoder, Model, ModelError, ModelOptions, Provider, Temporal, named,
         read_codebooks,
     },
-    tile::{TileGrid, content::MAX_DEPTH},
+    tile::TileGrid,
     units::Bitrate,
 };
 
@@ -133,20 +133,10 @@ impl Raq {
     fn decode(&mut self, intake: &Intake, size: FrameSize) -> Result<Frame, ModelError> {
         let (latents, depths) = self.decoder.inputs();
         intake.fill(latents, depths);
-        depths
-            .iter_mut()
-            .for_each(|depth| *depth = network_depth(*depth));
         let mut picture = Frame::new(size);
         self.decoder.decode(&mut picture)?;
         Ok(picture)
     }
-}
-
-/// What stands for a level, 0 to [`MAX_DEPTH`], in the decoder's input, which was trained with
-/// log2 of a number of codewords. Training will make this part of the network.
-fn network_depth(level: f32) -> f32 {
-    let octaves = (f32::from(MAX_DEPTH) - level) / 4.0;
-    (12.0 - octaves + 2.5).clamp(0.0, 16.0)
 }
 
 fn setting(rate: Bitrate, setup: &Setup) -> String {
@@ -174,14 +164,6 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn levels_become_depths_that_the_network_knows() {
-        assert_eq!(network_depth(96.0), 14.5);
-        assert_eq!(network_depth(86.0), 12.0);
-        assert_eq!(network_depth(38.0), 0.0);
-        assert_eq!(network_depth(0.0), 0.0);
-    }
 
     #[test]
     fn a_setting_tells_what_is_not_usual() {
