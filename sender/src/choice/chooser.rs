@@ -23,13 +23,13 @@ use super::start::{Alternative, Starts, Workshop};
 use super::tile_work::{Slot, TileWork, block_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
-const FINEST: f32 = 0.25;
+const FINEST: f32 = 0.06;
 /// Bits below which no operation fits.
 const SMALLEST: f32 = 6.0;
 /// A tile whose error is below so many bits' worth is not looked at.
 const WORTH_A_LOOK: f32 = 8.0;
 /// A tile whose error is below so many bits' worth is not searched for motion.
-const WORTH_A_SEARCH: f32 = 12.0;
+const WORTH_A_SEARCH: f32 = 32.0;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
 
@@ -254,7 +254,8 @@ impl Chooser {
         let cost = self.cost(&tables, &choices);
         self.spread = self.grid.interleave(budget.count);
         let count = budget.count.into();
-        self.lists.resize_with(count, UpdateList::new);
+        self.lists
+            .resize_with(self.lists.len().max(count), UpdateList::new);
         self.left_over = false;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
@@ -331,7 +332,7 @@ impl Chooser {
             self.workshop.recycle(self.alternatives[tile].take());
             self.works[tile].measure(u16::MAX);
             let work = &mut self.works[tile];
-            if work.error() >= WORTH_A_LOOK * self.lambda.min(64.0 * FINEST) {
+            if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
                 guess(work, &self.promises, self.lambda, u16::MAX);
                 if let Some((_, ratio)) = work.best() {
                     self.heap.push(Entry(ratio, tile as u32));
@@ -484,7 +485,8 @@ impl Chooser {
 
     /// The updates chosen, per datagram, ascending by tile.
     pub fn updates(&self) -> impl ExactSizeIterator<Item = &[Update]> {
-        self.lists.iter().map(UpdateList::as_slice)
+        let lists = self.lists[..self.spread.count().min(self.lists.len())].iter();
+        lists.map(UpdateList::as_slice)
     }
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that
