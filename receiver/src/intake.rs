@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use raq_shared::coding::body::{BodyError, Framing, UpdateList, read};
 use raq_shared::coding::{Source, Tables};
-use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
+use raq_shared::stage::{MAX_LATENT, MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::scene::{Arrivals, Discard, FrameHead};
-use raq_shared::tile::{Basis, Content, Scene, TileGrid};
+use raq_shared::tile::{Basis, Scene, TileGrid};
 use raq_shared::wire::datagram::{DatagramError, extend_frame_number};
 use raq_shared::wire::update::UpdateHeader;
 
@@ -156,9 +156,8 @@ impl Intake {
                         depths[position] = content.depth[inner].into();
                     }
                     (None, mean) => {
-                        to.fill(0.0);
-                        let mean = mean.as_deref().unwrap_or(&[]);
-                        to[..mean.len()].copy_from_slice(mean);
+                        let mean = mean.as_ref().map_or(&[0.0; MAX_LATENT], |mean| mean);
+                        to.copy_from_slice(&mean[..dim]);
                         depths[position] = 0.0;
                     }
                 }
@@ -168,7 +167,7 @@ impl Intake {
     }
 
     /// The mean latent of the tiles around one that was never received.
-    fn neighbours(&self, tile: usize) -> Vec<f32> {
+    fn neighbours(&self, tile: usize) -> [f32; MAX_LATENT] {
         let dim = self.stages.dim();
         let (x, y) = self.grid.place(tile);
         let rows = y.saturating_sub(1)..(y + 2).min(self.grid.rows);
@@ -176,14 +175,17 @@ impl Intake {
             let columns = x.saturating_sub(1)..(x + 2).min(self.grid.columns);
             columns.map(move |column| row * self.grid.columns + column)
         });
-        let contents: Vec<&Content> = around.filter_map(|t| self.scene.shown(t)).collect();
-        let mut mean = vec![0.0; dim];
-        for latent in contents.iter().flat_map(|c| c.sums.chunks_exact(dim)) {
-            for (sum, &value) in mean.iter_mut().zip(latent) {
-                *sum += f32::from(value);
+        let mut count = 0u16;
+        let mut mean = [0.0; MAX_LATENT];
+        for content in around.filter_map(|t| self.scene.shown(t)) {
+            for latent in content.sums.chunks_exact(dim) {
+                count += 1;
+                for (sum, &value) in mean.iter_mut().zip(latent) {
+                    *sum += f32::from(value);
+                }
             }
         }
-        let count = (contents.len() * POSITIONS).max(1) as f32;
+        let count = f32::from(count.max(1));
         mean.iter_mut().for_each(|sum| *sum /= count);
         mean
     }

@@ -37,6 +37,8 @@ pub struct Allowance {
 
 /// Bytes of a datagram, its header included: what QUIC carries on any path that it works on.
 const DATAGRAM_BYTES: usize = 1150;
+/// Bytes of the largest frame whose datagrams are sure to lie in one buffer.
+const MOST_RESERVED: usize = 1 << 20;
 /// Allowances below this take one datagram.
 const ONE_DATAGRAM: usize = 600;
 /// Bytes per datagram below which a frame is not split further.
@@ -298,6 +300,10 @@ impl FrameCoder {
 
     fn write_all(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
         self.datagrams.clear();
+        // At once, while no datagram holds the buffer that is to be used again.
+        let most = usize::from(allowance.count).saturating_mul(allowance.datagram_bytes);
+        let likely = allowance.bytes.min(most).min(MOST_RESERVED);
+        self.buffer.reserve(likely + likely / 2);
         let mut sink = std::mem::take(&mut self.sink);
         let mut body = std::mem::take(&mut self.body);
         for (index, updates) in self.chooser.updates().enumerate() {

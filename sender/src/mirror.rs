@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use raq_shared::coding::UpdateList;
 use raq_shared::stage::Stages;
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::ring::{Generation, KEPT};
@@ -34,13 +35,18 @@ pub enum Trust {
 #[derive(Debug, Clone)]
 struct Sent {
     head: FrameHead,
-    /// Updates per datagram.
-    datagrams: Vec<Vec<Update>>,
+    /// Updates per datagram; those past the frame's last one are of no meaning.
+    lists: Vec<UpdateList>,
 }
 
 impl Sent {
+    fn datagrams(&self) -> impl Iterator<Item = &[Update]> {
+        let lists = self.lists.iter().take(self.head.count.into());
+        lists.map(UpdateList::as_slice)
+    }
+
     fn updates(&self) -> impl Iterator<Item = &Update> {
-        self.datagrams.iter().flatten()
+        self.datagrams().flatten()
     }
 }
 
@@ -51,6 +57,8 @@ pub struct Mirror {
     proven: Scene,
     hoped: Scene,
     pending: VecDeque<Sent>,
+    /// Lists of frames that are not pending any more, used again.
+    spare: Vec<Vec<UpdateList>>,
     /// The newest frame that is closed and reported.
     floor: Option<u32>,
     /// Per tile the newest frame of which nothing can be known any more.
@@ -66,7 +74,8 @@ impl Mirror {
             grid,
             proven: scene.clone(),
             hoped: scene,
-            pending: VecDeque::new(),
+            pending: VecDeque::with_capacity(PENDING + 1),
+            spare: Vec::with_capacity(PENDING + 1),
             floor: None,
             unknown: vec![None; grid.tiles()],
             newest: None,
@@ -146,17 +155,15 @@ impl Mirror {
     /// Notes a frame that was sent, its updates per datagram.
     pub fn sent<'u>(&mut self, head: FrameHead, datagrams: impl Iterator<Item = &'u [Update]>) {
         self.newest = Some(head.frame);
-        let mut lists = Vec::with_capacity(head.count.into());
+        let mut lists = self.spare.pop().unwrap_or_default();
+        lists.resize_with(lists.len().max(head.count.into()), UpdateList::new);
         for (index, updates) in datagrams.enumerate() {
             // The hoped scene has room for what is pending: its frames close as reports come.
             let taken = self.hoped.receive(head, index as u8, updates);
             debug_assert!(taken.is_ok(), "{taken:?}");
-            lists.push(updates.to_vec());
+            lists[index].assign(updates);
         }
-        self.pending.push_back(Sent {
-            head,
-            datagrams: lists,
-        });
+        self.pending.push_back(Sent { head, lists });
         if self.pending.len() > PENDING {
             self.give_up_oldest();
             self.rebuild();
@@ -182,13 +189,14 @@ impl Mirror {
             None
         };
         if let Some(sent) = sent {
-            for (index, updates) in sent.datagrams.iter().enumerate() {
+            for (index, updates) in sent.datagrams().enumerate() {
                 if arrived.contains(index as u8) {
                     receive_known(&mut self.proven, &self.unknown, &sent.head, index, updates);
                 } else {
                     changed = true;
                 }
             }
+            self.spare.push(sent.lists);
         }
         self.proven.close(frame);
         self.floor = Some(frame);
@@ -230,6 +238,7 @@ impl Mirror {
         for update in oldest.updates() {
             lost[update.tile as usize] = true;
         }
+        self.spare.push(oldest.lists);
         self.lose(lost);
     }
 
@@ -265,7 +274,7 @@ impl Mirror {
     fn rebuild(&mut self) {
         self.hoped = self.proven.clone();
         for sent in &self.pending {
-            for (index, updates) in sent.datagrams.iter().enumerate() {
+            for (index, updates) in sent.datagrams().enumerate() {
                 receive_known(&mut self.hoped, &self.unknown, &sent.head, index, updates);
             }
         }

@@ -23,13 +23,13 @@ use super::start::{Alternative, Starts, Workshop};
 use super::tile_work::{Slot, TileWork, block_of};
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
-const FINEST: f32 = 0.25;
+const FINEST: f32 = 0.06;
 /// Bits below which no operation fits.
 const SMALLEST: f32 = 6.0;
 /// A tile whose error is below so many bits' worth is not looked at.
 const WORTH_A_LOOK: f32 = 8.0;
 /// A tile whose error is below so many bits' worth is not searched for motion.
-const WORTH_A_SEARCH: f32 = 12.0;
+const WORTH_A_SEARCH: f32 = 32.0;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
 
@@ -352,7 +352,7 @@ impl Chooser {
             self.workshop.recycle(self.alternatives[tile].take());
             self.works[tile].measure(u16::MAX);
             let work = &mut self.works[tile];
-            if work.error() >= WORTH_A_LOOK * self.lambda.min(64.0 * FINEST) {
+            if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
                 guess(work, &self.promises, self.lambda, u16::MAX);
                 if let Some((_, ratio)) = work.best() {
                     self.heap.push(Entry(ratio, tile as u32));

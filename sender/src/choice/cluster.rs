@@ -6,6 +6,9 @@ use raq_shared::twice;
 const SIZE: usize = 64;
 /// The most clusters of a codebook.
 pub(super) const MOST: usize = 64;
+/// Codebooks of up to so many codewords are one cluster: a scan of them costs little more than
+/// finding what is near.
+const SMALL: usize = 1024;
 /// Rounds of k-means; more hardly help.
 const ROUNDS: usize = 5;
 
@@ -21,7 +24,10 @@ impl Clusters {
     /// Clusters of `rows` `[codewords, dims]`, and the cluster of each row.
     pub(super) fn of(rows: &[f32], dims: usize) -> (Self, Vec<usize>) {
         let codewords = rows.len() / dims;
-        let count = (codewords / SIZE).clamp(1, MOST);
+        let count = match codewords {
+            0..=SMALL => 1,
+            _ => (codewords / SIZE).min(MOST),
+        };
         let mut clusters = Self {
             middles: vec![[0.0; MOST]; dims],
             count,
@@ -79,18 +85,20 @@ impl Clusters {
         products
     }
 
-    /// The `wanted` clusters that point most as `query` does, as bits; more where they tie.
-    pub(super) fn near(&self, query: &[f32], wanted: usize) -> u64 {
-        let all = u64::MAX >> (MOST - self.count);
-        if wanted >= self.count {
-            return all;
+    /// The clusters that point as `query` does, as bits: those whose product with it is at least
+    /// `part` of the largest one.
+    pub(super) fn near(&self, query: &[f32], part: f32) -> u64 {
+        if self.count == 1 {
+            return 1;
         }
         let products = self.products(query);
-        let mut sorted = products;
-        let sorted = &mut sorted[..self.count];
-        let (_, &mut least, _) = sorted.select_nth_unstable_by(self.count - wanted, f32::total_cmp);
-        let near = products.iter().enumerate().filter(|&(_, &p)| p >= least);
-        near.fold(0, |bits, (cluster, _)| bits | 1 << cluster) & all
+        let products = &products[..self.count];
+        let most = products.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let least = most - (1.0 - part) * most.abs();
+        let near = products.iter().enumerate();
+        near.fold(0, |bits, (n, &product)| {
+            bits | u64::from(product >= least) << n
+        })
     }
 }
 
@@ -121,37 +129,40 @@ twice! {
 mod tests {
     use super::*;
 
-    /// Rows around eight axes, a few of them zero.
+    const DIMS: usize = 32;
+
+    /// Rows around as many axes, a few of them zero.
     fn rows() -> Vec<f32> {
         let row = |i: usize| {
-            (0..8).map(move |d| match (i % 40, d == i % 8) {
-                (0, _) => 0.0,
+            (0..DIMS).map(move |d| match (i % 41, d == i % DIMS) {
+                (40, _) => 0.0,
                 (_, true) => 100.0 + (i % 7) as f32 * 50.0,
                 (_, false) => ((i * 31 + d * 17) % 11) as f32 - 5.0,
             })
         };
-        (0..512).flat_map(row).collect()
+        (0..2 * SMALL).flat_map(row).collect()
     }
 
     #[test]
     fn rows_of_a_cluster_point_alike() {
-        let (clusters, members) = Clusters::of(&rows(), 8);
-        assert_eq!(clusters.count(), 8);
+        let (clusters, members) = Clusters::of(&rows(), DIMS);
+        assert_eq!(clusters.count(), DIMS);
         for (i, member) in members.iter().enumerate() {
-            if i % 40 != 0 {
-                assert_eq!(*member, members[8 + i % 8], "row {i}");
+            if i % 41 != 40 {
+                assert_eq!(*member, members[i % DIMS], "row {i}");
             }
         }
     }
 
     #[test]
     fn the_nearest_clusters_come_first() {
-        let (clusters, members) = Clusters::of(&rows(), 8);
-        let mut query = [0.0; 8];
+        let (clusters, members) = Clusters::of(&rows(), DIMS);
+        let mut query = [0.0; DIMS];
         (query[3], query[5]) = (9.0, 4.0);
-        assert_eq!(clusters.near(&query, 1), 1 << members[3]);
+        assert_eq!(clusters.near(&query, 0.9), 1 << members[3]);
         let both = 1 << members[3] | 1 << members[5];
-        assert_eq!(clusters.near(&query, 2), both);
-        assert_eq!(clusters.near(&query, 99), 0xff);
+        assert_eq!(clusters.near(&query, 0.3), both);
+        assert_eq!(clusters.near(&query, f32::NEG_INFINITY), 0xffff_ffff);
+        assert_eq!(clusters.near(&[0.0; DIMS], 1.0), 0xffff_ffff);
     }
 }

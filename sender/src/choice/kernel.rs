@@ -101,7 +101,7 @@ impl Rows {
 }
 
 /// What the rows are multiplied with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Query {
     steps: [[i8; STEP]; MAX_STEPS],
     /// The sum of all numbers times the offset of the rows, negative.
@@ -111,24 +111,29 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Of at most [`MAX_DIM`] numbers.
-    pub(super) fn new(values: &[f32]) -> Self {
+    /// All zero.
+    pub(super) fn new() -> Self {
+        Self {
+            steps: [[0; STEP]; MAX_STEPS],
+            start: 0,
+            unit: 0.0,
+        }
+    }
+
+    /// Takes on numbers, always as many, at most [`MAX_DIM`].
+    pub(super) fn set(&mut self, values: &[f32]) {
         let largest = values.iter().fold(0f32, |most, v| most.max(v.abs()));
         let scale = QUERY_LIMIT / largest.max(f32::MIN_POSITIVE);
-        let mut steps = [[0; STEP]; MAX_STEPS];
         let mut sum = 0;
-        for (step, values) in steps.iter_mut().zip(values.chunks(STEP)) {
+        for (step, values) in self.steps.iter_mut().zip(values.chunks(STEP)) {
             for (to, value) in step.iter_mut().zip(values) {
                 // Truncation of a shifted value rounds and is quick.
                 *to = ((value * scale + (QUERY_LIMIT + 0.5)) as i32 - QUERY_LIMIT as i32) as i8;
                 sum += i32::from(*to);
             }
         }
-        Self {
-            steps,
-            start: -OFFSET * sum,
-            unit: largest / QUERY_LIMIT,
-        }
+        self.start = -OFFSET * sum;
+        self.unit = largest / QUERY_LIMIT;
     }
 }
 
@@ -255,6 +260,7 @@ fn scan_avx2<const S: usize>(
     let unit = _mm256_set1_ps(query.unit);
     let start = _mm256_set1_epi32(query.start);
     let ones = _mm256_set1_epi16(1);
+    let spread = |q: [i8; STEP]| _mm256_set1_epi32(i32::from_le_bytes(q.map(|v| v as u8)));
     let mut offer = |sums: __m256i, block: usize| {
         // SAFETY: units and lists have whole blocks of eight, checked by the caller.
         let load = |list: &[f32]| unsafe { _mm256_loadu_ps(list.as_ptr().add(block * LANES)) };
@@ -268,45 +274,42 @@ fn scan_avx2<const S: usize>(
             found[s] = _mm256_blendv_epi8(found[s], number, _mm256_castps_si256(better));
         }
     };
-    // SAFETY: a step is 32 bytes.
-    let load = |row: &[u8; STEP * LANES]| unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
-    let spread = |q: [i8; STEP]| _mm256_set1_epi32(i32::from_le_bytes(q.map(|v| v as u8)));
     let queries = &query.steps[..steps];
-    let pair = |two: &[[u8; STEP * LANES]], q: &[__m256i; 2]| {
-        let first = _mm256_maddubs_epi16(load(&two[0]), q[0]);
-        let second = _mm256_maddubs_epi16(load(&two[1]), q[1]);
-        _mm256_madd_epi16(_mm256_add_epi16(first, second), ones)
-    };
+    assert!(steps.is_multiple_of(2) && rows.blocks.len().is_multiple_of(steps));
     for range in rows.ranges(near) {
+        assert!(
+            range.end * steps <= rows.blocks.len(),
+            "clusters of the rows"
+        );
         let mut block = range.start;
-        let blocks = &rows.blocks[range.start * steps..range.end * steps];
-        let mut together = blocks.chunks_exact(TOGETHER * steps);
-        for four in &mut together {
-            let (first, rest) = four.split_at(steps);
-            let (second, rest) = rest.split_at(steps);
-            let (third, fourth) = rest.split_at(steps);
+        while block < range.end {
+            // Fewer are left at the end: the last ones are looked at again.
+            let block_of = |n: usize| (block + n).min(range.end - 1);
             let mut sums = [start; TOGETHER];
-            let each = first.chunks_exact(2).zip(second.chunks_exact(2));
-            let each = each.zip(third.chunks_exact(2)).zip(fourth.chunks_exact(2));
-            for ((((a, b), c), d), q) in each.zip(queries.chunks_exact(2)) {
-                let q = [spread(q[0]), spread(q[1])];
-                for (sum, two) in sums.iter_mut().zip([a, b, c, d]) {
-                    *sum = _mm256_add_epi32(*sum, pair(two, &q));
+            // SAFETY: `block_of` stays below the end of the range, which the rows hold.
+            let bases =
+                [0, 1, 2, 3].map(|n| unsafe { rows.blocks.as_ptr().add(block_of(n) * steps) });
+            for (n, q) in queries.chunks_exact(2).enumerate() {
+                let (q0, q1) = (spread(q[0]), spread(q[1]));
+                for (sum, base) in sums.iter_mut().zip(bases) {
+                    // SAFETY: a block has `steps` steps of 32 bytes, as many as there are queries.
+                    let (c0, c1) = unsafe {
+                        let at = base.add(2 * n);
+                        (
+                            _mm256_loadu_si256(at.cast()),
+                            _mm256_loadu_si256(at.add(1).cast()),
+                        )
+                    };
+                    let first = _mm256_maddubs_epi16(c0, q0);
+                    let second = _mm256_maddubs_epi16(c1, q1);
+                    let both = _mm256_madd_epi16(_mm256_add_epi16(first, second), ones);
+                    *sum = _mm256_add_epi32(*sum, both);
                 }
             }
             for (n, sums) in sums.into_iter().enumerate() {
-                offer(sums, block + n);
+                offer(sums, block_of(n));
             }
             block += TOGETHER;
-        }
-        for one in together.remainder().chunks_exact(steps) {
-            let mut sums = start;
-            for (two, q) in one.chunks_exact(2).zip(queries.chunks_exact(2)) {
-                let q = [spread(q[0]), spread(q[1])];
-                sums = _mm256_add_epi32(sums, pair(two, &q));
-            }
-            offer(sums, block);
-            block += 1;
         }
     }
     let mut best = [[Best::NONE; LANES]; S];

@@ -2,7 +2,7 @@
 //!
 //! Sums of absolute differences between the frame's luma and the 8-bit luma of what is known.
 
-use raq_shared::tile::displace::Samples;
+use raq_shared::tile::displace::{REACH, Samples};
 use raq_shared::tile::grid::TILE_PIXELS;
 use raq_shared::tile::{Displacement, TileGrid, apply::quarter_place};
 
@@ -75,9 +75,13 @@ pub struct Price {
 impl Price {
     /// Of a displacement in half pixels.
     fn of(self, dx: i16, dy: i16) -> u32 {
-        let bits = |v: i16| 2 * (u16::BITS - v.unsigned_abs().leading_zeros());
-        let (x, y) = (bits(dx - self.expected.dx), bits(dy - self.expected.dy));
-        ((x + y) as f32 * self.per_bit) as u32
+        self.along(dx, self.expected.dx) + self.along(dy, self.expected.dy)
+    }
+
+    /// Of one part of it.
+    fn along(self, by: i16, expected: i16) -> u32 {
+        let bits = 2 * (u16::BITS - (by - expected).unsigned_abs().leading_zeros());
+        (bits as f32 * self.per_bit) as u32
     }
 }
 
@@ -137,9 +141,7 @@ pub fn search(
     let inside =
         |(dx, dy): (i16, i16)| (low.0..=high.0).contains(&dx) && (low.1..=high.1).contains(&dy);
     let mut best = [((0i16, 0i16), u32::MAX); 5];
-    let offer = |sums: [u32; 4], by: (i16, i16), best: &mut [((i16, i16), u32); 5]| {
-        // A quarter of the pixels at half size.
-        let moved = price.of(2 * by.0, 2 * by.1) / 4;
+    let offer = |sums: [u32; 4], by: (i16, i16), moved: u32, best: &mut [((i16, i16), u32); 5]| {
         for (best, sum) in best
             .iter_mut()
             .zip(sums.into_iter().chain([sums.iter().sum()]))
@@ -152,6 +154,13 @@ pub fn search(
     let half_width = width / 2;
     let (x, y) = places[0];
     let centre = y / 2 * half_width + x / 2;
+    let mut across = [0; REACH as usize + 1];
+    for (price_of, dx) in across
+        .iter_mut()
+        .zip((low.0 + (low.0 & 1)..=high.0).step_by(2))
+    {
+        *price_of = price.along(2 * dx, price.expected.dx);
+    }
     let small = sad::rows(target.halved, centre, half_width);
     let even = |v: i16| v & !1;
     let hint = (even(hint.dx >> 1), even(hint.dy >> 1));
@@ -162,10 +171,13 @@ pub fn search(
             (first..=(centre + reach).min(high)).step_by(2)
         };
         for dy in span(centre.1, low.1, high.1) {
+            let row = price.along(2 * dy, price.expected.dy);
             for dx in span(centre.0, low.0, high.0) {
                 let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
                 let sums = sad::quarters(&small, &known.halved, from, half_width);
-                offer(sums, (dx, dy), &mut best);
+                // A quarter of the pixels at half size.
+                let moved = (row + across[(dx - low.0) as usize / 2]) / 4;
+                offer(sums, (dx, dy), moved, &mut best);
             }
         }
         if hint == (0, 0) {
@@ -222,8 +234,12 @@ pub fn search(
     let quarters = reach.quarters.then(|| {
         // At half size a quarter is only 64 pixels: the whole tile's place is tried as well.
         let found = [0, 1, 2, 3].map(|quarter| {
+            let place = (whole.0.dx >> 1, whole.0.dy >> 1);
+            let shared = fine(&[quarter], place);
+            if best[quarter].0 == place {
+                return shared;
+            }
             let own = fine(&[quarter], best[quarter].0);
-            let shared = fine(&[quarter], (whole.0.dx >> 1, whole.0.dy >> 1));
             if own.1 < shared.1 { own } else { shared }
         });
         (

@@ -31,8 +31,8 @@ impl Promises {
 
     /// Octave of a block's energy over the price of a bit.
     pub fn octave(energy: f32, lambda: f32) -> usize {
-        let octave = (energy / lambda).max(1.0).log2() as usize;
-        octave.min(Self::OCTAVES - 1)
+        let whole = (energy / lambda).clamp(1.0, (1 << Self::OCTAVES) as f32) as u32;
+        (whole.ilog2() as usize).min(Self::OCTAVES - 1)
     }
 
     /// The guess for a block of this energy.

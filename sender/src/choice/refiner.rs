@@ -16,6 +16,10 @@ const SCALES: usize = 5;
 /// Every so many searches look at all stages, so that habits can change.
 const EXPLORE: u32 = 12;
 
+/// A codeword so much longer than a residual hardly shortens it: no angle is that good.
+const TOO_LONG: f32 = 1.5;
+/// One so much shorter gains less than longer ones do.
+const TOO_SHORT: f32 = 0.1;
 /// Energy of the lowest octave of habits, grid units squared.
 const HABIT_UNIT: f32 = 8.0;
 
@@ -87,14 +91,19 @@ impl Refiner {
             .sum();
         let (habit, part) = (self.speed.habit(), self.speed.part());
         let mut best: Option<Candidate> = None;
-        for (book, scan) in self.scans.iter().enumerate() {
+        let length = energy.sqrt();
+        for (book, scan) in self.scans.iter_mut().enumerate() {
             let codebook = &self.stages.codebooks()[book];
             if codebook.cover() != cover {
                 continue;
             }
+            let (shortest, longest) = scan.lengths();
             let worth = |&&stage: &&usize| {
-                work.refined[stage] >> block & 1 == 0
-                    && (all || self.wins[stage][octave] >= habit * total)
+                let scale = f32::from(self.stages.stage(stage).shift).exp2();
+                let fits =
+                    shortest < TOO_LONG * scale * length && longest > TOO_SHORT * scale * length;
+                let habitual = all || self.wins[stage][octave] >= habit * total;
+                work.refined[stage] >> block & 1 == 0 && fits && habitual
             };
             let mut stages = [0; SCALES];
             let mut count = 0;

@@ -22,6 +22,7 @@ struct Place<'a> {
     at: usize,
 }
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl<'a> Place<'a> {
     #[inline(always)]
     fn row(self, y: usize, right: usize) -> &'a Row {
@@ -130,19 +131,12 @@ mod plain {
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
     use std::arch::x86_64::{
-        __m128i, _mm_add_epi64, _mm_and_si128, _mm_avg_epu8, _mm_cvtsi128_si64, _mm_or_si128,
-        _mm_sad_epu8, _mm_set_epi64x, _mm_set1_epi8, _mm_setzero_si128, _mm_sub_epi8,
+        __m128i, _mm_add_epi64, _mm_and_si128, _mm_avg_epu8, _mm_cvtsi128_si64, _mm_loadu_si128,
+        _mm_or_si128, _mm_sad_epu8, _mm_set1_epi8, _mm_setzero_si128, _mm_sub_epi8,
         _mm_unpackhi_epi64, _mm_xor_si128,
     };
 
-    use super::{Place, Row};
-
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn load(row: &Row) -> __m128i {
-        let number = u128::from_le_bytes(*row);
-        _mm_set_epi64x((number >> 64) as i64, number as i64)
-    }
+    use super::{Place, Row, SIDE};
 
     #[inline]
     #[target_feature(enable = "sse2")]
@@ -157,19 +151,37 @@ mod sse2 {
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn sum(a: &[Row], place: Place<'_>) -> [u32; 2] {
+        let end = place.at + a.len().saturating_sub(1) * place.width + SIDE;
+        assert!(end <= place.plane.len(), "a square within the plane");
         let mut sums = _mm_setzero_si128();
         for (y, a) in a.iter().enumerate() {
-            sums = _mm_add_epi64(sums, _mm_sad_epu8(load(a), load(place.row(y, 0))));
+            let at = place.at + y * place.width;
+            // SAFETY: both rows have 16 bytes, that of the plane ends at or before `end`.
+            let (a, b) = unsafe {
+                let b = place.plane.as_ptr().add(at);
+                (
+                    _mm_loadu_si128(a.as_ptr().cast()),
+                    _mm_loadu_si128(b.cast()),
+                )
+            };
+            sums = _mm_add_epi64(sums, _mm_sad_epu8(a, b));
         }
         parts(sums)
     }
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn between(a: &[Row], place: Place<'_>, half: (bool, bool)) -> u32 {
+    pub(super) fn between(a: &[Row], place: Place<'_>, (right, down): (bool, bool)) -> u32 {
+        let (rows, x, y) = (a.len(), usize::from(right), usize::from(down));
+        let end = place.at + (rows.saturating_sub(1) + y) * place.width + SIDE + x;
+        assert!(end <= place.plane.len(), "a square within the plane");
         let mut sums = _mm_setzero_si128();
-        for (y, a) in a.iter().enumerate() {
-            let [p, q, r, s] = place.corners(y, half).map(|row| load(row));
+        // SAFETY: the row has 16 bytes and ends at or before `end`.
+        let load = |at: usize| unsafe { _mm_loadu_si128(place.plane.as_ptr().add(at).cast()) };
+        let (mut p, mut q) = (load(place.at), load(place.at + x));
+        for (n, a) in a.iter().enumerate() {
+            let below = place.at + (n + y) * place.width;
+            let (r, s) = (load(below), load(below + x));
             // Means round halves up; where two roundings made the mean of means too large by one,
             // the last bits tell.
             let (upper, lower) = (_mm_avg_epu8(p, q), _mm_avg_epu8(r, s));
@@ -177,7 +189,17 @@ mod sse2 {
             let over = _mm_and_si128(rounded, _mm_xor_si128(upper, lower));
             let over = _mm_and_si128(over, _mm_set1_epi8(1));
             let mean = _mm_sub_epi8(_mm_avg_epu8(upper, lower), over);
-            sums = _mm_add_epi64(sums, _mm_sad_epu8(load(a), mean));
+            // SAFETY: a row has 16 bytes.
+            let a = unsafe { _mm_loadu_si128(a.as_ptr().cast()) };
+            sums = _mm_add_epi64(sums, _mm_sad_epu8(a, mean));
+            if n + 1 < rows {
+                let next = place.at + (n + 1) * place.width;
+                (p, q) = if down {
+                    (r, s)
+                } else {
+                    (load(next), load(next + x))
+                };
+            }
         }
         parts(sums).iter().sum()
     }

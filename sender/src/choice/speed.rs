@@ -16,10 +16,10 @@ const NAMES: [(&str, Speed); 3] = [
 /// How much work the choice may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Speed {
-    /// Motion of whole tiles within 16 pixels, two filters; an eighth of each codebook, of the
-    /// stages that win often.
+    /// Motion of whole tiles within 16 pixels, two filters; few codewords, of the stages that win
+    /// often.
     Fast,
-    /// Motion of quarters within 24 pixels, all filters; a quarter of each codebook.
+    /// Motion of quarters within 24 pixels, all filters; codewords that point roughly as the residual does.
     #[default]
     Medium,
     /// Motion of quarters as far as it reaches; all codewords of all stages, and blocks of which
@@ -63,12 +63,13 @@ impl Speed {
         }
     }
 
-    /// The share of a codebook that is searched.
+    /// How near clusters of codewords are searched: the part of the nearest one's product with the
+    /// residual.
     pub(super) fn part(self) -> f32 {
         match self {
-            Self::Fast => 0.125,
-            Self::Medium => 0.25,
-            Self::Thorough => 1.0,
+            Self::Fast => 0.45,
+            Self::Medium => 0.3,
+            Self::Thorough => f32::NEG_INFINITY,
         }
     }
 

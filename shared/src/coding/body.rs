@@ -59,8 +59,13 @@ pub enum BodyError {
     Displacement,
 }
 
+/// Bases that an update of a list has room for from the beginning: a copy reads no more tiles.
+const BASES_RESERVED: usize = 16;
+/// Operations that it has room for; few updates have more.
+const OPERATIONS_RESERVED: usize = 128;
+
 /// Updates whose buffers are used again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UpdateList {
     updates: Vec<Update>,
     len: usize,
@@ -80,7 +85,7 @@ impl UpdateList {
     /// One more, of `tile`, without bases and operations.
     pub fn push(&mut self, tile: u32, start: Start) -> &mut Update {
         if self.len == self.updates.len() {
-            self.updates.push(Update::new(tile, start));
+            self.grow();
         }
         let update = &mut self.updates[self.len];
         self.len += 1;
@@ -88,6 +93,27 @@ impl UpdateList {
         update.source_bases.clear();
         update.operations.clear();
         update
+    }
+
+    /// Room for twice as many, so that lists soon stop growing.
+    fn grow(&mut self) {
+        let more = self.updates.len().max(8);
+        self.updates.extend((0..more).map(|_| {
+            let mut update = Update::new(0, Start::Reset);
+            update.source_bases.reserve(BASES_RESERVED);
+            update.operations.reserve(OPERATIONS_RESERVED);
+            update
+        }));
+    }
+
+    /// Becomes equal to `updates`.
+    pub fn assign(&mut self, updates: &[Update]) {
+        self.clear();
+        for update in updates {
+            let copy = self.push(update.tile, update.start);
+            copy.source_bases.extend_from_slice(&update.source_bases);
+            copy.operations.extend_from_slice(&update.operations);
+        }
     }
 
     /// The updates.

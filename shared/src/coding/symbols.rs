@@ -230,7 +230,7 @@ type Words<'a> = constriction::backends::Cursor<u16, &'a [u16]>;
 pub struct Source<'a>(Inner<'a>);
 
 enum Inner<'a> {
-    Range(Box<RangeDecoder<u16, u64, Words<'a>>>),
+    Range(RangeDecoder<u16, u64, Words<'a>>),
     Plain { bytes: &'a [u8], at: usize },
 }
 
@@ -246,7 +246,7 @@ impl<'a> Source<'a> {
                 }));
                 let cursor = Words::new_at_write_beginning(&words[..]);
                 let Ok(decoder) = RangeDecoder::with_backend(cursor);
-                Inner::Range(Box::new(decoder))
+                Inner::Range(decoder)
             }
             Coding::Plain => Inner::Plain { bytes, at: 0 },
         })

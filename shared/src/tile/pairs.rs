@@ -74,14 +74,20 @@ fn product_avx2(group: &[Columns], input: &[i16], out: &mut [i32; GROUP]) {
         _mm256_setzero_si256, _mm256_storeu_si256,
     };
     let mut sums = [_mm256_setzero_si256(); TOGETHER];
-    for (columns, two) in group.iter().zip(input.chunks(2)) {
-        let (a, b) = pair(two);
+    let mut add = |columns: &Columns, a: i16, b: i16| {
         let both = _mm256_set1_epi32(i32::from(a) & 0xffff | i32::from(b) << 16);
         for (sum, values) in sums.iter_mut().zip(columns) {
             // SAFETY: the values are 32 bytes.
             let values = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
             *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(values, both));
         }
+    };
+    let (pairs, rest) = input.as_chunks::<2>();
+    for (columns, &[a, b]) in group.iter().zip(pairs) {
+        add(columns, a, b);
+    }
+    if let (Some(columns), &[last]) = (group.last(), rest) {
+        add(columns, last, 0);
     }
     for (to, sum) in out.chunks_exact_mut(LANES).zip(sums) {
         // SAFETY: the chunk is 32 bytes.

@@ -1,9 +1,13 @@
 //! The generations of one tile.
 
 use super::content::Content;
+use super::scene::OPEN;
 
 /// Generations of closed frames that a tile keeps.
 pub const KEPT: usize = 8;
+
+/// Generations that a ring has room for from the first on: those kept, and one of each open frame.
+const ROOM: usize = KEPT + OPEN;
 
 /// What a frame made of a tile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,9 @@ impl Ring {
 
     /// Puts a generation in its place; a frame makes only one.
     pub fn insert(&mut self, generation: Generation) {
+        if self.generations.capacity() == 0 {
+            self.generations.reserve(ROOM);
+        }
         let after = |g: &Generation| g.frame < generation.frame;
         let place = self.generations.partition_point(after);
         self.generations.insert(place, generation);

@@ -105,6 +105,8 @@ pub struct Scene {
     /// The highest floor of a closed frame.
     floor: Option<u32>,
     spare: Vec<Content>,
+    /// How many contents there are, spare or not.
+    contents: usize,
     applied: u64,
     dropped: u64,
     saturated: u64,
@@ -124,6 +126,7 @@ impl Scene {
             first_open: 0,
             floor: None,
             spare: Vec::new(),
+            contents: 0,
             applied: 0,
             dropped: 0,
             saturated: 0,
@@ -306,6 +309,13 @@ impl Scene {
             }
         }
         let dim = self.updater.stages().dim();
+        if self.spare.is_empty() {
+            // One more for every tile at once, and room for all of them: a scene soon stops growing.
+            self.contents += self.tiles.len();
+            self.spare.reserve(self.contents);
+            let more = (0..self.tiles.len()).map(|_| Content::new(dim));
+            self.spare.extend(more);
+        }
         let mut content = self.spare.pop().unwrap_or_else(|| Content::new(dim));
         let saturated = self.updater.apply(update, head.level, before, &mut content);
         self.saturated += u64::from(saturated);
