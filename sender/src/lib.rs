@@ -14,6 +14,7 @@
 pub mod capture;
 pub mod choice;
 pub mod estimate;
+pub mod flight;
 pub mod frame_coder;
 pub mod loss;
 pub mod mirror;

@@ -131,7 +131,7 @@ impl Transfer {
         let frame = self.frame;
         self.frame += 1;
         self.hear(frame);
-        self.coder.set_trust(self.loss.trust());
+        self.coder.set_loss(self.loss.share() as f32);
         self.saved += self.frame_bytes;
         let allowance = Allowance::of(self.saved as usize, self.datagrams);
         let picture = Picture {

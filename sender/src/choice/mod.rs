@@ -9,10 +9,13 @@ pub mod chooser;
 pub mod cost;
 pub mod motion;
 pub mod promise;
+pub mod prospect;
 pub mod refiner;
 pub mod scan;
 mod shortlist;
 pub mod start;
 pub mod tile_work;
+pub mod yields;
 
-pub use chooser::{Budget, Chooser, Known, Picture, Speed, Taken};
+pub use chooser::{Budget, Chooser, Picture, Speed, Taken};
+pub use prospect::{Known, Standing};
