@@ -20,6 +20,7 @@ pub mod loss;
 pub mod mirror;
 pub mod packetize;
 pub mod rate;
+pub mod rounds;
 pub mod session;
 
 #[cfg(feature = "program")]

@@ -142,17 +142,24 @@ impl Prospect {
             let lambda = odds.lambda / footing.chance;
             let (left, more) = odds.yields.of(error, lambda);
             let worth = footing.chance * (footing.rest - left) - odds.lambda * (bits + more);
+            let ratio = footing.chance * odds.yields.ratio(error, lambda, footing.rest, bits);
             let limit = if error - footing.rest > BEHIND * error {
-                footing.chance * odds.yields.ratio(error, lambda, footing.rest, bits)
+                ratio
             } else {
                 f32::INFINITY
+            };
+            // Where nothing is worth its bits there may be bits to spare.
+            let rank = if worth > 0.0 {
+                worth
+            } else {
+                (ratio - odds.lambda).min(0.0)
             };
             let ground = Ground {
                 known,
                 footing,
                 limit,
             };
-            (ground, worth)
+            (ground, rank)
         };
         let reset = weigh(None, nothing, odds.cost.reset());
         let kept = known().map(|k| weigh(Some(k), error(&k), odds.cost.keep(k.base)));
