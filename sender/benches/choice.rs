@@ -138,6 +138,7 @@ impl Session {
         let allowance = Allowance {
             bytes: BYTES,
             count: 1,
+            fewest: 1,
             datagram_bytes: BYTES,
         };
         let stamp = Stamp::default();

@@ -51,7 +51,7 @@ impl Feedback {
                 "the receiver's picture differs from what it should be; resetting the tile"
             );
         }
-        coder.set_trust(self.loss.trust());
+        coder.set_loss(self.loss.share() as f32);
     }
 
     /// How many datagrams get lost.

@@ -9,8 +9,8 @@ use raq_shared::tile::scene::FrameHead;
 use raq_shared::tile::{Basis, TileGrid, Update};
 use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader};
 
-use crate::choice::{Budget, Chooser, Picture, Speed};
-use crate::mirror::{Mirror, Trust};
+use crate::choice::{Budget, Chooser, Picture, Speed, Standing};
+use crate::mirror::Mirror;
 
 /// Bits that a datagram's body takes beyond the prices of its symbols: the end of range coding and
 /// the number of updates.
@@ -83,7 +83,7 @@ pub struct FrameCoder {
     tables: Arc<Tables>,
     chooser: Chooser,
     mirror: Mirror,
-    trust: Trust,
+    loss: f32,
     sink: Sink,
     body: Vec<u8>,
     buffer: BytesMut,
@@ -116,7 +116,7 @@ impl FrameCoder {
             tables: Arc::clone(tables),
             chooser,
             mirror: Mirror::new(grid, stages, basis),
-            trust: Trust::default(),
+            loss: 0.0,
             sink: Sink::new(),
             body: Vec::new(),
             buffer: BytesMut::new(),
@@ -126,9 +126,10 @@ impl FrameCoder {
         }
     }
 
-    /// What the next frames build on.
-    pub fn set_trust(&mut self, trust: Trust) {
-        self.trust = trust;
+    /// The share of datagrams that get lost, 0 to 1: what updates build on, and what is sent again
+    /// before its loss is known, follow from it. 0 takes for granted that everything arrives.
+    pub fn set_loss(&mut self, share: f32) {
+        self.loss = share.clamp(0.0, 0.99);
     }
 
     /// Uses at most `most` codewords in every stage.
@@ -208,9 +209,13 @@ impl FrameCoder {
         if allowance.bytes < headers + usize::from(allowance.count) * least {
             return &self.datagrams;
         }
-        let (mirror, trust) = (&self.mirror, self.trust);
+        let standing = Standing {
+            loss: self.loss,
+            floor: self.floor_back(frame),
+        };
+        let mirror = &self.mirror;
         self.chooser
-            .begin(picture, |tile| mirror.known(tile, frame, trust));
+            .begin(picture, standing, |tile| mirror.bases(tile, frame));
         let room = (allowance.bytes - headers) as f32 * 8.0;
         let overhead = f32::from(allowance.count) * (OVERHEAD_BITS + names);
         let body = allowance.datagram_bytes.saturating_sub(UPDATE_HEADER_LEN) as f32 * 8.0;

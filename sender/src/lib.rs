@@ -15,10 +15,12 @@ pub mod capture;
 pub mod choice;
 pub mod estimate;
 pub mod feedback;
+pub mod flight;
 pub mod frame_coder;
 pub mod loss;
 pub mod mirror;
 pub mod rate;
+pub mod rounds;
 pub mod session;
 
 #[cfg(feature = "program")]

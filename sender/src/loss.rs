@@ -2,17 +2,17 @@
 
 use raq_shared::tile::scene::Arrivals;
 
-use crate::mirror::Trust;
-
 /// Datagrams over which the mean runs.
 const MEMORY: f64 = 100.0;
-/// The share of lost datagrams from which on updates build on what is proven alone.
-const TOO_MANY: f64 = 0.03;
+/// As many datagrams are taken to have arrived before the first report.
+const PRIOR: f64 = 12.0;
 
 /// A running mean of the share of datagrams that get lost; 0 before the first report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Loss {
     share: f64,
+    /// Datagrams heard of, and so many more taken for arrived; at most [`MEMORY`].
+    heard: f64,
 }
 
 impl Loss {
@@ -20,22 +20,14 @@ impl Loss {
     pub fn note(&mut self, count: u8, arrived: &Arrivals) {
         for index in 0..count {
             let lost = if arrived.contains(index) { 0.0 } else { 1.0 };
-            self.share += (lost - self.share) / MEMORY;
+            self.heard = (self.heard + 1.0).clamp(PRIOR, MEMORY);
+            self.share += (lost - self.share) / self.heard;
         }
     }
 
     /// The share lost, 0 to 1.
     pub fn share(&self) -> f64 {
         self.share
-    }
-
-    /// What the next frame should build on.
-    pub fn trust(&self) -> Trust {
-        if self.share < TOO_MANY {
-            Trust::Hope
-        } else {
-            Trust::Prove
-        }
     }
 }
 
@@ -44,25 +36,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trust_follows_the_loss() {
+    fn the_share_follows_the_loss() {
         let mut loss = Loss::default();
-        assert_eq!(loss.trust(), Trust::Hope);
         let (mut all, mut half) = (Arrivals::default(), Arrivals::default());
         for index in 0..4 {
             all.insert(index);
         }
         half.insert(1);
         half.insert(3);
+        loss.note(4, &all);
+        assert_eq!(loss.share(), 0.0, "nothing was ever lost");
         loss.note(4, &half);
-        assert_eq!(loss.trust(), Trust::Hope, "two lost ones may be chance");
+        let early = loss.share();
+        assert!(
+            early > 0.08 && early < 0.25,
+            "two lost ones are a hint: {early}"
+        );
         for _ in 0..100 {
             loss.note(4, &half);
         }
         assert!((loss.share() - 0.5).abs() < 0.02);
-        assert_eq!(loss.trust(), Trust::Prove);
         for _ in 0..100 {
             loss.note(4, &all);
         }
-        assert_eq!(loss.trust(), Trust::Hope);
+        assert!(loss.share() < 0.02);
     }
 }

@@ -11,25 +11,16 @@ use std::sync::Arc;
 use raq_shared::coding::UpdateList;
 use raq_shared::stage::Stages;
 use raq_shared::tile::apply::sources;
-use raq_shared::tile::ring::{Generation, KEPT};
+use raq_shared::tile::ring::KEPT;
 use raq_shared::tile::scene::{Arrivals, FrameHead};
 use raq_shared::tile::update::MAX_DELTA;
 use raq_shared::tile::{Base, Basis, Scene, Start, TileGrid, Update};
 
 use crate::choice::Known;
+use crate::flight::{Flight, Needs};
 
 /// The most frames without a report; the oldest of more is given up as unknown.
 const PENDING: usize = 64;
-
-/// What updates build on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Trust {
-    /// The state if everything arrives: smallest, and lost with any part of it.
-    #[default]
-    Hope,
-    /// The proven state: costs the changes since the last report again with every frame.
-    Prove,
-}
 
 /// A frame that was sent and not reported yet.
 #[derive(Debug, Clone)]
@@ -59,6 +50,7 @@ pub struct Mirror {
     pending: VecDeque<Sent>,
     /// Lists of frames that are not pending any more, used again.
     spare: Vec<Vec<UpdateList>>,
+    flight: Flight,
     /// The newest frame that is closed and reported.
     floor: Option<u32>,
     /// Per tile the newest frame of which nothing can be known any more.
@@ -76,6 +68,7 @@ impl Mirror {
             hoped: scene,
             pending: VecDeque::with_capacity(PENDING + 1),
             spare: Vec::with_capacity(PENDING + 1),
+            flight: Flight::new(grid),
             floor: None,
             unknown: vec![None; grid.tiles()],
             newest: None,
@@ -119,37 +112,38 @@ impl Mirror {
         self.pending.len()
     }
 
-    /// What an update of frame `frame` may build on for a tile; none: it must reset.
-    pub fn known(&self, tile: usize, frame: u32, trust: Trust) -> Option<Known<'_>> {
+    /// What updates of frame `frame` may build on for a tile: first what the receiver is known to
+    /// have, if anything is, then what it may have, ascending by frame.
+    pub fn bases(&self, tile: usize, frame: u32) -> impl Iterator<Item = Known<'_>> {
         let floor = self.floor(frame);
-        let newest = match trust {
-            Trust::Hope => self.hoped.tile(tile).newest(),
-            Trust::Prove => None,
-        };
-        let named = |generation: &Generation| {
-            let base = match floor {
-                Some(floor) if generation.frame <= floor => Base::Floor,
-                _ => Base::Before(u8::try_from(frame - generation.frame).ok()?),
-            };
-            // The receiver may have closed more frames than it has told of, and keeps only so many.
-            let newer = |sent: &&Sent| {
-                let tiles = || sent.updates().any(|u| u.tile as usize == tile);
-                sent.head.frame > generation.frame && tiles()
-            };
-            let newer = self.pending.iter().filter(newer).count();
-            (newer < KEPT).then_some(base)
-        };
-        let proven = || {
-            let floor = floor?;
-            self.proven.tile(tile).newest_through(floor)
-        };
-        let generation = newest.or_else(proven)?;
-        let base = named(generation)?;
-        Some(Known {
-            content: &generation.content,
-            frame: generation.frame,
-            base,
-        })
+        let proven = floor.and_then(|floor| self.proven.tile(tile).newest_through(floor));
+        let proven = proven.map(|generation| (generation, Base::Floor, Needs::default()));
+        let hoped = self
+            .hoped
+            .tile(tile)
+            .all()
+            .iter()
+            .filter_map(move |generation| {
+                if self.floor.is_some_and(|floor| generation.frame <= floor) {
+                    return None;
+                }
+                let back = u8::try_from(frame - generation.frame).ok()?;
+                let needs = self.flight.needs(tile, generation.frame);
+                Some((generation, Base::Before(back), needs))
+            });
+        proven
+            .into_iter()
+            .chain(hoped)
+            .filter_map(move |(generation, base, needs)| {
+                // The receiver may have closed more frames than it has told of, and keeps only so many.
+                let kept = self.flight.newer(tile, generation.frame) < KEPT;
+                kept.then_some(Known {
+                    content: &generation.content,
+                    frame: generation.frame,
+                    base,
+                    needs,
+                })
+            })
     }
 
     /// Notes a frame that was sent, its updates per datagram.
@@ -161,6 +155,7 @@ impl Mirror {
             // The hoped scene has room for what is pending: its frames close as reports come.
             let taken = self.hoped.receive(head, index as u8, updates);
             debug_assert!(taken.is_ok(), "{taken:?}");
+            self.flight.sent(&head, index as u8, updates);
             lists[index].assign(updates);
         }
         self.pending.push_back(Sent { head, lists });
@@ -198,6 +193,7 @@ impl Mirror {
             }
             self.spare.push(sent.lists);
         }
+        self.flight.landed(frame);
         self.proven.close(frame);
         self.floor = Some(frame);
         if changed {
@@ -240,6 +236,7 @@ impl Mirror {
         }
         self.spare.push(oldest.lists);
         self.lose(lost);
+        self.flight.landed(oldest.head.frame);
     }
 
     /// Nothing is known any more of these tiles, nor of what was copied from them since.

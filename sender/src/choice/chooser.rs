@@ -10,17 +10,20 @@ use raq_shared::latent::Latents;
 use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
-use raq_shared::tile::{Base, Basis, Content, Displacement, Operation, Start, TileGrid};
+use raq_shared::tile::{Base, Basis, Displacement, Operation, Start, TileGrid};
 use raq_shared::tile::{Update, Updater};
 
+use crate::flight::Needs;
+
 use super::cost::{Cost, binomials};
-use super::exact::less;
 use super::motion::{Luma, Target};
 use super::promise::{Promises, guess};
+use super::prospect::{Ground, Known, Odds, Prospect, Standing};
 use super::refiner::Refiner;
 use super::speed::Speed;
 use super::start::{Alternative, Starts, Workshop};
 use super::tile_work::{Slot, TileWork, block_of};
+use super::yields::Yields;
 
 /// Gain per bit below which refinement only codes the rounding of latents, grid units squared.
 const FINEST: f32 = 0.06;
@@ -30,19 +33,10 @@ const SMALLEST: f32 = 6.0;
 const WORTH_A_LOOK: f32 = 8.0;
 /// A tile whose error is below so many bits' worth is not searched for motion.
 const WORTH_A_SEARCH: f32 = 32.0;
+/// The share of lost datagrams from which on copies read what is certain alone.
+const COPY_CERTAIN: f32 = 0.03;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
-
-/// What both ends have of a tile, for an update to build on.
-#[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
-    /// The content.
-    pub content: &'a Content,
-    /// The frame that made it.
-    pub frame: u32,
-    /// How an update names it.
-    pub base: Base,
-}
 
 /// The frame to be coded.
 #[derive(Debug, Clone, Copy)]
@@ -105,8 +99,16 @@ pub struct Chooser {
     /// The frame's luma at half size.
     halved: Vec<u8>,
     shown: Vec<Option<u32>>,
-    /// How updates name what is known of a tile; none where nothing is.
+    /// How updates name what copies read of a tile; none where nothing is known.
     bases: Vec<Option<Base>>,
+    /// What that needs.
+    needs: Vec<Needs>,
+    /// What tiles may come to show, where datagrams get lost.
+    prospects: Vec<Prospect>,
+    standing: Standing,
+    /// What updates come to in all, and what they do once they have started.
+    yields: Yields,
+    refined: Yields,
     lambda: f32,
     updated: f32,
     promises: Promises,
@@ -155,6 +157,11 @@ impl Chooser {
             halved: Vec::new(),
             shown: vec![None; tiles],
             bases: vec![None; tiles],
+            needs: vec![Needs::default(); tiles],
+            prospects: vec![Prospect::default(); tiles],
+            standing: Standing::default(),
+            yields: Yields::default(),
+            refined: Yields::default(),
             lambda: 300.0,
             updated: 0.5,
             promises: Promises::new(speed.hope()),
@@ -222,11 +229,17 @@ impl Chooser {
         self.updater = Updater::new(self.grid, Arc::clone(stages), Arc::clone(basis));
     }
 
-    /// Begins a frame: `known` is asked once for every tile.
+    /// Begins a frame: `known` gives what updates may build on for a tile, ascending by frame.
     ///
     /// # Panics
     /// When picture and tiles differ in size.
-    pub fn begin<'k>(&mut self, picture: Picture<'_>, known: impl Fn(usize) -> Option<Known<'k>>) {
+    pub fn begin<'k, I: Iterator<Item = Known<'k>>>(
+        &mut self,
+        picture: Picture<'_>,
+        standing: Standing,
+        known: impl Fn(usize) -> I,
+    ) {
+        self.standing = standing;
         let octaves = self.lambda.log2() * 4.0;
         self.level = (f32::from(MAX_DEPTH) - octaves).clamp(0.0, MAX_DEPTH.into()) as u8;
         let tables = Arc::clone(&self.tables);
@@ -258,6 +271,7 @@ impl Chooser {
             self.level,
             codewords,
             self.updated,
+            self.standing.floor,
             choices,
         )
     }
@@ -294,7 +308,7 @@ impl Chooser {
             self.bits += spent;
             self.filled[datagram] += spent;
             let next = match &self.alternatives[tile] {
-                Some(a) => Some((self.works[tile].error() - a.error) / a.bits),
+                Some(alternative) => Some(self.ratio(tile, alternative)),
                 None => self.works[tile].best().map(|(_, ratio)| ratio),
             };
             if let Some(ratio) = next {
@@ -310,10 +324,10 @@ impl Chooser {
     }
 
     /// Residuals and first guesses.
-    fn guess_all<'k>(
+    fn guess_all<'k, I: Iterator<Item = Known<'k>>>(
         &mut self,
         picture: Picture<'_>,
-        known: impl Fn(usize) -> Option<Known<'k>>,
+        known: impl Fn(usize) -> I,
         cost: &Cost<'_>,
     ) {
         let dim = self.stages.dim();
@@ -327,31 +341,38 @@ impl Chooser {
         self.order.clear();
         self.ratios.clear();
         for tile in 0..self.grid.tiles() {
-            let known = known(tile);
-            self.bases[tile] = known.map(|k| k.base);
             let target = &mut self.targets[tile * size..][..size];
             for (inner, latent) in target.chunks_exact_mut(dim).enumerate() {
                 latent.copy_from_slice(picture.target.at(self.grid.position(tile, inner)));
             }
             let work = &mut self.works[tile];
-            match &known {
-                None => {
-                    work.begin(Start::Reset, cost.reset());
-                    work.residual.copy_from_slice(target);
-                }
-                Some(known) => {
-                    work.begin(Start::Keep(known.base), cost.keep());
-                    less(target, &known.content.sums, &mut work.residual);
-                    if self.shown[tile] != Some(known.frame) {
-                        self.shown[tile] = Some(known.frame);
-                        self.updater.render(tile, known.frame, known.content);
-                        self.luma.take(tile, self.updater.samples());
-                    }
+            let read = if self.standing.loss < COPY_CERTAIN {
+                known(tile).last()
+            } else {
+                known(tile).next()
+            };
+            self.bases[tile] = read.map(|k| k.base);
+            if let Some(read) = read {
+                self.needs[tile] = read.needs;
+                if self.shown[tile] != Some(read.frame) {
+                    self.shown[tile] = Some(read.frame);
+                    self.updater.render(tile, read.frame, read.content);
+                    self.luma.take(tile, self.updater.samples());
                 }
             }
+            let ground = if self.standing.loss == 0.0 {
+                Ground::hoped(read, target)
+            } else {
+                let odds = Odds {
+                    loss: self.standing.loss,
+                    lambda: self.lambda,
+                    cost,
+                    yields: &self.yields,
+                };
+                self.prospects[tile].weigh(target, || known(tile), odds)
+            };
+            work.begin(&ground, target, cost);
             self.workshop.recycle(self.alternatives[tile].take());
-            self.works[tile].measure(u16::MAX);
-            let work = &mut self.works[tile];
             if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
                 guess(work, &self.promises, self.lambda, u16::MAX);
                 if let Some((_, ratio)) = work.best() {
@@ -380,23 +401,20 @@ impl Chooser {
                 self.workshop.recycle(Some(alternative));
                 return 0.0;
             }
+            self.ratios.push(self.ratio(tile, &alternative));
             let work = &mut self.works[tile];
-            let gain = work.error() - alternative.error;
-            work.residual.copy_from_slice(&alternative.residual);
-            work.measure(u16::MAX);
-            (work.start, work.updated, work.unpaid) = (alternative.start, true, 0.0);
+            work.set_out(&alternative);
             if let Start::Copy { displacements, .. } = alternative.start {
                 self.last = displacements[3];
                 self.hints[tile] = displacements[0];
             }
-            self.ratios.push(gain / alternative.bits);
             self.order.push((tile as u32, None));
             guess(work, &self.promises, self.lambda, u16::MAX);
             let bits = alternative.bits;
             self.workshop.recycle(Some(alternative));
             return bits;
         }
-        let Some((slot, _)) = self.works[tile].best() else {
+        let Some((slot, ratio)) = self.works[tile].best() else {
             return 0.0;
         };
         match self.works[tile].slots[slot] {
@@ -418,7 +436,8 @@ impl Chooser {
                 }
                 let changed = self.stages.cover(candidate.operation.stage.into());
                 let mask = changed.mask(candidate.operation.block.into());
-                self.ratios.push(candidate.gain / bits);
+                self.ratios.push(ratio);
+                work.spent += bits;
                 if let Some(taken) = &mut self.taken {
                     let operation = candidate.operation;
                     let book = self.stages.codebook(operation.stage.into());
@@ -438,6 +457,21 @@ impl Chooser {
         }
     }
 
+    /// What an alternative gains per bit.
+    fn ratio(&self, tile: usize, alternative: &Alternative) -> f32 {
+        let Alternative {
+            error,
+            bits,
+            footing,
+            ..
+        } = alternative;
+        if self.standing.loss == 0.0 {
+            return (self.works[tile].error() - error) / bits;
+        }
+        let lambda = self.lambda / footing.chance;
+        footing.chance * self.refined.ratio(*error, lambda, footing.rest, *bits)
+    }
+
     fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
         let size = POSITIONS * self.stages.dim();
         let starts = Starts {
@@ -452,6 +486,10 @@ impl Chooser {
             reach: self.speed.reach(),
             filters: self.speed.filters(),
             bases: &self.bases,
+            needs: &self.needs,
+            prospects: &self.prospects,
+            loss: self.standing.loss,
+            yields: &self.refined,
         };
         let target = &self.targets[tile * size..][..size];
         let hint = self.hints[tile];
@@ -471,6 +509,12 @@ impl Chooser {
             let place = self.ratios.len() / MARGIN;
             *self.ratios.select_nth_unstable_by(place, f32::total_cmp).1
         };
+        for work in self.works.iter().filter(|w| w.updated) {
+            let (lambda, left) = (self.lambda / work.footing.chance, work.error());
+            let (started, refined) = work.ways();
+            self.yields.learn(started.0, lambda, left, started.1);
+            self.refined.learn(refined.0, lambda, left, refined.1);
+        }
         self.lambda = (0.3 * self.lambda + 0.7 * price).clamp(2.0 * FINEST, 20_000.0);
         let updated = self.works.iter().filter(|w| w.updated).count();
         let share = updated as f32 / self.works.len() as f32;

@@ -1,8 +1,8 @@
 //! What symbols will cost, before they are coded.
 
-use raq_shared::coding::tables::{Band, Tables};
+use raq_shared::coding::tables::{BASES, Band, Tables};
 use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
-use raq_shared::tile::{Displacement, Filter};
+use raq_shared::tile::{Base, Displacement, Filter};
 
 /// Prices of one frame's symbols in bits, from the band of its level.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Cost<'a> {
     blocks: [u8; MAX_STAGES],
     /// What a tile costs for being updated at all: its flag and a zero for every stage.
     tile: f32,
+    /// Bases that are possible.
+    bases: usize,
 }
 
 /// log2 C(n, k) for n, k = 0..=16; infinite where k > n.
@@ -30,13 +32,15 @@ pub fn binomials() -> [[f32; POSITIONS + 1]; POSITIONS + 1] {
 }
 
 impl<'a> Cost<'a> {
-    /// Prices at `level`, when about a share of `updated` of the tiles will be updated.
+    /// Prices at `level`, when about a share of `updated` of the tiles will be updated and the floor
+    /// lies `floor` frames back (0: there is none).
     pub fn new(
         stages: &Stages,
         tables: &'a Tables,
         level: u8,
         codewords: [u16; MAX_STAGES],
         updated: f32,
+        floor: u8,
         choices: &'a [[f32; POSITIONS + 1]; POSITIONS + 1],
     ) -> Self {
         let band = tables.band(level);
@@ -53,6 +57,10 @@ impl<'a> Cost<'a> {
             choices,
             blocks,
             tile: flag + zeros,
+            bases: match floor {
+                0 => BASES,
+                back => BASES.min(back.into()),
+            },
         }
     }
 
@@ -82,12 +90,22 @@ impl<'a> Cost<'a> {
         self.tile + self.band.start.bits(0)
     }
 
-    /// An update that keeps a tile, without operations; bases cost what the first of them does.
-    pub fn keep(&self) -> f32 {
-        self.tile + self.band.start.bits(1)
+    /// An update that keeps a tile, without operations.
+    pub fn keep(&self, base: Base) -> f32 {
+        self.tile + self.band.start.bits(1) + self.base(base)
     }
 
-    /// A copy: `last` is the displacement coded before it.
+    /// A base.
+    pub fn base(&self, base: Base) -> f32 {
+        let symbol = match base {
+            Base::Floor => 0,
+            Base::Before(back) => usize::from(back).min(BASES - 1),
+        };
+        let far = if symbol == BASES - 1 { 8.0 } else { 0.0 };
+        self.band.base(self.bases).bits(symbol) + far
+    }
+
+    /// A copy without its bases: `last` is the displacement coded before it.
     pub fn copy(
         &self,
         displacements: &[Displacement; 4],

@@ -36,6 +36,25 @@ twice! {
 }
 
 twice! {
+    /// Sum of squared differences.
+    pub(super) fn distance [distance_plain, distance_avx2] (a: &[i16], b: &[i16]) -> f32 {
+        let square = |a: i16, b: i16| {
+            let difference = (i32::from(a) - i32::from(b)) as f32;
+            difference * difference
+        };
+        let ((left, left_rest), (right, right_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+        let mut lanes = [0f32; 16];
+        for (left, right) in left.iter().zip(right) {
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+                *lane += square(a, b);
+            }
+        }
+        let rest = left_rest.iter().zip(right_rest);
+        lanes.iter().sum::<f32>() + rest.map(|(&a, &b)| square(a, b)).sum::<f32>()
+    }
+}
+
+twice! {
     /// By how much the squared error falls when a scaled codeword is taken from a residual.
     pub(super) fn gain [gain_plain, gain_avx2] (
         residual: &[i16],
@@ -86,6 +105,7 @@ mod tests {
         let b: Vec<i16> = a.iter().rev().map(|v| v / 3).collect();
         assert_eq!(short_dot(&a, &b), short_dot_plain(&a, &b));
         assert_eq!(energy(&a), energy_plain(&a));
+        assert_eq!(distance(&a, &b), distance_plain(&a, &b));
         for shift in 0..=4 {
             let scale = Stage { codebook: 0, shift };
             assert_eq!(gain(&a, &b, scale), gain_plain(&a, &b, scale));

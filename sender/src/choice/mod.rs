@@ -13,12 +13,15 @@ mod kernel;
 pub mod motion;
 mod principal;
 pub mod promise;
+pub mod prospect;
 pub mod refiner;
 mod sad;
 pub mod scan;
 pub mod speed;
 pub mod start;
 pub mod tile_work;
+pub mod yields;
 
-pub use chooser::{Budget, Chooser, Known, Picture, Taken};
+pub use chooser::{Budget, Chooser, Picture, Taken};
+pub use prospect::{Known, Standing};
 pub use speed::Speed;

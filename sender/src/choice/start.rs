@@ -4,10 +4,14 @@ use raq_shared::stage::POSITIONS;
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::{Base, Content, Displacement, Filter, Start, Updater};
 
+use crate::flight::Needs;
+
 use super::cost::Cost;
 use super::exact::{energy, less};
 use super::motion::{Luma, Price, Reach, Target, search};
+use super::prospect::{Footing, Prospect};
 use super::tile_work::TileWork;
+use super::yields::Yields;
 
 /// Quarters displaced on their own are weighed where their difference is below this part of the
 /// whole tile's.
@@ -25,6 +29,8 @@ pub struct Alternative {
     pub error: f32,
     /// Its bits.
     pub bits: f32,
+    /// What it stands on.
+    pub footing: Footing,
     /// Target less what it starts from.
     pub residual: Vec<i16>,
 }
@@ -75,8 +81,16 @@ pub struct Starts<'a> {
     pub reach: Reach,
     /// Filters to try.
     pub filters: &'a [Filter],
-    /// Per tile how updates name what is known of it.
+    /// Per tile how updates name what the updater shows of it.
     pub bases: &'a [Option<Base>],
+    /// Per tile what that needs.
+    pub needs: &'a [Needs],
+    /// Per tile what it may come to show.
+    pub prospects: &'a [Prospect],
+    /// The share of datagrams that get lost.
+    pub loss: f32,
+    /// What updates come to.
+    pub yields: &'a Yields,
 }
 
 impl Starts<'_> {
@@ -90,18 +104,32 @@ impl Starts<'_> {
         (hint, last): (Displacement, Displacement),
         workshop: &mut Workshop,
     ) -> Option<Alternative> {
-        let worth = |error: f32, bits: f32| error + self.lambda * bits;
-        let keep = worth(work.error(), self.cost.keep());
+        let price = |footing: Footing, error: f32, bits: f32| {
+            if self.loss == 0.0 {
+                return error + self.lambda * bits;
+            }
+            let lambda = self.lambda / footing.chance;
+            let (left, more) = self.yields.of(error, lambda);
+            self.lambda * (bits + more) - footing.chance * (footing.rest - left)
+        };
+        let mut least = price(work.footing, work.error(), work.unpaid);
         let mut best: Option<Alternative> = None;
         let mut offer = |alternative: Alternative, workshop: &mut Workshop| {
-            let value = worth(alternative.error, alternative.bits);
-            let bar = best.as_ref().map_or(keep, |b| worth(b.error, b.bits));
-            let other = if value < bar {
+            let price = price(alternative.footing, alternative.error, alternative.bits);
+            let other = if price < least {
+                least = price;
                 best.replace(alternative)
             } else {
                 Some(alternative)
             };
             workshop.recycle(other);
+        };
+        let footing = |needs: &Needs| {
+            if self.loss == 0.0 {
+                Footing::sure(work.error())
+            } else {
+                self.prospects[tile].footing(needs, self.loss)
+            }
         };
         let mut residual = workshop.residual();
         residual.copy_from_slice(target);
@@ -109,21 +137,27 @@ impl Starts<'_> {
             start: Start::Reset,
             error: energy(target),
             bits: self.cost.reset(),
+            footing: footing(&Needs::default()),
             residual,
         };
         offer(reset, workshop);
-        let price = Price {
+        let expected = Price {
             expected: last,
             // Squared error counts half pixels squared.
             per_bit: (self.lambda / 4.0).sqrt(),
         };
-        let found = search(self.luma, self.known, tile, hint, self.reach, price);
+        let found = search(self.luma, self.known, tile, hint, self.reach, expected);
         let still = [Displacement::default(); 4];
         let mut copy = |displacements: [Displacement; 4], filter: Filter| {
             let grid = self.updater.samples().grid();
-            let mut read = sources(grid, tile, &displacements, filter);
-            if read.any(|source| self.bases[source].is_none()) {
-                return f32::INFINITY;
+            let mut bits = self.cost.copy(&displacements, filter, last);
+            let mut needs = Needs::default();
+            for source in sources(grid, tile, &displacements, filter) {
+                let Some(base) = self.bases[source] else {
+                    return f32::INFINITY;
+                };
+                bits += self.cost.base(base);
+                needs = needs.with(&self.needs[source]);
             }
             self.updater
                 .copy(tile, &displacements, filter, &mut workshop.content);
@@ -136,15 +170,16 @@ impl Starts<'_> {
                     filter,
                 },
                 error,
-                bits: self.cost.copy(&displacements, filter, last),
+                bits,
+                footing: footing(&needs),
                 residual,
             };
             offer(alternative, workshop);
             error
         };
         let whole = found.whole.1;
-        let least = whole.min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
-        if least as f32 > STILL * found.rest as f32 {
+        let moved = whole.min(found.quarters.map_or(u32::MAX, |(_, sum)| sum));
+        if moved as f32 > STILL * found.rest as f32 {
             copy(still, Filter::Smooth);
             return best;
         }

@@ -3,7 +3,10 @@
 use raq_shared::stage::{Cover, MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::{Operation, Start};
 
-use super::exact::{self, energy};
+use super::cost::Cost;
+use super::exact::{self, energy, less};
+use super::prospect::{Footing, Ground};
+use super::start::Alternative;
 
 /// Blocks of a tile over all covers: the tile, its quarters, its positions.
 pub const SLOTS: usize = 1 + 4 + POSITIONS;
@@ -66,6 +69,16 @@ pub struct TileWork {
     pub start: Start,
     /// Bits that the start costs; 0 once they are paid.
     pub unpaid: f32,
+    /// What the update stands on.
+    pub footing: Footing,
+    /// The most that its first operation gains per bit: what the whole update does, where it must
+    /// first make up for what it builds on.
+    pub limit: f32,
+    /// Squared error and bits spent when the frame began, and when the update had started.
+    found: (f32, f32),
+    started: (f32, f32),
+    /// Bits spent.
+    pub spent: f32,
     /// Whether the frame updates the tile.
     pub updated: bool,
     /// Whether copying was weighed.
@@ -89,6 +102,11 @@ impl TileWork {
             energies: [0.0; POSITIONS],
             start: Start::Reset,
             unpaid: 0.0,
+            footing: Footing::sure(0.0),
+            limit: f32::INFINITY,
+            found: (0.0, 0.0),
+            started: (0.0, 0.0),
+            spent: 0.0,
             updated: false,
             weighed: false,
             counts: [0; MAX_STAGES],
@@ -98,13 +116,42 @@ impl TileWork {
         }
     }
 
-    /// Forgets the last frame.
-    pub fn begin(&mut self, start: Start, unpaid: f32) {
-        (self.start, self.unpaid) = (start, unpaid);
+    /// Forgets the last frame: the tile is to become `target`, on this ground.
+    pub fn begin(&mut self, ground: &Ground<'_>, target: &[i16], cost: &Cost<'_>) {
+        match ground.known {
+            None => {
+                (self.start, self.unpaid) = (Start::Reset, cost.reset());
+                self.residual.copy_from_slice(target);
+            }
+            Some(known) => {
+                (self.start, self.unpaid) = (Start::Keep(known.base), cost.keep(known.base));
+                less(target, &known.content.sums, &mut self.residual);
+            }
+        }
         (self.updated, self.weighed) = (false, false);
         self.counts = [0; MAX_STAGES];
         self.refined = [0; MAX_STAGES];
         self.operations.clear();
+        (self.footing, self.limit, self.spent) = (ground.footing, ground.limit, 0.0);
+        self.measure(u16::MAX);
+        self.found = (self.error(), 0.0);
+        self.started = self.found;
+    }
+
+    /// Takes another start.
+    pub fn set_out(&mut self, alternative: &Alternative) {
+        self.residual.copy_from_slice(&alternative.residual);
+        self.measure(u16::MAX);
+        (self.start, self.updated, self.unpaid) = (alternative.start, true, 0.0);
+        self.footing = alternative.footing;
+        self.spent += alternative.bits;
+        self.started = (alternative.error, self.spent);
+    }
+
+    /// Squared error before and bits of the whole update, and of it without its start.
+    pub fn ways(&self) -> ((f32, f32), (f32, f32)) {
+        let since = |(error, spent): (f32, f32)| (error, self.spent - spent);
+        (since(self.found), since(self.started))
     }
 
     /// The squared error of the tile as last measured, grid units squared.
@@ -168,8 +215,13 @@ impl TileWork {
         self.unpaid = 0.0;
     }
 
-    /// The most promising slot and its gain per bit, start included.
+    /// The most promising slot and its expected gain per bit, start included.
     pub fn best(&self) -> Option<(usize, f32)> {
+        let limit = if self.updated {
+            f32::INFINITY
+        } else {
+            self.limit
+        };
         let ratio = |slot: &Slot| match slot {
             Slot::Empty => 0.0,
             Slot::Guess { gain, bits, .. } => gain / (bits + self.unpaid),
@@ -178,6 +230,7 @@ impl TileWork {
         let ratios = self.slots.iter().map(ratio).enumerate();
         ratios
             .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(slot, ratio)| (slot, (self.footing.chance * ratio).min(limit)))
             .filter(|&(_, ratio)| ratio > 0.0)
     }
 }
