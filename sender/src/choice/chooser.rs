@@ -484,10 +484,8 @@ impl Chooser {
             return (self.works[tile].error() - error) / alternative.bits;
         }
         let lambda = self.lambda / footing.chance;
-        let ratio = self
-            .refined
-            .ratio(error, lambda, footing.rest, alternative.bits);
-        footing.chance * ratio
+        let (yields, bits) = (&self.refined, alternative.bits);
+        footing.chance * yields.ratio(error, lambda, footing.rest, bits)
     }
 
     fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
