@@ -459,17 +459,13 @@ impl Chooser {
 
     /// What an alternative gains per bit.
     fn ratio(&self, tile: usize, alternative: &Alternative) -> f32 {
-        let Alternative {
-            error,
-            bits,
-            footing,
-            ..
-        } = alternative;
+        let (footing, error) = (alternative.footing, alternative.error);
         if self.standing.loss == 0.0 {
-            return (self.works[tile].error() - error) / bits;
+            return (self.works[tile].error() - error) / alternative.bits;
         }
         let lambda = self.lambda / footing.chance;
-        footing.chance * self.refined.ratio(*error, lambda, footing.rest, *bits)
+        let (yields, bits) = (&self.refined, alternative.bits);
+        footing.chance * yields.ratio(error, lambda, footing.rest, bits)
     }
 
     fn weigh(&mut self, tile: usize, picture: Picture<'_>, cost: &Cost<'_>) {
