@@ -180,8 +180,8 @@ impl FrameCoder {
             return &self.datagrams;
         }
         let (mirror, trust) = (&self.mirror, self.trust);
-        self.chooser
-            .begin(picture, |tile| mirror.known(tile, frame, trust));
+        let known = |tile| mirror.known(tile, frame, trust);
+        self.chooser.begin(picture, known, &mut expired);
         let room = (allowance.bytes - headers) as f32 * 8.0;
         let overhead = f32::from(allowance.count) * OVERHEAD_BITS;
         let body = allowance.datagram_bytes.saturating_sub(UPDATE_HEADER_LEN) as f32 * 8.0;

@@ -130,6 +130,8 @@ pub struct Chooser {
     /// The displacement chosen last: a likely one for the next.
     last: Displacement,
     left_over: bool,
+    /// Whether the frame's time was over before all tiles were looked at.
+    late: bool,
     /// Every refinement of the frame, where they are recorded.
     taken: Option<Vec<Taken>>,
 }
@@ -171,6 +173,7 @@ impl Chooser {
             filled: vec![0.0; MAX_DATAGRAMS],
             last: Displacement::default(),
             left_over: false,
+            late: false,
             taken: None,
             stages,
             tables,
@@ -201,18 +204,24 @@ impl Chooser {
         self.updater = Updater::new(self.grid, Arc::clone(stages), Arc::clone(basis));
     }
 
-    /// Begins a frame: `known` is asked once for every tile.
+    /// Begins a frame: `known` is asked once for every tile. Tiles that are not looked at before
+    /// `expired` says so are left alone.
     ///
     /// # Panics
     /// When picture and tiles differ in size.
-    pub fn begin<'k>(&mut self, picture: Picture<'_>, known: impl Fn(usize) -> Option<Known<'k>>) {
+    pub fn begin<'k>(
+        &mut self,
+        picture: Picture<'_>,
+        known: impl Fn(usize) -> Option<Known<'k>>,
+        expired: impl FnMut() -> bool,
+    ) {
         let octaves = self.lambda.log2() * 4.0;
         self.level = (f32::from(MAX_DEPTH) - octaves).clamp(0.0, MAX_DEPTH.into()) as u8;
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
         self.refiner.price(&cost, self.lambda);
-        self.guess_all(picture, known, &cost);
+        self.guess_all(picture, known, expired, &cost);
         self.luma.refresh();
         Luma::halve(picture.luma, self.grid.width(), &mut self.halved);
         if let Some(taken) = &mut self.taken {
@@ -256,7 +265,7 @@ impl Chooser {
         let count = budget.count.into();
         self.lists
             .resize_with(self.lists.len().max(count), UpdateList::new);
-        self.left_over = false;
+        self.left_over = self.late;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
                 break;
@@ -294,6 +303,7 @@ impl Chooser {
         &mut self,
         picture: Picture<'_>,
         known: impl Fn(usize) -> Option<Known<'k>>,
+        mut expired: impl FnMut() -> bool,
         cost: &Cost<'_>,
     ) {
         let dim = self.stages.dim();
@@ -306,7 +316,15 @@ impl Chooser {
         self.heap.clear();
         self.order.clear();
         self.ratios.clear();
+        self.late = false;
         for tile in 0..self.grid.tiles() {
+            self.late = self.late || expired();
+            if self.late {
+                self.works[tile].begin(Start::Reset, 0.0);
+                self.bases[tile] = None;
+                self.workshop.recycle(self.alternatives[tile].take());
+                continue;
+            }
             let known = known(tile);
             self.bases[tile] = known.map(|k| k.base);
             let target = &mut self.targets[tile * size..][..size];
@@ -445,7 +463,9 @@ impl Chooser {
 
     /// Ends the frame: its worst operations set the next frame's price.
     pub fn finish(&mut self) {
-        let price = if !self.left_over || self.ratios.is_empty() {
+        let price = if self.late && self.ratios.is_empty() {
+            self.lambda
+        } else if !self.left_over || self.ratios.is_empty() {
             self.lambda / 2.0
         } else {
             let place = self.ratios.len() / MARGIN;
