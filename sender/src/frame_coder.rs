@@ -214,8 +214,8 @@ impl FrameCoder {
             floor: self.floor_back(frame),
         };
         let mirror = &self.mirror;
-        self.chooser
-            .begin(picture, standing, |tile| mirror.bases(tile, frame));
+        let known = |tile| mirror.bases(tile, frame);
+        self.chooser.begin(picture, standing, known, &mut expired);
         let room = (allowance.bytes - headers) as f32 * 8.0;
         let overhead = f32::from(allowance.count) * (OVERHEAD_BITS + names);
         let body = allowance.datagram_bytes.saturating_sub(UPDATE_HEADER_LEN) as f32 * 8.0;

@@ -134,6 +134,8 @@ pub struct Chooser {
     /// The displacement chosen last: a likely one for the next.
     last: Displacement,
     left_over: bool,
+    /// Whether the frame's time was over before all tiles were looked at.
+    late: bool,
     /// Every refinement of the frame, where they are recorded.
     taken: Option<Vec<Taken>>,
 }
@@ -181,6 +183,7 @@ impl Chooser {
             filled: vec![0.0; MAX_DATAGRAMS],
             last: Displacement::default(),
             left_over: false,
+            late: false,
             taken: None,
             stages,
             tables,
@@ -229,7 +232,8 @@ impl Chooser {
         self.updater = Updater::new(self.grid, Arc::clone(stages), Arc::clone(basis));
     }
 
-    /// Begins a frame: `known` gives what updates may build on for a tile, ascending by frame.
+    /// Begins a frame: `known` gives what updates may build on for a tile, ascending by frame. Tiles
+    /// that are not looked at before `expired` says so are left alone.
     ///
     /// # Panics
     /// When picture and tiles differ in size.
@@ -238,6 +242,7 @@ impl Chooser {
         picture: Picture<'_>,
         standing: Standing,
         known: impl Fn(usize) -> I,
+        expired: impl FnMut() -> bool,
     ) {
         self.standing = standing;
         let octaves = self.lambda.log2() * 4.0;
@@ -246,7 +251,7 @@ impl Chooser {
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
         self.refiner.price(&cost, self.lambda);
-        self.guess_all(picture, known, &cost);
+        self.guess_all(picture, known, expired, &cost);
         self.luma.refresh();
         Luma::halve(picture.luma, self.grid.width(), &mut self.halved);
         if let Some(taken) = &mut self.taken {
@@ -290,7 +295,7 @@ impl Chooser {
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
         self.spread = self.grid.interleave(budget.count);
-        self.left_over = false;
+        self.left_over = self.late;
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
                 break;
@@ -328,6 +333,7 @@ impl Chooser {
         &mut self,
         picture: Picture<'_>,
         known: impl Fn(usize) -> I,
+        mut expired: impl FnMut() -> bool,
         cost: &Cost<'_>,
     ) {
         let dim = self.stages.dim();
@@ -340,7 +346,15 @@ impl Chooser {
         self.heap.clear();
         self.order.clear();
         self.ratios.clear();
+        self.late = false;
         for tile in 0..self.grid.tiles() {
+            self.late = self.late || expired();
+            if self.late {
+                self.works[tile].leave();
+                self.bases[tile] = None;
+                self.workshop.recycle(self.alternatives[tile].take());
+                continue;
+            }
             let target = &mut self.targets[tile * size..][..size];
             for (inner, latent) in target.chunks_exact_mut(dim).enumerate() {
                 latent.copy_from_slice(picture.target.at(self.grid.position(tile, inner)));
@@ -499,7 +513,9 @@ impl Chooser {
 
     /// Ends the frame: its worst operations set the next frame's price.
     pub fn finish(&mut self) {
-        let price = if !self.left_over || self.ratios.is_empty() {
+        let price = if self.late && self.ratios.is_empty() {
+            self.lambda
+        } else if !self.left_over || self.ratios.is_empty() {
             self.lambda / 2.0
         } else {
             let place = self.ratios.len() / MARGIN;

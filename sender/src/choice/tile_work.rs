@@ -128,14 +128,19 @@ impl TileWork {
                 less(target, &known.content.sums, &mut self.residual);
             }
         }
-        (self.updated, self.weighed) = (false, false);
-        self.counts = [0; MAX_STAGES];
-        self.refined = [0; MAX_STAGES];
-        self.operations.clear();
+        self.leave();
         (self.footing, self.limit, self.spent) = (ground.footing, ground.limit, 0.0);
         self.measure(u16::MAX);
         self.found = (self.error(), 0.0);
         self.started = self.found;
+    }
+
+    /// Forgets the last frame: the tile is left as it is.
+    pub fn leave(&mut self) {
+        (self.updated, self.weighed) = (false, false);
+        self.counts = [0; MAX_STAGES];
+        self.refined = [0; MAX_STAGES];
+        self.operations.clear();
     }
 
     /// Takes another start.
