@@ -20,7 +20,6 @@ pub mod frame_coder;
 pub mod loss;
 pub mod mirror;
 pub mod rate;
-pub mod rounds;
 pub mod session;
 
 #[cfg(feature = "program")]

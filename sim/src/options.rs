@@ -144,6 +144,18 @@ pub struct RdOptions {
     #[command(flatten, next_help_heading = "raq alone")]
     pub model: ModelArgs,
 
+    /// Also measure ST-LPIPS, with the weights in this file: alex_shift_tolerant.pth
+    #[arg(long, value_name = "WEIGHTS", help_heading = "ST-LPIPS")]
+    pub st_lpips: Option<PathBuf>,
+    /// Python with PyTorch, which computes it [default: the training environment's, or python3]
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        requires = "st_lpips",
+        help_heading = "ST-LPIPS"
+    )]
+    pub python: Option<PathBuf>,
+
     /// Folder for rd.json, bd.json, frames.csv, frames.json, index.html and the plots
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
@@ -163,7 +175,12 @@ impl Options {
     /// [`Failure`] with cause and cure.
     pub fn run(&self) -> Result<(), Failure> {
         match &self.instrument {
-            Instrument::Rd(options) => print(&rd::run(options)?.tables()),
+            Instrument::Rd(options) => {
+                let report = rd::run(options)?;
+                let printed = print(&report.tables());
+                report.missing.none()?;
+                printed
+            }
             Instrument::Vectors(options) => vectors::run(options),
         }
     }
@@ -386,6 +403,7 @@ mod tests {
             (&["--rates", "60", "--loss", "1.1"], "0 to 1"),
             (&["--rates", "60", "--pictures", "21"], "0..=20"),
             (&["--rates", "60", "--datagrams", "0"], "--datagrams"),
+            (&["--rates", "60", "--python", "python3"], "--st-lpips"),
             (&["--rates", "60", "--speed", "slow"], "thorough"),
         ] {
             let error = parse(args).expect_err(&format!("{args:?}"));

@@ -11,7 +11,6 @@ use raq_send::{
     choice::{Picture, Speed},
     frame_coder::{Allowance, FrameCoder, Stamp},
     loss::Loss,
-    rounds::rounds,
 };
 use raq_shared::{
     exit::{Exit, Failure},
@@ -54,9 +53,7 @@ pub struct Transfer {
     /// Bytes that every frame adds, and those that may be used.
     frame_bytes: f64,
     saved: f64,
-    /// Numbers of the next picture and of the next frame; where much gets lost a picture is sent as
-    /// two frames.
-    picture: u32,
+    /// Number of the next frame.
     frame: u32,
     reports: VecDeque<Report>,
     tally: Tally,
@@ -65,7 +62,7 @@ pub struct Transfer {
 /// What the receiver tells of a frame.
 #[derive(Debug)]
 struct Report {
-    /// The last picture that is coded without knowing of it.
+    /// The last frame that is coded without knowing of it.
     due: u32,
     frame: u32,
     count: u8,
@@ -83,9 +80,9 @@ pub struct Tally {
     pub refused: u64,
     /// Updates that were dropped for want of what they build on.
     pub dropped: u64,
-    /// Time for choosing and coding each picture.
+    /// Time for choosing and coding each frame.
     pub coding: Vec<Duration>,
-    /// Time for decoding each picture's datagrams, without networks.
+    /// Time for decoding each frame's datagrams, without networks.
     pub receiving: Vec<Duration>,
 }
 
@@ -113,7 +110,6 @@ impl Transfer {
             delay: (setup.feedback_delay.as_secs_f64() * fps).ceil() as u32,
             frame_bytes: rate.bits_per_second() as f64 / 8.0 / fps,
             saved: 0.0,
-            picture: 0,
             frame: 0,
             reports: VecDeque::new(),
             tally: Tally::default(),
@@ -125,16 +121,16 @@ impl Transfer {
         self.coder.record();
     }
 
-    /// Sends a picture, and gives the bytes that this took; what arrives is then in
+    /// Sends a frame, and gives the bytes that this took; what arrives is then in
     /// [`Self::intake`]. `luma` is padded, as [`Picture`] wants it.
     ///
     /// # Errors
     /// [`Failure`] where what was sent takes more bytes than it may or cannot be decoded; both are
     /// mistakes of the codec.
     pub fn send(&mut self, latents: &Latents, luma: &[u8]) -> Result<u64, Failure> {
-        let number = self.picture;
-        self.picture += 1;
-        self.hear(number);
+        let frame = self.frame;
+        self.frame += 1;
+        self.hear(frame);
         self.coder.set_loss(self.loss.share() as f32);
         self.saved += self.frame_bytes;
         let allowance = Allowance::of(self.saved as usize, self.datagrams);
@@ -143,65 +139,59 @@ impl Transfer {
             luma,
         };
         let stamp = Stamp {
-            capture: (f64::from(number) / self.fps * f64::from(TIME_UNITS)) as u32,
+            capture: (f64::from(frame) / self.fps * f64::from(TIME_UNITS)) as u32,
             send_delay: 0,
         };
-        let (mut coding, mut receiving) = (Duration::ZERO, Duration::ZERO);
-        let mut total = 0;
-        let pending = self.coder.mirror().pending();
-        for part in rounds(allowance, self.loss.share() as f32, pending) {
-            let frame = self.frame;
-            self.frame += 1;
-            let began = now();
-            let datagrams = self.coder.encode(frame, picture, part, stamp, || false);
-            coding += now() - began;
+        let began = now();
+        let datagrams = self
+            .coder
+            .encode(frame, picture, allowance, stamp, || false);
+        self.tally.coding.push(now() - began);
 
-            let bytes: usize = datagrams.iter().map(|datagram| datagram.len()).sum();
-            let longest = datagrams.iter().map(|datagram| datagram.len()).max();
-            if bytes > part.bytes || longest > Some(part.datagram_bytes) {
-                return Err(broken(format_args!(
-                    "frame {frame} takes {bytes} bytes, {} in one datagram, of {part:?}",
-                    longest.unwrap_or(0)
-                )));
-            }
-            total += bytes;
-            let count = datagrams.len();
-            self.tally.datagrams += count as u64;
-            for datagram in datagrams {
-                if !self.link.carries() {
-                    self.tally.lost += 1;
-                    continue;
-                }
-                let began = now();
-                let taken = self.intake.datagram(datagram);
-                receiving += now() - began;
-                match taken {
-                    Ok(_) => {}
-                    Err(Refused::Discard(_)) => self.tally.refused += 1,
-                    Err(error) => return Err(broken(format_args!("frame {frame}: {error}"))),
-                }
-            }
-            self.reports.push_back(Report {
-                due: number.saturating_add(self.delay),
-                frame,
-                count: count as u8,
-                arrived: self.intake.close(frame),
-            });
+        let bytes: usize = datagrams.iter().map(|datagram| datagram.len()).sum();
+        let longest = datagrams.iter().map(|datagram| datagram.len()).max();
+        if bytes > allowance.bytes || longest > Some(allowance.datagram_bytes) {
+            return Err(broken(format_args!(
+                "frame {frame} takes {bytes} bytes, {} in one datagram, of {allowance:?}",
+                longest.unwrap_or(0)
+            )));
         }
-        self.saved = (self.saved - total as f64).min(self.frame_bytes);
-        self.tally.coding.push(coding);
+        self.saved = (self.saved - bytes as f64).min(self.frame_bytes);
+        let count = datagrams.len();
+        self.tally.datagrams += count as u64;
+        let mut receiving = Duration::ZERO;
+        for datagram in datagrams {
+            if !self.link.carries() {
+                self.tally.lost += 1;
+                continue;
+            }
+            let began = now();
+            let taken = self.intake.datagram(datagram);
+            receiving += now() - began;
+            match taken {
+                Ok(_) => {}
+                Err(Refused::Discard(_)) => self.tally.refused += 1,
+                Err(error) => return Err(broken(format_args!("frame {frame}: {error}"))),
+            }
+        }
         self.tally.receiving.push(receiving);
+        self.reports.push_back(Report {
+            due: frame.saturating_add(self.delay),
+            frame,
+            count: count as u8,
+            arrived: self.intake.close(frame),
+        });
         let (_, dropped, _) = self.intake.scene().counts();
         self.tally.dropped = dropped;
-        Ok(total as u64)
+        Ok(bytes as u64)
     }
 
-    /// Takes the reports that come before `picture` is coded.
-    fn hear(&mut self, picture: u32) {
+    /// Takes the reports that come before `frame` is coded.
+    fn hear(&mut self, frame: u32) {
         while self
             .reports
             .front()
-            .is_some_and(|report| report.due < picture)
+            .is_some_and(|report| report.due < frame)
             && let Some(report) = self.reports.pop_front()
         {
             self.loss.note(report.count, &report.arrived);

@@ -80,6 +80,7 @@ fn two_codecs_are_measured_and_reported() {
     assert_eq!(names, expected);
     for point in &asked {
         assert_eq!(point["clip"], "wa,ves");
+        assert!(point["st_lpips"].is_null() && point.get("st_lpips").is_some());
         for field in ["kbps", "psnr_y_db", "ssim", "ms_per_frame"] {
             assert!(point[field].as_f64().unwrap() > 0.0, "{field} of {point}");
         }
@@ -111,7 +112,7 @@ fn two_codecs_are_measured_and_reported() {
     let mut lines = table.lines();
     assert_eq!(
         lines.next().unwrap(),
-        "clip,codec,target_kbps,setting,frame,bits,psnr_y_db,psnr_u_db,psnr_v_db,ssim"
+        "clip,codec,target_kbps,setting,frame,bits,psnr_y_db,psnr_u_db,psnr_v_db,ssim,st_lpips"
     );
     assert!(
         lines
@@ -119,7 +120,11 @@ fn two_codecs_are_measured_and_reported() {
             .unwrap()
             .starts_with("\"wa,ves\",x264-ultrafast,100.0,100 kbit/s,0,")
     );
-    assert_eq!(lines.count() + 1, report.frames.len());
+    assert!(
+        lines.all(|line| line.ends_with(',')),
+        "ST-LPIPS was not asked for"
+    );
+    assert_eq!(table.lines().count() - 1, report.frames.len());
 
     let comparison = json(&folder, "bd.json");
     assert_eq!(comparison["bd_rate"].as_array().unwrap().len(), 2);

@@ -1,12 +1,10 @@
 //! Fills a frame: a heap of tiles by what their best block promises, re-keyed on every pop.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use raq_shared::coding::{Tables, UpdateList};
 use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
-use raq_shared::latent::Latents;
 use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
 use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
@@ -16,6 +14,8 @@ use raq_shared::tile::{Update, Updater};
 use crate::flight::Needs;
 
 use super::cost::{Cost, binomials};
+use super::entry::Entry;
+use super::frame::{Budget, Picture, Taken};
 use super::motion::{Luma, Target};
 use super::promise::{Promises, guess};
 use super::prospect::{Ground, Known, Odds, Prospect, Standing};
@@ -37,53 +37,6 @@ const WORTH_A_SEARCH: f32 = 32.0;
 const COPY_CERTAIN: f32 = 0.03;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
-
-/// The frame to be coded.
-#[derive(Debug, Clone, Copy)]
-pub struct Picture<'a> {
-    /// The encoder's latents.
-    pub target: &'a Latents,
-    /// Luma, padded, `[height, width]`.
-    pub luma: &'a [u8],
-}
-
-/// What a frame may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Bits for the bodies of all datagrams, estimated as the tables price them.
-    pub bits: f32,
-    /// Datagrams of the frame.
-    pub count: u8,
-    /// Bits for the body of one datagram.
-    pub datagram_bits: f32,
-}
-
-/// A refinement that was chosen, and what it had to code: what codebooks are trained on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// Stage of the refinement.
-    pub stage: u8,
-    /// The block's residual before, leading components of its codebook, `[positions, lead]`.
-    pub residual: Vec<i16>,
-}
-
-/// A heap entry: gain per bit, then the tile.
-#[derive(Debug, PartialEq)]
-struct Entry(f32, u32);
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0).then(other.1.cmp(&self.1))
-    }
-}
 
 /// Fills frames of one size.
 #[derive(Debug)]

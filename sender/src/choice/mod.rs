@@ -8,7 +8,9 @@
 pub mod chooser;
 mod cluster;
 pub mod cost;
+mod entry;
 mod exact;
+pub mod frame;
 mod kernel;
 pub mod motion;
 mod principal;
@@ -22,6 +24,7 @@ pub mod start;
 pub mod tile_work;
 pub mod yields;
 
-pub use chooser::{Budget, Chooser, Picture, Taken};
+pub use chooser::Chooser;
+pub use frame::{Budget, Picture, Taken};
 pub use prospect::{Known, Standing};
 pub use speed::Speed;

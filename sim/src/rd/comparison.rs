@@ -181,6 +181,7 @@ mod tests {
             kbps,
             psnr_y_db,
             ssim: None,
+            st_lpips: None,
             ms_per_frame: 1.0,
             setting: String::new(),
         }

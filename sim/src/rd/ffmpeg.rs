@@ -16,6 +16,9 @@ use raq_shared::{
 pub const HOW_TO_GET: &str =
     "install ffmpeg with libx264 and libvpx (Debian, Ubuntu: apt-get install ffmpeg)";
 
+const OTHER_FFMPEG: &str = "try another version of ffmpeg, or leave the codec out with --codecs";
+const OTHER_INPUT: &str = "give --input a video that ffmpeg reads";
+
 /// An installed ffmpeg, with the ffprobe that comes with it.
 #[derive(Debug)]
 pub struct Ffmpeg {
@@ -36,6 +39,7 @@ impl Ffmpeg {
         }
         let list = run(
             "list its encoders",
+            "try another version of ffmpeg",
             ffmpeg().args(["-hide_banner", "-encoders"]),
         )?;
         Ok(Some(Self {
@@ -74,6 +78,7 @@ impl Ffmpeg {
         }
         run(
             &format!("read {}", input.display()),
+            OTHER_INPUT,
             ffmpeg()
                 .arg("-i")
                 .arg(file_url(input)?)
@@ -97,6 +102,7 @@ impl Ffmpeg {
         let size = raw.size.to_string();
         run(
             "encode",
+            OTHER_FFMPEG,
             ffmpeg()
                 .args(["-f", "rawvideo", "-pix_fmt", raw.pixel_format])
                 .args(["-video_size", &size, "-framerate", raw.frame_rate, "-i"])
@@ -116,6 +122,7 @@ impl Ffmpeg {
     pub fn packet_bytes(&self, bitstream: &Path) -> Result<Vec<u64>, Failure> {
         let list = run(
             "list packets",
+            OTHER_FFMPEG,
             ffmpeg()
                 .arg("-i")
                 .arg(file_url(bitstream)?)
@@ -151,6 +158,7 @@ impl Ffmpeg {
     ) -> Result<Vec<Frame>, Failure> {
         run(
             "decode",
+            OTHER_FFMPEG,
             ffmpeg()
                 .arg("-i")
                 .arg(file_url(bitstream)?)
@@ -187,7 +195,8 @@ impl Ffmpeg {
                 "csv=p=0",
             ])
             .arg(file_url(input)?);
-        let said = run(&format!("read {}", input.display()), &mut ffprobe)?;
+        let what = format!("read {}", input.display());
+        let said = run(&what, OTHER_INPUT, &mut ffprobe)?;
         let said = String::from_utf8_lossy(&said);
         let mut fields = said.trim().split(',');
         Ok(fields.any(|field| field == "pc" || field.starts_with("yuvj")))
@@ -226,7 +235,7 @@ fn file_url(path: &Path) -> Result<OsString, Failure> {
 }
 
 /// Runs to the end and gives what was written on standard output.
-fn run(what: &str, command: &mut Command) -> Result<Vec<u8>, Failure> {
+fn run(what: &str, cure: &str, command: &mut Command) -> Result<Vec<u8>, Failure> {
     let program = command.get_program().display().to_string();
     let output = command.stdin(Stdio::null()).output().map_err(|e| {
         Failure::new(
@@ -241,7 +250,7 @@ fn run(what: &str, command: &mut Command) -> Result<Vec<u8>, Failure> {
     Err(Failure::new(
         Exit::Failure,
         format_args!(
-            "{program} cannot {what} ({}): {}",
+            "{program} cannot {what} ({}): {}; {cure}",
             output.status,
             words.trim_end()
         ),

@@ -6,6 +6,7 @@
 //!
 //! A codec gives bytes and pictures ([`encoded::Encoded`]); all figures are then computed by the
 //! same code from those and the clip. One encode runs at a time, so that times can be compared.
+//! What fails is left out ([`missing::Missing`]); the rest goes on.
 
 pub mod bd_rate;
 pub mod bracket;
@@ -16,11 +17,13 @@ pub mod comparison;
 pub mod curve;
 pub mod encoded;
 pub mod ffmpeg;
+pub mod missing;
 mod page;
 pub mod picture;
 pub mod raq;
 pub mod record;
 pub mod report;
+pub mod st_lpips;
 pub mod svg;
 
 use std::fs;
@@ -36,10 +39,12 @@ use self::{
     comparison::Comparison,
     encoded::Encoded,
     ffmpeg::{Ffmpeg, HOW_TO_GET},
+    missing::Missing,
     picture::{Picture, shown_frames},
     raq::Raq,
-    record::{FrameRecord, Point, measure},
+    record::{FrameRecord, Point, add_st_lpips, measure},
     report::{Report, cannot_write},
+    st_lpips::StLpips,
 };
 pub use self::{clip::Clip, codec::Codec};
 use crate::{options::RdOptions, transfer::Setup};
@@ -52,11 +57,12 @@ const OUT_OF_REACH: f64 = 1.1;
 
 /// Encodes every clip with every codec at every rate and writes the files into `--out`.
 ///
-/// Says on standard error what it is doing and what it leaves out.
+/// Says on standard error what it is doing and what it leaves out. A clip or an encode that fails
+/// is left out, and named in [`Report::missing`].
 ///
 /// # Errors
-/// [`Failure`] where options contradict each other, a clip cannot be read, a codec fails or the
-/// files cannot be written.
+/// [`Failure`] where options contradict each other, what they ask for is missing, nothing could be
+/// measured or the files cannot be written.
 pub fn run(options: &RdOptions) -> Result<Report, Failure> {
     options.check()?;
     clip::check(&options.input)?;
@@ -64,18 +70,29 @@ pub fn run(options: &RdOptions) -> Result<Report, Failure> {
     let ffmpeg = Ffmpeg::find()?;
     let (raq, codecs) = open_ours(options)?;
     let codecs = usable(codecs, ffmpeg.as_ref())?;
+    let st_lpips = options.st_lpips.as_deref();
     let mut run = Run {
         raq,
+        st_lpips: st_lpips
+            .map(|weights| StLpips::open(weights, options.python.as_deref()))
+            .transpose()?,
         setup: options.setup(),
         rates: options.ascending_rates(),
         pictures_per_clip: options.pictures.into(),
         frames: Vec::new(),
         points: Vec::new(),
         pictures: Vec::new(),
+        missing: Missing::default(),
     };
     for path in &options.input {
-        let clip = Clip::read(path, options.size, options.frames, ffmpeg.as_ref())?;
-        run.add(&clip, &codecs, ffmpeg.as_ref())?;
+        let added = Clip::read(path, options.size, options.frames, ffmpeg.as_ref())
+            .and_then(|clip| run.add(&clip, &codecs, ffmpeg.as_ref()));
+        if let Err(failure) = added {
+            run.missing.note(path.display(), failure);
+        }
+    }
+    if let (true, Some(failure)) = (run.points.is_empty(), run.missing.first()) {
+        return Err(failure.clone());
     }
     let max_kbps = options.bd_max_kbps.map(Bitrate::kilobits_per_second);
     let report = Report {
@@ -83,6 +100,7 @@ pub fn run(options: &RdOptions) -> Result<Report, Failure> {
         frames: run.frames,
         points: run.points,
         pictures: run.pictures,
+        missing: run.missing,
     };
     report.write(&options.out)?;
     let page = options.out.join("index.html");
@@ -139,6 +157,8 @@ fn usable(codecs: Vec<Codec>, ffmpeg: Option<&Ffmpeg>) -> Result<Vec<Codec>, Fai
 struct Run {
     /// Open where it is among the codecs.
     raq: Option<Raq>,
+    /// Where it was asked for.
+    st_lpips: Option<StLpips>,
     setup: Setup,
     /// Ascending.
     rates: Vec<Bitrate>,
@@ -146,6 +166,7 @@ struct Run {
     frames: Vec<FrameRecord>,
     points: Vec<Point>,
     pictures: Vec<Picture>,
+    missing: Missing,
 }
 
 impl Run {
@@ -164,6 +185,13 @@ impl Run {
             Some(ffmpeg) => Some(Comparators::new(ffmpeg, clip)?),
             None => None,
         };
+        let sides = clip.size().width().min(clip.size().height());
+        if self.st_lpips.is_some() && sides < st_lpips::SMALLEST_SIDE {
+            let smallest = st_lpips::SMALLEST_SIDE;
+            eprintln!(
+                "Leaving out ST-LPIPS: it takes sides from {smallest} pixels on; give --size"
+            );
+        }
         for &codec in codecs {
             let odd =
                 !(clip.size().width().is_multiple_of(2) && clip.size().height().is_multiple_of(2));
@@ -172,14 +200,21 @@ impl Run {
                 continue;
             }
             let first = self.points.len();
+            let mut tried: Vec<Tried> = Vec::new();
             for rate in self.rates.clone() {
-                eprintln!("{}: {codec} at {rate} …", clip.name);
-                let encoded = self.at_rate(clip, codec, rate, comparators.as_mut())?;
-                self.keep(clip, codec, Some(rate), &encoded)?;
+                let what = format!("{}: {codec} at {rate}", clip.name);
+                eprintln!("{what} …");
+                let kept = self
+                    .at_rate(clip, codec, rate, comparators.as_mut())
+                    .and_then(|encoded| self.keep(clip, codec, Some(rate), &encoded));
+                match kept {
+                    Ok(kbps) => tried.push((rate, kbps)),
+                    Err(failure) => self.missing.note(what, failure),
+                }
             }
             match &mut comparators {
-                Some(comparators) if !codec.is_ours() => {
-                    self.bracket(clip, codec, comparators, first)?;
+                Some(comparators) if !codec.is_ours() && !tried.is_empty() => {
+                    self.bracket(clip, codec, comparators, tried, first);
                 }
                 _ => {}
             }
@@ -187,22 +222,30 @@ impl Run {
         Ok(())
     }
 
-    /// Adds points until a comparator's curve covers the rates asked for, as far as it can; its
-    /// points begin with number `first`.
+    /// Adds points until a comparator's curve covers the rates asked for and `tried`, as far as it
+    /// can; its points begin with number `first`.
     fn bracket(
         &mut self,
         clip: &Clip,
         codec: Codec,
         comparators: &mut Comparators<'_>,
+        mut tried: Vec<Tried>,
         first: usize,
-    ) -> Result<(), Failure> {
-        let asked = self.rates.clone();
-        let measured = self.points[first..].iter().map(|point| point.kbps);
-        let mut tried: Vec<Tried> = asked.iter().copied().zip(measured).collect();
+    ) {
+        let asked: Vec<_> = tried.iter().map(|(rate, _)| *rate).collect();
         while let Some(rate) = next_rate(&asked, &tried) {
-            eprintln!("{}: {codec} at {rate}, to cover the rates …", clip.name);
-            let encoded = comparators.at_rate(codec, rate)?;
-            tried.push((rate, self.keep_new(clip, codec, &encoded, first)?));
+            let what = format!("{}: {codec} at {rate}, to cover the rates", clip.name);
+            eprintln!("{what} …");
+            let kept = comparators
+                .at_rate(codec, rate)
+                .and_then(|encoded| self.keep_new(clip, codec, &encoded, first));
+            match kept {
+                Ok(kbps) => tried.push((rate, kbps)),
+                Err(failure) => {
+                    self.missing.note(what, failure);
+                    break;
+                }
+            }
         }
         let lowest = tried.iter().map(|(_, kbps)| *kbps).min_by(f64::total_cmp);
         let reachable = lowest
@@ -210,12 +253,16 @@ impl Run {
             .is_some_and(|(lowest, asked)| lowest <= OUT_OF_REACH * asked.kilobits_per_second());
         if !reachable {
             for &quality in comparator::sweep(codec) {
-                eprintln!("{}: {codec} at quality {quality} …", clip.name);
-                let encoded = comparators.with(codec, Setting::Quality(quality))?;
-                self.keep_new(clip, codec, &encoded, first)?;
+                let what = format!("{}: {codec} at quality {quality}", clip.name);
+                eprintln!("{what} …");
+                let kept = comparators
+                    .with(codec, Setting::Quality(quality))
+                    .and_then(|encoded| self.keep_new(clip, codec, &encoded, first));
+                if let Err(failure) = kept {
+                    self.missing.note(what, failure);
+                }
             }
         }
-        Ok(())
     }
 
     /// Measures an encode that no `--rates` asked for and gives its rate in kbit/s; does not keep
@@ -243,7 +290,17 @@ impl Run {
         target: Option<Bitrate>,
         encoded: &Encoded,
     ) -> Result<f64, Failure> {
-        let (records, point) = measure(clip, codec, target, encoded)?;
+        let (mut records, mut point) = measure(clip, codec, target, encoded)?;
+        if let Some(st_lpips) = &mut self.st_lpips {
+            match st_lpips.distances(clip, encoded) {
+                Ok(Some(distances)) => add_st_lpips(&mut records, &mut point, &distances),
+                Ok(None) => {}
+                Err(failure) => {
+                    let what = format!("{}: ST-LPIPS of {codec}, {}", clip.name, point.setting);
+                    self.missing.note(what, failure);
+                }
+            }
+        }
         let middle = self.rates.get((self.rates.len() - 1) / 2);
         if target.is_some() && target.as_ref() == middle {
             for number in shown_frames(clip.frames.len(), self.pictures_per_clip) {
@@ -257,6 +314,7 @@ impl Run {
         self.points.push(point);
         Ok(kbps)
     }
+
     /// One encode.
     fn at_rate(
         &mut self,

@@ -8,7 +8,7 @@ use super::{
     Codec,
     comparison::clips,
     picture::Picture,
-    report::{NamedPlot, Report, dash},
+    report::{NamedPlot, Report, dash, four_decimals},
     svg::escape,
 };
 
@@ -32,10 +32,19 @@ pub(super) fn html(report: &Report, plots: &[NamedPlot]) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>Rate and distortion</title><style>{STYLE}</style></head><body>\n\
          <h1>Rate and distortion</h1>\n\
-         <p>Rates and means are over the sixth and later frames. PSNR is of 8-bit luma. Times \
-         are of the whole encode on one thread; for codecs in ffmpeg they include the start of \
-         the process.</p>\n"
+         <p>Rates and means are over the sixth and later frames. PSNR is of 8-bit luma. \
+         ST-LPIPS is the metric of Ghildyal and Liu (2022), lower is better; its numbers are not \
+         those of LPIPS. Times are of the whole encode on one thread; for codecs in ffmpeg they \
+         include the start of the process.</p>\n"
     );
+    let missing = report.missing.names();
+    if !missing.is_empty() {
+        let names = escape(&missing.join("; "));
+        let _ = writeln!(
+            page,
+            "<p><strong>Failed, and missing here:</strong> {names}.</p>"
+        );
+    }
     for clip in clips(&report.points) {
         let _ = writeln!(page, "<h2>{}</h2>\n<div class=\"row\">", escape(clip));
         for plot in plots.iter().filter(|plot| plot.clip == clip) {
@@ -56,6 +65,7 @@ fn points(page: &mut String, report: &Report, clip: &str) {
         "kbit/s",
         "PSNR-Y dB",
         "SSIM",
+        "ST-LPIPS",
         "ms per frame",
         "setting",
     ];
@@ -64,7 +74,8 @@ fn points(page: &mut String, report: &Report, clip: &str) {
             point.target_kbps.map_or_else(dash, |kbps| kbps.to_string()),
             format!("{:.1}", point.kbps),
             format!("{:.2}", point.psnr_y_db),
-            point.ssim.map_or_else(dash, |ssim| format!("{ssim:.4}")),
+            point.ssim.map_or_else(dash, four_decimals),
+            point.st_lpips.map_or_else(dash, four_decimals),
             format!("{:.2}", point.ms_per_frame),
             point.setting.clone(),
         ];

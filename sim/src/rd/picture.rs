@@ -6,7 +6,7 @@ use raq_shared::{
     frame::{Frame, Plane},
     video::{ColourRange, VideoFormat},
 };
-use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
+use yuv::{YuvError, YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 use super::{Clip, Codec, FIRST_MEASURED, encoded::Encoded, record::FrameRecord};
 
@@ -81,13 +81,9 @@ impl Picture {
     }
 }
 
-/// Files do not say which matrix they use; as players do, BT.709 from 720 lines up and BT.601
-/// below.
-fn png(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        let text = format_args!("cannot make a picture: {error}; leave it out with --pictures 0");
-        Failure::new(Exit::Failure, text)
-    };
+/// The frame in rgb24 without padding. Files do not say which matrix they use; as players do,
+/// BT.709 from 720 lines up and BT.601 below.
+pub(super) fn rgb(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, YuvError> {
     let (width, height) = frame.plane_size(Plane::Y);
     let stride = frame.size().padded_width() as u32;
     let chroma = frame.chroma_tensor();
@@ -112,7 +108,17 @@ fn png(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Failure> {
         YuvStandardMatrix::Bt709
     };
     let mut rgb = vec![0; 3 * width * height];
-    yuv420_to_rgb(&image, &mut rgb, 3 * width as u32, range, matrix).map_err(|e| failed(&e))?;
+    yuv420_to_rgb(&image, &mut rgb, 3 * width as u32, range, matrix)?;
+    Ok(rgb)
+}
+
+fn png(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let text = format_args!("cannot make a picture: {error}; leave it out with --pictures 0");
+        Failure::new(Exit::Failure, text)
+    };
+    let (width, height) = frame.plane_size(Plane::Y);
+    let rgb = rgb(frame, format).map_err(|e| failed(&e))?;
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(ColorType::Rgb);

@@ -38,6 +38,8 @@ pub struct FrameRecord {
     pub psnr_v_db: f64,
     /// SSIM of Y, at most 1, six decimals; none for pictures with a side below 11 pixels.
     pub ssim: Option<f64>,
+    /// ST-LPIPS of the picture in RGB, 0 for equal ones, six decimals; none where not measured.
+    pub st_lpips: Option<f64>,
 }
 
 /// One encode of one clip: an object of the list in `rd.json`. All means and the rate are over the
@@ -58,6 +60,8 @@ pub struct Point {
     pub psnr_y_db: f64,
     /// Mean over the measured frames of [`FrameRecord::ssim`]; null for tiny pictures.
     pub ssim: Option<f64>,
+    /// Mean over the measured frames of [`FrameRecord::st_lpips`]; null where not measured.
+    pub st_lpips: Option<f64>,
     /// Time on the wall for encoding all frames, over their number, in milliseconds. For codecs in
     /// ffmpeg it includes the start of the process, which weighs on short clips.
     pub ms_per_frame: f64,
@@ -65,7 +69,7 @@ pub struct Point {
     pub setting: String,
 }
 
-/// Measures the pictures of an encode against the clip.
+/// Measures the pictures of an encode against the clip, but for ST-LPIPS.
 ///
 /// # Errors
 /// [`Failure`] where the codec gave another number or size of pictures than the clip has.
@@ -108,6 +112,7 @@ pub fn measure(
                 psnr_u_db: u,
                 psnr_v_db: v,
                 ssim: ssim_y(original, &frame.picture).map(|ssim| rounded(ssim, 6)),
+                st_lpips: None,
             }
         })
         .collect();
@@ -124,10 +129,21 @@ pub fn measure(
         kbps: rounded(bits as f64 * clip.fps() / count / 1000.0, 3),
         psnr_y_db: rounded(psnr / count, 4),
         ssim: ssim.map(|sum| rounded(sum / count, 6)),
+        st_lpips: None,
         ms_per_frame: rounded(millis / records.len() as f64, 3),
         setting: encoded.setting.clone(),
     };
     Ok((records, point))
+}
+
+/// Adds the ST-LPIPS of each frame to what [`measure`] gave.
+pub fn add_st_lpips(records: &mut [FrameRecord], point: &mut Point, distances: &[f64]) {
+    for (record, distance) in records.iter_mut().zip(distances) {
+        record.st_lpips = Some(rounded(*distance, 6));
+    }
+    let measured = &records[FIRST_MEASURED..];
+    let sum: Option<f64> = measured.iter().map(|frame| frame.st_lpips).sum();
+    point.st_lpips = sum.map(|sum| rounded(sum / measured.len() as f64, 6));
 }
 
 /// `value` with so many decimals.
@@ -200,6 +216,17 @@ mod tests {
         assert_eq!(point.ms_per_frame, 2.0);
         let ssim = (1.0 + records[6].ssim.unwrap()) / 2.0;
         assert!((point.ssim.unwrap() - ssim).abs() < 1e-6);
+    }
+
+    #[test]
+    fn st_lpips_is_added_to_frames_and_mean() {
+        let clip = clip();
+        let (mut records, mut point) = measure(&clip, Codec::Vp8, None, &encoded(&clip)).unwrap();
+        assert_eq!((records[6].st_lpips, point.st_lpips), (None, None));
+        let distances = [0.9, 0.9, 0.9, 0.9, 0.9, 0.12345678, 0.2];
+        add_st_lpips(&mut records, &mut point, &distances);
+        assert_eq!(records[5].st_lpips, Some(0.123457));
+        assert_eq!(point.st_lpips, Some(0.161729));
     }
 
     #[test]

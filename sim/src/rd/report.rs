@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     Codec,
     comparison::{Comparison, clips, curves},
+    missing::Missing,
     page,
     picture::Picture,
     record::{FrameRecord, Point},
@@ -29,6 +30,8 @@ pub struct Report {
     pub comparison: Comparison,
     /// For the page.
     pub pictures: Vec<Picture>,
+    /// What failed.
+    pub missing: Missing,
 }
 
 /// A plot with the name of its file.
@@ -40,7 +43,8 @@ pub(super) struct NamedPlot {
 
 impl Report {
     /// Writes `frames.csv`, `frames.json`, `rd.json`, `bd.json`, `index.html` and the plots
-    /// `CLIP-psnr-y.svg` and `CLIP-ssim.svg` into an existing folder.
+    /// `CLIP-psnr-y.svg`, `CLIP-ssim.svg` and, where measured, `CLIP-st-lpips.svg` into an existing
+    /// folder.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be written.
@@ -66,18 +70,19 @@ impl Report {
         for clip in clips(&self.points) {
             let _ = write!(
                 text,
-                "\n{clip}\n{:<16}{:>10}{:>10}{:>11}{:>9}{:>10}  setting\n",
-                "codec", "target", "kbit/s", "PSNR-Y dB", "SSIM", "ms/frame"
+                "\n{clip}\n{:<16}{:>10}{:>10}{:>11}{:>9}{:>10}{:>10}  setting\n",
+                "codec", "target", "kbit/s", "PSNR-Y dB", "SSIM", "ST-LPIPS", "ms/frame"
             );
             for point in self.of(clip) {
                 let _ = writeln!(
                     text,
-                    "{:<16}{:>10}{:>10.1}{:>11.2}{:>9}{:>10.2}  {}",
+                    "{:<16}{:>10}{:>10.1}{:>11.2}{:>9}{:>10}{:>10.2}  {}",
                     point.codec,
                     point.target_kbps.map_or_else(dash, |kbps| kbps.to_string()),
                     point.kbps,
                     point.psnr_y_db,
-                    point.ssim.map_or_else(dash, |ssim| format!("{ssim:.4}")),
+                    point.ssim.map_or_else(dash, four_decimals),
+                    point.st_lpips.map_or_else(dash, four_decimals),
                     point.ms_per_frame,
                     point.setting
                 );
@@ -115,6 +120,10 @@ impl Report {
             plots.push(self.plot(clip, "psnr-y", "PSNR-Y, dB", |point| Some(point.psnr_y_db)));
             if self.of(clip).all(|point| point.ssim.is_some()) {
                 plots.push(self.plot(clip, "ssim", "SSIM", |point| point.ssim));
+            }
+            if self.of(clip).any(|point| point.st_lpips.is_some()) {
+                let quality = "ST-LPIPS, lower is better";
+                plots.push(self.plot(clip, "st-lpips", quality, |point| point.st_lpips));
             }
         }
         plots
@@ -156,6 +165,10 @@ impl Report {
 /// What stands in tables for nothing.
 pub(super) fn dash() -> String {
     "-".to_owned()
+}
+
+pub(super) fn four_decimals(value: f64) -> String {
+    format!("{value:.4}")
 }
 
 fn json(value: &impl Serialize, folder: &Path) -> Result<Vec<u8>, Failure> {

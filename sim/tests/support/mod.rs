@@ -15,9 +15,9 @@ use raq_shared::{
     video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
     y4m::Writer,
 };
+use raq_sim::rd::st_lpips::interpreter;
 
-/// Whether ffmpeg is installed; says that the test is skipped where not, and fails it under
-/// `RAQ_REQUIRE_ALL=1`.
+/// Whether ffmpeg is installed; skips the test where not.
 #[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn ffmpeg() -> bool {
     let mut command = Command::new("ffmpeg");
@@ -25,7 +25,35 @@ pub(crate) fn ffmpeg() -> bool {
     if command.status().is_ok() {
         return true;
     }
-    let reason = "ffmpeg is not installed (Debian, Ubuntu: apt-get install ffmpeg)";
+    skip("ffmpeg is not installed (Debian, Ubuntu: apt-get install ffmpeg)");
+    false
+}
+
+/// The weights of ST-LPIPS; skips the test where they or PyTorch are missing.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
+    let weights = paths::outside_data().join("metrics/stlpips/alex_shift_tolerant.pth");
+    if !weights.is_file() {
+        let variable = paths::DATA_VARIABLE;
+        skip(&format!(
+            "{} is not there; set {variable}",
+            weights.display()
+        ));
+        return None;
+    }
+    let search = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)";
+    let mut python = Command::new(interpreter());
+    let found = python.args(["-c", search]).stderr(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        skip("no Python with PyTorch; `cargo xtask setup --train` makes one");
+        return None;
+    }
+    Some(weights)
+}
+
+/// Says that the running test is skipped, and fails it under `RAQ_REQUIRE_ALL=1`.
+#[allow(dead_code, reason = "not every test needs it")]
+fn skip(reason: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
     assert!(!required, "{test} cannot be run: {reason}");
@@ -36,7 +64,18 @@ pub(crate) fn ffmpeg() -> bool {
         let file = OpenOptions::new().append(true).open(path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
-    false
+}
+
+/// Writes a shell script as a program that can be started.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn script(path: &Path, lines: &str) {
+    let text = path.with_extension("sh");
+    fs::write(&text, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    // Copied by another process: a program that another thread's child holds open for writing
+    // cannot be started.
+    let mut copy = Command::new("install");
+    copy.args(["-m", "755"]).arg(text).arg(path);
+    assert!(copy.status().unwrap().success());
 }
 
 /// Writes a y4m file of waves that move, 25 frames a second, and gives its path and frames.
