@@ -70,7 +70,7 @@ impl Flight {
     pub fn new(grid: TileGrid) -> Self {
         Self {
             grid,
-            tiles: vec![Vec::new(); grid.tiles()],
+            tiles: vec![Vec::with_capacity(FRAMES); grid.tiles()],
         }
     }
 
