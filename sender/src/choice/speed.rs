@@ -50,7 +50,7 @@ impl Speed {
     pub(super) fn hope(self) -> f32 {
         match self {
             Self::Fast => 1.6,
-            Self::Medium => 2.5,
+            Self::Medium => 2.0,
             Self::Thorough => 4.0,
         }
     }
@@ -67,8 +67,8 @@ impl Speed {
     /// residual.
     pub(super) fn part(self) -> f32 {
         match self {
-            Self::Fast => 0.45,
-            Self::Medium => 0.3,
+            Self::Fast => 0.5,
+            Self::Medium => 0.4,
             Self::Thorough => f32::NEG_INFINITY,
         }
     }
@@ -77,7 +77,7 @@ impl Speed {
     pub(super) fn habit(self) -> f32 {
         match self {
             Self::Fast => 0.12,
-            Self::Medium => 0.06,
+            Self::Medium => 0.09,
             Self::Thorough => 0.0,
         }
     }

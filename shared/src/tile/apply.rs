@@ -308,14 +308,18 @@ mod tests {
             let mut expected = Content::new(12);
             updater.copy(tile, &displacements, filter, &mut expected);
             for t in 0..GRID.tiles() {
-                let mut other = updater.clone();
-                other.render(t, 1, &noise(seed ^ 77 ^ t as u32));
-                let mut content = Content::new(12);
-                other.copy(tile, &displacements, filter, &mut content);
+                // One other tile may give the same by chance: little of it is read, then rounded.
+                let changes = [77, 78, 79].into_iter().any(|change| {
+                    let mut other = updater.clone();
+                    other.render(t, 1, &noise(seed ^ change ^ t as u32));
+                    let mut content = Content::new(12);
+                    other.copy(tile, &displacements, filter, &mut content);
+                    content != expected
+                });
                 if !named.contains(&t) {
-                    prop_assert_eq!(&content, &expected, "tile {} is read and not named", t);
+                    prop_assert!(!changes, "tile {} is read and not named", t);
                 } else if !split {
-                    prop_assert_ne!(&content, &expected, "tile {} is named and not read", t);
+                    prop_assert!(changes, "tile {} is named and not read", t);
                 }
             }
         }
