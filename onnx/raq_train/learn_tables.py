@@ -31,6 +31,9 @@ WHITE_LENGTH = 44.0
 
 WHITE_COMPONENTS = 4
 
+PREFIXES = (16, 64, 256)
+"""Prefixes of a flat table that are made better than sorting by use leaves them."""
+
 DAMPING = 0.8
 """The share of the way to the mean that a codeword goes in a step."""
 
@@ -85,6 +88,37 @@ def by_use(rows: Tensor, importance: Tensor, table: Tensor) -> Tensor:
     return table[count.argsort(descending=True, stable=True)]
 
 
+def order_for_prefixes(rows: Tensor, importance: Tensor, table: Tensor) -> Tensor:
+    """A flat table with a few rows of its first 1024 exchanged, so that prefixes are good too.
+
+    Of 16, 64 and 256 rows the one that is missed least makes room for the one that helps most, an
+    eighth of the rows at most: sorting by use alone leaves such prefixes up to 0.7 dB behind
+    tables learned for them.
+    """
+    table, pool = table.clone(), min(1024, len(table))
+    first = 0
+    for level in PREFIXES:
+        if level >= pool:
+            break
+        distances = torch.cdist(rows, table[:pool]).pow(2)
+        for _ in range(max(1, level // 8)):
+            two, nearest_two = distances[:, :level].topk(2, largest=False)
+            missed = torch.zeros(level)
+            missed.index_add_(0, nearest_two[:, 0], importance * (two[:, 1] - two[:, 0]))
+            missed[:first] = torch.inf
+            out = int(missed.argmin())
+            rest = torch.where(nearest_two[:, 0] == out, two[:, 1], two[:, 0])
+            helps = importance @ (rest[:, None] - distances[:, level:]).clamp_min(0)
+            new = int(helps.argmax())
+            if helps[new] <= missed[out]:
+                break
+            swap = torch.tensor([out, level + new])
+            table[swap] = table[swap.flip(0)]
+            distances[:, swap] = distances[:, swap.flip(0)]
+        first = level
+    return table
+
+
 def refine(vectors: Vectors, table: Tensor, rounds: int) -> tuple[Tensor, list[float]]:
     """Damped Lloyd steps from `table`; returns the best on held vectors and every distortion."""
     share = vectors.held_importance / vectors.held_importance.sum()
@@ -98,7 +132,9 @@ def refine(vectors: Vectors, table: Tensor, rounds: int) -> tuple[Tensor, list[f
         values.append(held(table))
         if values[-1] == min(values):
             best = table
-    return by_use(vectors.rows, vectors.importance, best), values
+    part = slice(0, 12_000)
+    rows, importance = vectors.rows, vectors.importance
+    return order_for_prefixes(rows[part], importance[part], by_use(rows, importance, best)), values
 
 
 def learn(shape: CodebookConfig, run: Path, rounds: int, seed: int) -> list[float]:

@@ -57,6 +57,22 @@ def add(parts: list[dict]) -> dict:
     return total(parts)
 
 
+def use_of_rows(tables: dict, config: Config, name: str) -> list[float]:
+    """How often the datagrams chose each row of the codebook `name` [K_max], all stages and bands
+    together; rows of a class alike. The sum is one, or all are alike where none was chosen.
+    """
+    stages = [n for n, stage in enumerate(config.stages) if stage.codebook == name]
+    classes = [0.0] * config.codebook(name).max_codewords.bit_length()
+    for band in tables["bands"]:
+        for stage in stages:
+            for number, count in enumerate(band["class"][stage]):
+                classes[number] += count
+    rows = [(row + 1).bit_length() - 1 for row in range(config.codebook(name).max_codewords)]
+    use = [count / max(1, rows.count(number)) for number, count in enumerate(classes)]
+    total = sum(classes)
+    return [use[number] / total if total else 1 / len(rows) for number in rows]
+
+
 def read(path: Path, config: Config) -> dict:
     """The tables in a file. Raises ValueError where they are for other stages."""
     tables = json.loads(path.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from raq_train.learn_tables import (
     WHITE_COMPONENTS,
     WHITE_LENGTH,
     by_use,
+    order_for_prefixes,
     refine,
     white_table,
     white_vectors,
@@ -30,9 +31,22 @@ def test_steps_lower_the_distortion_and_sort_by_use() -> None:
     table, values = refine(vectors, torch.randn(16, 5) * 30, 6)
     assert values[-1] < 0.5 * values[0]
     assert math.isclose(distortions(held, table, [16])[0], min(values), rel_tol=1e-4)
-    index = torch.cdist(rows, table).argmin(1)
+    index = torch.cdist(rows, by_use(rows, torch.ones(4000), table)).argmin(1)
     use = torch.bincount(index, minlength=16)
     assert torch.equal(use, use.sort(descending=True).values)
+
+
+def test_prefixes_get_better_and_no_row_is_lost() -> None:
+    torch.manual_seed(0)
+    rows, even = torch.randn(3000, 4) * torch.tensor([9.0, 3.0, 1.0, 1.0]), torch.ones(3000)
+    # The most used rows lie all close together in the middle.
+    table = rows[:128][rows[:128].norm(dim=1).argsort()]
+    ordered = order_for_prefixes(rows, even, table)
+    before, after = (distortions(rows, one, [16, 64, 128]) for one in (table, ordered))
+    assert after[0] < 0.7 * before[0]
+    assert after[1] < before[1]
+    assert math.isclose(after[2], before[2], rel_tol=1e-5)
+    assert sorted(ordered.tolist()) == sorted(table.tolist())
 
 
 def test_the_best_table_is_kept_where_steps_make_it_worse() -> None:

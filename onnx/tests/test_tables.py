@@ -32,6 +32,21 @@ def test_a_runs_own_tables_are_taken(tmp_path: Path) -> None:
     assert load_tables(SEVERAL, tmp_path) == own
 
 
+def test_use_of_rows_is_that_of_their_classes() -> None:
+    counts = copy.deepcopy(tables.flat(SEVERAL))
+    for band in counts["bands"]:
+        band["class"] = [[0] * len(classes) for classes in band["class"]]
+    # Both stages of "fine": index 0, and of the class of 31 to 62.
+    counts["bands"][1]["class"][2][0] = 3
+    counts["bands"][4]["class"][3][5] = 1
+    use = tables.use_of_rows(counts, SEVERAL, "fine")
+    assert len(use) == 64
+    assert use[0] == 0.75
+    assert use[31:63] == [0.25 / 32] * 32
+    assert sum(use) == pytest.approx(1)
+    assert tables.use_of_rows(counts, SEVERAL, "tile") == [1 / 32] * 32
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("start", [1, 2, 3]), ("blocks", []), ("codewords", [33, 64, 64, 64]), ("base", ["x"] * 16)],
