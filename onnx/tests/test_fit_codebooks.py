@@ -12,6 +12,7 @@ import torch
 
 from raq_train import config, tables
 from raq_train.export import digest, export, load_adapters, read_bases, regenerate
+from raq_train.fit_codebooks import row_weights
 from raq_train.untrained import untrained
 
 ONNX = Path(__file__).resolve().parents[1]
@@ -105,6 +106,16 @@ def test_vectors_that_do_not_fit_are_refused(run: Path, tmp_path: Path, change, 
     assert done.returncode == 2
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_rows_weigh_by_use_and_by_relative_error() -> None:
+    table = torch.randn(64, 4) * torch.logspace(3, 0, 64)[:, None]
+    use = torch.linspace(2, 1, 64) / 96
+    weights = row_weights(table, use)
+    # Missing every row by a tenth of its length is a relative error of a hundredth.
+    assert abs((weights * (0.1 * table).pow(2).sum(1)).sum().item() - 0.01) < 1e-5
+    assert weights[60] > 10 * weights[0]
+    assert row_weights(table, torch.eye(64)[5]).nonzero().tolist() == [[5]]
 
 
 def test_a_run_without_an_adapter_is_not_exported(tmp_path: Path) -> None:
