@@ -16,7 +16,7 @@ fn a_larger_rate_is_a_better_picture() {
     // Few frames a second: a busy machine has time for all that fits the bytes.
     let clip = clips::generate(&sandbox, &clips::format(160, 96, 4), 6);
     let mut before = 0.0;
-    for kilobits in [10u64, 24, 60, 240] {
+    for kilobits in [10u64, 18, 32, 60] {
         let rate = format!("{kilobits}k");
         let transfer = Transfer::run(&sandbox, &clip, &["--max-rate", &rate]);
         for frame in &transfer.sent {
@@ -32,7 +32,7 @@ fn a_larger_rate_is_a_better_picture() {
         );
         before = psnr;
     }
-    assert!(before > 30.0, "{before:.2} dB with 240 kbit/s");
+    assert!(before > 30.0, "{before:.2} dB with 60 kbit/s");
 }
 
 #[test]
