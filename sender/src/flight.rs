@@ -70,7 +70,9 @@ impl Flight {
     pub fn new(grid: TileGrid) -> Self {
         Self {
             grid,
-            tiles: vec![Vec::with_capacity(FRAMES); grid.tiles()],
+            tiles: (0..grid.tiles())
+                .map(|_| Vec::with_capacity(FRAMES))
+                .collect(),
         }
     }
 

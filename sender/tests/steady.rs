@@ -68,7 +68,7 @@ fn frames_allocate_nothing() {
             luma: &shown.luma,
         };
         // More than one datagram, and now and then fewer bytes.
-        let allowance = Allowance::of(if frame % 5 == 0 { 900 } else { 2500 }, None);
+        let allowance = Allowance::of(if frame % 5 == 0 { 700 } else { 1400 }, None);
         let before = ASKED.load(Ordering::Relaxed);
         let datagrams = coder.encode(frame, picture, allowance, Stamp::default(), || false);
         let sent = ASKED.load(Ordering::Relaxed);

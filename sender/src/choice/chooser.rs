@@ -37,6 +37,9 @@ const WORTH_A_SEARCH: f32 = 32.0;
 const COPY_CERTAIN: f32 = 0.03;
 /// The share of a frame's operations, worst first, whose gain per bit becomes the next price.
 const MARGIN: usize = 12;
+/// How often bits are thought to be worth less where more than this share of them is left.
+const DEEPER: usize = 3;
+const SPARE: f32 = 0.1;
 
 /// Fills frames of one size.
 #[derive(Debug)]
@@ -120,14 +123,14 @@ impl Chooser {
             lambda: 300.0,
             updated: 0.5,
             promises: Promises::new(speed.hope()),
-            works: vec![TileWork::new(&stages); tiles],
+            works: (0..tiles).map(|_| TileWork::new(&stages)).collect(),
             targets: vec![0; tiles * POSITIONS * stages.dim()],
             alternatives: vec![None; tiles],
             workshop: Workshop::new(stages.dim(), tiles),
             hints: vec![Displacement::default(); tiles],
             heap: BinaryHeap::with_capacity(tiles),
-            ratios: Vec::new(),
-            order: Vec::new(),
+            ratios: Vec::with_capacity(4 * tiles * POSITIONS),
+            order: Vec::with_capacity(4 * tiles * POSITIONS),
             lists: Vec::new(),
             spread: grid.interleave(1),
             level: 0,
@@ -249,6 +252,44 @@ impl Chooser {
         let cost = self.cost(&tables, &choices);
         self.spread = self.grid.interleave(budget.count);
         self.left_over = self.late;
+        self.spend(picture, budget, &cost, &mut expired);
+        for _ in 0..DEEPER {
+            if self.deepen(budget, &cost) {
+                self.spend(picture, budget, &cost, &mut expired);
+            }
+        }
+        self.collect();
+    }
+
+    /// Looks again at what was not worth its bits, where many are left. False if that is nothing.
+    fn deepen(&mut self, budget: Budget, cost: &Cost<'_>) -> bool {
+        let least = 2.0 * FINEST;
+        let full = self.bits > (1.0 - SPARE) * budget.bits;
+        if self.left_over || full || self.lambda <= least {
+            return false;
+        }
+        self.lambda = (self.lambda / 4.0).max(least);
+        self.refiner.price(cost, self.lambda);
+        self.heap.clear();
+        for (tile, work) in self.works.iter_mut().enumerate() {
+            if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
+                guess(work, &self.promises, self.lambda, u16::MAX);
+                if let Some((_, ratio)) = work.best() {
+                    self.heap.push(Entry(ratio, tile as u32));
+                }
+            }
+        }
+        !self.heap.is_empty()
+    }
+
+    /// Does what gains most per bit until the budget is full.
+    fn spend(
+        &mut self,
+        picture: Picture<'_>,
+        budget: Budget,
+        cost: &Cost<'_>,
+        expired: &mut impl FnMut() -> bool,
+    ) {
         while let Some(Entry(ratio, tile)) = self.heap.pop() {
             if ratio < FINEST {
                 break;
@@ -262,7 +303,7 @@ impl Chooser {
             let (x, y) = self.grid.place(tile);
             let datagram = self.spread.datagram_of(x, y);
             let room = (budget.bits - self.bits).min(budget.datagram_bits - self.filled[datagram]);
-            let spent = self.step(tile, picture, &cost, room);
+            let spent = self.step(tile, picture, cost, room);
             self.bits += spent;
             self.filled[datagram] += spent;
             let next = match &self.alternatives[tile] {
@@ -273,7 +314,6 @@ impl Chooser {
                 self.heap.push(Entry(ratio, tile as u32));
             }
         }
-        self.collect();
     }
 
     /// Whether more bits would buy more.
