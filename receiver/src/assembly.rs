@@ -79,7 +79,7 @@ struct OpenFrame {
     capture: u32,
     count: u8,
     arrived: Arrivals,
-    first_seen: Duration,
+    last_seen: Duration,
 }
 
 impl OpenFrame {
@@ -114,7 +114,7 @@ pub struct Assembler {
 
 impl Assembler {
     /// For pictures of these tiles. A frame that is not complete is closed `patience` after its
-    /// first datagram, or as soon as a newer one is complete.
+    /// latest datagram, or as soon as a newer one is complete.
     pub fn new(grid: TileGrid, temporal: &Temporal, patience: Duration) -> Self {
         let Temporal {
             stages,
@@ -175,11 +175,12 @@ impl Assembler {
                 capture: header.capture,
                 count: header.count,
                 arrived: Arrivals::default(),
-                first_seen: now,
+                last_seen: now,
             };
             self.open.insert(place, frame);
         }
         self.open[place].arrived.insert(header.index);
+        self.open[place].last_seen = now;
         self.newest = self.newest.max(Some(number));
     }
 
@@ -189,7 +190,7 @@ impl Assembler {
         let overdue = self
             .open
             .iter()
-            .rposition(|frame| now >= frame.first_seen + self.patience);
+            .rposition(|frame| now >= frame.last_seen + self.patience);
         let crowded = self.open.len().checked_sub(OPEN + 1);
         // `None` is below every `Some`.
         if let Some(last) = newest_complete.max(overdue).max(crowded) {
@@ -284,7 +285,7 @@ impl Assembler {
     pub fn deadline(&self) -> Option<Duration> {
         self.open
             .iter()
-            .map(|frame| frame.first_seen + self.patience)
+            .map(|frame| frame.last_seen + self.patience)
             .min()
     }
 

@@ -38,6 +38,8 @@ use crate::tally::Tally;
 const FRAMES: usize = 4;
 /// Latents under way: one being filled, one being coded.
 const LATENTS: usize = 2;
+/// A choice that takes longer than a frame is due takes no longer than this.
+const LONG_CHOICE: Duration = Duration::from_millis(150);
 /// How long closing the connection may take at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -257,6 +259,12 @@ impl Sender {
     }
 }
 
+/// How long the choice may take for a frame when frames come so far apart: on a machine that is too
+/// slow the frame rate falls before the picture does.
+fn patience(interval: Duration) -> Duration {
+    (3 * interval).min(LONG_CHOICE).max(interval)
+}
+
 type Threads = Vec<JoinHandle<()>>;
 
 /// Starts the encode and code threads; the function that comes along starts the capture.
@@ -293,7 +301,7 @@ fn pipeline(
     let code = CodeThread {
         coder,
         clock,
-        patience: source.format().frame_rate.time_of(1),
+        patience: patience(source.format().frame_rate.time_of(1)),
         jobs: job_receiver,
         events: event_sender.clone(),
     };

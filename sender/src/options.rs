@@ -20,7 +20,7 @@ use crate::capture::pattern::{Kind, Pattern};
 use crate::capture::play::{Limits, Source};
 use crate::choice::Speed;
 
-/// Sends live video over QUIC with as many codewords as the network carries.
+/// Sends live video over QUIC, every frame in as many bytes as the network carries.
 ///
 /// Prints nothing on standard output but what is asked for; the log goes to standard error.
 #[derive(Parser, Clone, Debug)]

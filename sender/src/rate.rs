@@ -78,8 +78,10 @@ impl RateControl {
     }
 
     /// The least that is sent, where numbers would otherwise jump too far.
-    pub fn least(&self, path: &Path) -> Allowance {
-        self.within(LEAST + PATH_OVERHEAD, path.max_datagram)
+    pub fn least(&mut self, path: &Path) -> Allowance {
+        let allowance = self.within(LEAST + PATH_OVERHEAD, path.max_datagram);
+        self.saved -= cost(allowance.bytes, allowance.count);
+        allowance
     }
 
     /// A frame that was allowed `allowance` took so many bytes.

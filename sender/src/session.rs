@@ -213,8 +213,11 @@ impl Session {
             return;
         }
         let overdue = number - self.next_sent >= MAX_SKIPPED;
-        let allowance = self.rate.allow(now, path);
-        let Some(allowance) = allowance.or_else(|| overdue.then(|| self.rate.least(path))) else {
+        let mut allowance = self.rate.allow(now, path);
+        if allowance.is_none() && overdue {
+            allowance = Some(self.rate.least(path));
+        }
+        let Some(allowance) = allowance else {
             self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
             self.outputs.push_back(Output::Discard { number });
             return;

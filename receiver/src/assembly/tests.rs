@@ -116,6 +116,17 @@ fn frames_nobody_takes_are_given_up_from_the_oldest() {
 }
 
 #[test]
+fn a_frame_that_still_arrives_stays_open() {
+    let mut assembler = assembler();
+    for (index, at) in [(0, 0), (1, 60), (2, 120)] {
+        let part = datagram(GRID, 0, index, 4);
+        assembler.datagram(ms(at), &part).unwrap();
+    }
+    assert_eq!(assembler.deadline(), Some(ms(200)));
+    assert!(numbers(&mut assembler).is_empty());
+}
+
+#[test]
 fn patience_ends_with_the_clock() {
     let mut assembler = assembler();
     assembler.datagram(ms(5), &datagram(GRID, 0, 0, 2)).unwrap();

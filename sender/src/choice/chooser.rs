@@ -506,7 +506,8 @@ impl Chooser {
 
     /// Ends the frame: its worst operations set the next frame's price.
     pub fn finish(&mut self) {
-        let price = if self.late && self.ratios.is_empty() {
+        // A frame without time to choose says nothing of prices.
+        let price = if self.left_over && self.ratios.is_empty() {
             self.lambda
         } else if !self.left_over || self.ratios.is_empty() {
             self.lambda / 2.0
