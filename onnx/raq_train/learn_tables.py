@@ -6,7 +6,8 @@ rows are merely sorted by use was better, by 0.2 to 0.8 dB, than a nested one fi
 vectors. Each step goes only a part of the way, and the table that is best on the held vectors is
 kept.
 
-The table of a `white` codebook is not learned: directions of few components and one length.
+A codebook of photos gets a nested table, learned anew. The table of a `white` codebook is not
+learned: directions of few components and one length.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .adapter import CODEWORD_LIMIT
 from .codebook import Vectors
 from .config import CodebookConfig
 from .fit_codebooks import load_vectors, save_table
-from .table import CHUNK, distortions, fit, nearest
+from .table import CHUNK, LLOYD_STEPS, distortions, fit, ladder, nearest
 
 WHITE_LENGTH = 44.0
 """Length of white codewords in grid units; shifted by 4 their components still are not zero."""
@@ -147,6 +148,12 @@ def learn(shape: CodebookConfig, run: Path, rounds: int, seed: int) -> list[floa
     vectors = load_vectors(run / "vectors" / f"{shape.name}.npz", shape.dims)
     if shape.source == "white":
         table = white_table(shape.max_codewords, shape.dims, seed)
+        values = distortions(vectors.held, table, [shape.max_codewords])
+    elif shape.source == "photos":
+        order = torch.randperm(len(vectors.rows))
+        rows, importance = vectors.rows[order], vectors.importance[order]
+        levels = ladder(shape.max_codewords)
+        table, _ = fit(rows, importance, shape.max_codewords, levels, LLOYD_STEPS)
         values = distortions(vectors.held, table, [shape.max_codewords])
     else:
         if path.exists():

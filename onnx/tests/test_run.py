@@ -51,6 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = np.load(run / "tables" / "position.npy")
     python("learn_tables", "--run", run, "--name", "position", "--rounds", "2")
     assert (np.load(run / "tables" / "position.npy") != before).any()
+    python("learn_tables", "--run", run, "--name", "tile")
     for name in ("tile", "position", "white"):
         python("fit_codebooks", "--run", run, "--name", name)
     assert "4 of 4" in python(*code)  # the adapters' codebooks are others than the tables
