@@ -160,7 +160,7 @@ impl Decoder {
     }
 
     /// The inputs of the next [`Self::decode`], to be filled in full: latents `[positions, dim]`
-    /// in grid units and depth `[positions]` (log2 K̃). Empty before [`Self::prepare`].
+    /// in grid units and depths `[positions]`, 0 to 96. Empty before [`Self::prepare`].
     pub fn inputs(&mut self) -> (&mut [f32], &mut [f32]) {
         match &mut self.buffers {
             Some(buffers) => (
