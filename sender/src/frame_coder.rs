@@ -120,7 +120,7 @@ impl FrameCoder {
             chooser,
             mirror: Mirror::new(grid, stages, basis),
             loss: 0.0,
-            sink: Sink::new(),
+            sink: Sink::with_room(),
             body: Vec::new(),
             buffer: BytesMut::new(),
             ratio: 1.0,

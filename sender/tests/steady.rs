@@ -41,7 +41,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Frames of the clip, and how often it is seen before counting.
 const FRAMES: usize = 8;
-const WARM: u32 = 20 * FRAMES as u32;
+const WARM: u32 = 10 * FRAMES as u32;
 /// Frames until a report arrives.
 const DELAY: usize = 3;
 
@@ -61,14 +61,14 @@ fn frames_allocate_nothing() {
     let mut depths = vec![0.0; positions];
     let mut reports = VecDeque::with_capacity(2 * DELAY);
     let (mut copies, mut bytes) = (0, 0);
-    for frame in 0..2 * WARM {
+    for frame in 0..4 * WARM {
         let shown = &clip[frame as usize % FRAMES];
         let picture = Picture {
             target: &shown.latents,
             luma: &shown.luma,
         };
         // More than one datagram, and now and then fewer bytes.
-        let allowance = Allowance::of(if frame % 5 == 0 { 700 } else { 1400 }, None);
+        let allowance = Allowance::of(if frame % 5 == 0 { 900 } else { 2500 }, None);
         let before = ASKED.load(Ordering::Relaxed);
         let datagrams = coder.encode(frame, picture, allowance, Stamp::default(), || false);
         let sent = ASKED.load(Ordering::Relaxed);

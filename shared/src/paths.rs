@@ -57,6 +57,19 @@ pub fn config_dir() -> Result<PathBuf, NoHome> {
     per_user(CONFIG_DIR_VARIABLE, |strategy| strategy.config_dir())
 }
 
+/// Where set-up makes the Python environment for training.
+///
+/// # Errors
+/// [`NoHome`] when no home directory is known.
+pub fn training_dir() -> Result<PathBuf, NoHome> {
+    Ok(data_dir()?.join("train"))
+}
+
+/// The Python of an environment.
+pub fn python_in(environment: &Path) -> PathBuf {
+    environment.join("bin/python")
+}
+
 /// Where set-up puts ONNX Runtime's libraries.
 ///
 /// # Errors

@@ -3,10 +3,9 @@
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use raq_shared::coding::{Tables, UpdateList};
-use raq_shared::interleave::{Interleave, MAX_DATAGRAMS};
+use raq_shared::coding::Tables;
+use raq_shared::interleave::MAX_DATAGRAMS;
 use raq_shared::stage::{MAX_STAGES, POSITIONS, Stages};
-use raq_shared::tile::apply::sources;
 use raq_shared::tile::content::MAX_DEPTH;
 use raq_shared::tile::{Base, Basis, Displacement, Operation, Start, TileGrid};
 use raq_shared::tile::{Update, Updater};
@@ -21,6 +20,7 @@ use super::promise::{Promises, guess};
 use super::prospect::{Ground, Known, Odds, Prospect, Standing};
 use super::refiner::Refiner;
 use super::speed::Speed;
+use super::spread::Spread;
 use super::start::{Alternative, Starts, Workshop};
 use super::tile_work::{Slot, TileWork, block_of};
 use super::yields::Yields;
@@ -77,10 +77,7 @@ pub struct Chooser {
     ratios: Vec<f32>,
     /// What was chosen, in order: the tile, and the operation or its start.
     order: Vec<(u32, Option<Operation>)>,
-    /// Updates per datagram.
-    lists: Vec<UpdateList>,
-    /// Datagrams of the frame.
-    spread: Interleave,
+    spread: Spread,
     level: u8,
     /// K̃ per stage where it is limited.
     codewords: Option<[u16; MAX_STAGES]>,
@@ -131,8 +128,7 @@ impl Chooser {
             heap: BinaryHeap::with_capacity(tiles),
             ratios: Vec::with_capacity(4 * tiles * POSITIONS),
             order: Vec::with_capacity(4 * tiles * POSITIONS),
-            lists: Vec::new(),
-            spread: grid.interleave(1),
+            spread: Spread::new(grid),
             level: 0,
             codewords: None,
             bits: 0.0,
@@ -250,7 +246,7 @@ impl Chooser {
         let tables = Arc::clone(&self.tables);
         let choices = self.choices;
         let cost = self.cost(&tables, &choices);
-        self.spread = self.grid.interleave(budget.count);
+        self.spread.over(budget.count);
         self.left_over = self.late;
         self.spend(picture, budget, &cost, &mut expired);
         for _ in 0..DEEPER {
@@ -271,13 +267,8 @@ impl Chooser {
         self.lambda = (self.lambda / 4.0).max(least);
         self.refiner.price(cost, self.lambda);
         self.heap.clear();
-        for (tile, work) in self.works.iter_mut().enumerate() {
-            if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
-                guess(work, &self.promises, self.lambda, u16::MAX);
-                if let Some((_, ratio)) = work.best() {
-                    self.heap.push(Entry(ratio, tile as u32));
-                }
-            }
+        for tile in 0..self.works.len() {
+            self.look(tile);
         }
         !self.heap.is_empty()
     }
@@ -300,8 +291,7 @@ impl Chooser {
                 break;
             }
             let tile = tile as usize;
-            let (x, y) = self.grid.place(tile);
-            let datagram = self.spread.datagram_of(x, y);
+            let datagram = self.spread.datagram_of(tile);
             let room = (budget.bits - self.bits).min(budget.datagram_bits - self.filled[datagram]);
             let spent = self.step(tile, picture, cost, room);
             self.bits += spent;
@@ -380,12 +370,19 @@ impl Chooser {
             };
             work.begin(&ground, target, cost);
             self.workshop.recycle(self.alternatives[tile].take());
-            if work.error() >= WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
-                guess(work, &self.promises, self.lambda, u16::MAX);
-                if let Some((_, ratio)) = work.best() {
-                    self.heap.push(Entry(ratio, tile as u32));
-                }
-            }
+            self.look(tile);
+        }
+    }
+
+    /// Puts a tile into the queue, if its error is worth that.
+    fn look(&mut self, tile: usize) {
+        let work = &mut self.works[tile];
+        if work.error() < WORTH_A_LOOK * self.lambda.min(256.0 * FINEST) {
+            return;
+        }
+        guess(work, &self.promises, self.lambda, u16::MAX);
+        if let Some((_, ratio)) = work.best() {
+            self.heap.push(Entry(ratio, tile as u32));
         }
     }
 
@@ -506,11 +503,10 @@ impl Chooser {
 
     /// Ends the frame: its worst operations set the next frame's price.
     pub fn finish(&mut self) {
-        // A frame without time to choose says nothing of prices.
-        let price = if self.left_over && self.ratios.is_empty() {
-            self.lambda
-        } else if !self.left_over || self.ratios.is_empty() {
+        let price = if !self.left_over {
             self.lambda / 2.0
+        } else if self.ratios.is_empty() {
+            self.lambda // without time to choose, nothing is learned of prices
         } else {
             let place = self.ratios.len() / MARGIN;
             *self.ratios.select_nth_unstable_by(place, f32::total_cmp).1
@@ -532,43 +528,17 @@ impl Chooser {
     /// # Panics
     /// When `count` is 0.
     pub fn respread(&mut self, count: u8) {
-        self.spread = self.grid.interleave(count);
+        self.spread.over(count);
         self.collect();
     }
 
-    /// The updates as they go on the wire.
     fn collect(&mut self) {
-        let count = self.spread.count();
-        self.lists
-            .resize_with(count.max(self.lists.len()), UpdateList::new);
-        self.lists.iter_mut().for_each(UpdateList::clear);
-        for (tile, work) in self.works.iter().enumerate() {
-            if !work.updated {
-                continue;
-            }
-            let (x, y) = self.grid.place(tile);
-            let list = &mut self.lists[self.spread.datagram_of(x, y)];
-            let update = list.push(tile as u32, work.start);
-            if let Start::Copy {
-                displacements,
-                filter,
-            } = work.start
-            {
-                let tiles = sources(self.grid, tile, &displacements, filter);
-                let bases = tiles.filter_map(|source| self.bases[source]);
-                update.source_bases.extend(bases);
-            }
-            update.operations.extend_from_slice(&work.operations);
-            update
-                .operations
-                .sort_unstable_by_key(|o| (o.stage, o.block));
-        }
+        self.spread.collect(&self.works, &self.bases);
     }
 
     /// The updates chosen, per datagram, ascending by tile.
     pub fn updates(&self) -> impl ExactSizeIterator<Item = &[Update]> {
-        let lists = &self.lists[..self.spread.count().min(self.lists.len())];
-        lists.iter().map(UpdateList::as_slice)
+        self.spread.updates()
     }
 
     /// Takes back the `count` operations or starts that were chosen last; the caller found that

@@ -20,6 +20,7 @@ pub mod refiner;
 mod sad;
 pub mod scan;
 pub mod speed;
+pub mod spread;
 pub mod start;
 pub mod tile_work;
 pub mod yields;

@@ -72,6 +72,9 @@ fn plain_bits(size: usize) -> u32 {
     usize::BITS - (size - 1).leading_zeros()
 }
 
+/// Bytes of plain bits that there is room for from the beginning: more than a datagram holds.
+const PLAIN_ROOM: usize = 2048;
+
 /// Takes symbols and makes bytes; its buffers are used again.
 #[derive(Debug)]
 pub struct Sink {
@@ -90,6 +93,14 @@ impl Sink {
             range: RangeEncoder::new(),
             plain: Vec::new(),
             plain_bits: 0,
+        }
+    }
+
+    /// An empty sink that need not grow for a datagram of plain bits.
+    pub fn with_room() -> Self {
+        Self {
+            plain: Vec::with_capacity(PLAIN_ROOM),
+            ..Self::new()
         }
     }
 

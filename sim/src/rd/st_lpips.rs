@@ -187,7 +187,7 @@ impl Drop for Running {
 
 /// The training environment's Python, else `python3`.
 pub fn interpreter() -> PathBuf {
-    let train = paths::data_dir().map(|folder| folder.join("train/bin/python"));
+    let train = paths::training_dir().map(|folder| paths::python_in(&folder));
     let python3 = PathBuf::from("python3");
     train
         .ok()

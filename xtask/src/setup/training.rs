@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use raq_shared::paths;
 
-use super::{data_dir, pip};
+use super::pip;
 
 /// What the environment holds, from the repository's root.
 const REQUIREMENTS: &str = "onnx/requirements.txt";
@@ -20,12 +20,8 @@ const OLDEST_PYTHON: (u32, u32) = (3, 11);
 
 /// The environment's interpreter, where there is one.
 pub fn interpreter() -> Option<PathBuf> {
-    let python = interpreter_in(&data_dir().ok()?.join("train"));
+    let python = paths::python_in(&paths::training_dir().ok()?);
     python.exists().then_some(python)
-}
-
-fn interpreter_in(folder: &Path) -> PathBuf {
-    folder.join("bin/python")
 }
 
 /// Makes the environment, or brings it to the pinned versions; one that fits is left alone.
@@ -34,10 +30,10 @@ pub(super) fn install() -> Result<()> {
     let text = fs::read(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
     let hash = blake3::hash(&text).to_hex().to_string();
-    let folder = data_dir()?.join("train");
+    let folder = paths::training_dir()?;
     let stamp = folder.join(STAMP);
     let stamped = fs::read_to_string(&stamp).is_ok_and(|found| found.trim() == hash);
-    if stamped && interpreter_in(&folder).exists() {
+    if stamped && paths::python_in(&folder).exists() {
         return Ok(());
     }
     eprintln!(
@@ -62,7 +58,7 @@ pub(super) fn install() -> Result<()> {
 }
 
 fn install_into(folder: &Path, requirements: &Path) -> Result<()> {
-    let python = interpreter_in(folder);
+    let python = paths::python_in(folder);
     // Only an interpreter that does not start (its base was removed) is made anew: where it
     // does, an interrupted install goes on from what it left.
     if !works(pip::python(&python).args(["-c", ""])) {
