@@ -7,5 +7,6 @@ pub mod link;
 pub mod npy;
 pub mod options;
 pub mod rd;
+pub mod record;
 pub mod transfer;
 pub mod vectors;
