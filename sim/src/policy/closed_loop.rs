@@ -151,15 +151,17 @@ impl Loop {
             while travelling.front().is_some_and(|first| first.0 <= now) {
                 let (at, sequence) = travelling.pop_front().unwrap();
                 arrivals.push((sequence, at));
-                if let FeedbackTiming::Every(time) = timing {
-                    if now < next_made {
-                        continue;
-                    }
-                    next_made = now + time;
+                if timing == FeedbackTiming::EveryDatagram {
+                    heard.push_back((now + self.delay, feedback(now, &mut arrivals)));
                 }
-                let made = now;
-                let arrivals = std::mem::take(&mut arrivals);
-                heard.push_back((now + self.delay, Feedback { made, arrivals }));
+            }
+            if let FeedbackTiming::Every(time) = timing
+                && next_made <= now
+            {
+                next_made += time;
+                if !arrivals.is_empty() {
+                    heard.push_back((now + self.delay, feedback(now, &mut arrivals)));
+                }
             }
             while heard.front().is_some_and(|first| first.0 <= now) {
                 policy.feedback(now, &heard.pop_front().unwrap().1);
@@ -182,12 +184,16 @@ impl Loop {
                 }
                 outcome.estimates.push((now, policy.estimate()));
             }
-            while let Some((bytes, padding)) =
-                policy.padding(now).map(|bytes| (bytes, true)).or_else(|| {
-                    let due = policy.pace().is_none() || next_send <= now;
-                    waiting.pop_front_if(|_| due).map(|bytes| (bytes, false))
-                })
-            {
+            loop {
+                let due = policy.pace().is_none() || next_send <= now;
+                let (bytes, padding) = match policy.padding(now) {
+                    Some(bytes) => (bytes, true),
+                    None if !due => break,
+                    None => match waiting.pop_front() {
+                        Some(bytes) => (bytes, false),
+                        None => break,
+                    },
+                };
                 if let Some(pace) = policy.pace().filter(|_| !padding) {
                     let time = f64::from(bytes) * 8.0 / pace.bits_per_second() as f64;
                     next_send = next_send.max(now) + Duration::from_secs_f64(time);
@@ -223,6 +229,7 @@ impl Loop {
             let first = [
                 travelling.front().map(|first| first.0),
                 heard.front().map(|first| first.0),
+                matches!(timing, FeedbackTiming::Every(_)).then_some(next_made),
                 policy.wake(),
                 send,
             ];
@@ -235,6 +242,11 @@ impl Loop {
         }
         outcome
     }
+}
+
+fn feedback(made: Duration, arrivals: &mut Vec<(u64, Duration)>) -> Feedback {
+    let arrivals = std::mem::take(arrivals);
+    Feedback { made, arrivals }
 }
 
 /// Sizes on the link of the datagrams of a frame at `rate`, split as raq does.
