@@ -6,6 +6,7 @@
 pub mod link;
 pub mod npy;
 pub mod options;
+pub mod policy;
 pub mod rd;
 pub mod record;
 pub mod transfer;
