@@ -13,7 +13,7 @@ pub const PATH_OVERHEAD: usize = 64;
 /// Below so many bytes a frame says too little to be worth a datagram.
 const LEAST: usize = 120;
 /// Most bytes per tile: more than an update can use.
-const MOST_PER_TILE: usize = 512;
+pub const MOST_PER_TILE: usize = 512;
 /// What may wait in front of a frame before the frame is rather skipped: more is only delay.
 const MAX_BACKLOG: Duration = Duration::from_millis(100);
 
