@@ -4,6 +4,7 @@
 //! those of other codecs. [`vectors`] gathers what training learns from in the same way.
 
 pub mod link;
+pub mod measure;
 pub mod npy;
 pub mod options;
 pub mod rd;
