@@ -9,5 +9,6 @@ pub mod npy;
 pub mod options;
 pub mod rd;
 pub mod record;
+pub mod summary;
 pub mod transfer;
 pub mod vectors;

@@ -5,7 +5,7 @@ use crate::record::{
 };
 
 /// Frames 40 ms apart, each displayed after 30 ms.
-pub(super) fn frames(flow: u32, numbers: std::ops::Range<u64>) -> Vec<FrameRow> {
+pub(crate) fn frames(flow: u32, numbers: std::ops::Range<u64>) -> Vec<FrameRow> {
     let frame = |frame| FrameRow {
         flow,
         frame,
@@ -20,7 +20,7 @@ pub(super) fn frames(flow: u32, numbers: std::ops::Range<u64>) -> Vec<FrameRow> 
 }
 
 /// 1250 bytes of media, sent at once and delivered.
-pub(super) fn datagram(offered_us: u64) -> DatagramRow {
+pub(crate) fn datagram(offered_us: u64) -> DatagramRow {
     DatagramRow {
         flow: 0,
         direction: Direction::Down,
@@ -36,7 +36,7 @@ pub(super) fn datagram(offered_us: u64) -> DatagramRow {
 }
 
 /// One flow of 25 frames a second for `seconds` over a link of 1 Mbit/s; a playout delay of 100 ms.
-pub(super) fn run(seconds: u64) -> (Run, PolicyRun) {
+pub(crate) fn run(seconds: u64) -> (Run, PolicyRun) {
     let bin = |bin| LinkRow {
         t_us: 100_000 * bin,
         down_bytes: 12_500,

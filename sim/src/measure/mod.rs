@@ -18,7 +18,7 @@ pub mod supply;
 pub mod traffic;
 
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 
 pub use self::{
     estimator::Estimator, gaps::Gaps, losses::Losses, quality::Quality, shown::Shown, span::Span,
