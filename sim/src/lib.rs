@@ -4,10 +4,12 @@
 //! those of other codecs. [`vectors`] gathers what training learns from in the same way.
 
 pub mod link;
+pub mod measure;
 pub mod npy;
 pub mod options;
 pub mod policy;
 pub mod rd;
 pub mod record;
+pub mod summary;
 pub mod transfer;
 pub mod vectors;

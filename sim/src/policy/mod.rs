@@ -16,6 +16,7 @@ mod fixed;
 mod name;
 mod oracle;
 mod raq;
+mod salsify;
 mod setup;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use fixed::Fixed;
 pub use name::PolicyName;
 pub use oracle::Oracle;
 pub use raq::Raq;
+pub use salsify::Salsify;
 pub use setup::{Carries, Setup};
 
 /// A datagram handed to the network.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use raq_shared::units::Bitrate;
 
-use super::{Fixed, Oracle, Policy, Raq, Setup};
+use super::{Fixed, Oracle, Policy, Raq, Salsify, Setup};
 
 /// Kilobits per second that `fixed` can be given.
 const FIXED: std::ops::RangeInclusive<u64> = 1..=1_000_000;
@@ -18,6 +18,8 @@ pub enum PolicyName {
     Oracle,
     /// The product.
     Raq,
+    /// Salsify's estimator.
+    Salsify,
 }
 
 impl PolicyName {
@@ -27,6 +29,7 @@ impl PolicyName {
             Self::Fixed(rate) => Box::new(Fixed::new(*rate)),
             Self::Oracle => Box::new(Oracle::new(setup)),
             Self::Raq => Box::new(Raq::new(setup)),
+            Self::Salsify => Box::new(Salsify::new(setup)),
         }
     }
 }
@@ -37,6 +40,7 @@ impl fmt::Display for PolicyName {
             Self::Fixed(rate) => write!(f, "fixed:{}", rate.bits_per_second() / 1000),
             Self::Oracle => f.write_str("oracle"),
             Self::Raq => f.write_str("raq"),
+            Self::Salsify => f.write_str("salsify"),
         }
     }
 }
@@ -59,6 +63,7 @@ impl FromStr for PolicyName {
         match text {
             "oracle" => Ok(Self::Oracle),
             "raq" => Ok(Self::Raq),
+            "salsify" => Ok(Self::Salsify),
             _ => {
                 let rate = match text.strip_prefix("fixed") {
                     Some("") => "",
@@ -85,7 +90,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for text in ["raq", "oracle", "fixed:1", "fixed:500"] {
+        for text in ["raq", "salsify", "oracle", "fixed:1", "fixed:500"] {
             let name: PolicyName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
         }

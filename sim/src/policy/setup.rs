@@ -8,6 +8,9 @@ use raq_shared::units::Bitrate;
 /// and the least that raq's session sends.
 const LEAST_FRAME: u64 = 184;
 
+/// What senders begin with that know nothing of the link, libwebrtc's.
+pub(super) const STARTING_RATE: Bitrate = Bitrate::from_kilobits_per_second(300);
+
 /// The sender's side of a scenario.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -52,7 +55,7 @@ impl Setup {
     }
 
     /// A frame's share of `rate`, in bytes on the link.
-    fn bytes_per_frame(&self, rate: Bitrate) -> u64 {
+    pub fn bytes_per_frame(&self, rate: Bitrate) -> u64 {
         let bits = u128::from(rate.bits_per_second()) * self.interval.as_nanos() / 1_000_000_000;
         u64::try_from(bits / 8).unwrap_or(u64::MAX)
     }

@@ -34,3 +34,4 @@ pub use self::{
     run::{Picture, PolicyRun, Run},
     run_record::{Mode, RunRecord, VERSION},
 };
+pub(crate) use self::{recorder::save_json, table::cannot_read};

@@ -75,7 +75,7 @@ pub fn folder_name(policy: &str) -> String {
 }
 
 /// As JSON for people, with an end of line.
-pub(super) fn save_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+pub(crate) fn save_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|e| cannot_write(path, &e))?;
     text.push(b'\n');
     fs::write(path, text).map_err(|e| cannot_write(path, &e))

@@ -80,7 +80,7 @@ pub(super) fn read_table<T: DeserializeOwned>(
 }
 
 /// A file of the records that is missing or not as it was written.
-pub(super) fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(
         Exit::Failure,
         format_args!(
