@@ -5,6 +5,7 @@
 //! received. Between them lie the product's own sessions.
 
 pub mod ideal;
+mod studio;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,6 +16,8 @@ use raq_shared::{
 };
 
 use raq_recv::assembly::ReceivedFrame;
+
+pub use studio::Studio;
 
 /// What both sessions agree on in the handshake.
 #[derive(Debug, Clone)]

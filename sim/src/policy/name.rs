@@ -34,6 +34,14 @@ impl PolicyName {
     }
 }
 
+impl PolicyName {
+    /// Whether QUIC's congestion window limits it: the product leaves it in force, comparators bring
+    /// their own control.
+    pub fn is_windowed(self) -> bool {
+        self == Self::Raq
+    }
+}
+
 impl fmt::Display for PolicyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
