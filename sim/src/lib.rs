@@ -6,6 +6,7 @@
 pub mod link;
 pub mod npy;
 pub mod options;
+pub mod random_loss;
 pub mod rd;
 pub mod transfer;
 pub mod vectors;
