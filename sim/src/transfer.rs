@@ -21,7 +21,7 @@ use raq_shared::{
     wire::update::TIME_UNITS,
 };
 
-use crate::link::Link;
+use crate::random_loss::RandomLoss;
 
 /// How a clip is sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,7 +44,7 @@ pub struct Setup {
 pub struct Transfer {
     coder: FrameCoder,
     intake: Intake,
-    link: Link,
+    link: RandomLoss,
     loss: Loss,
     datagrams: Option<u8>,
     fps: f64,
@@ -103,7 +103,7 @@ impl Transfer {
         Self {
             coder: FrameCoder::new(grid, stages, basis, tables, setup.speed),
             intake: Intake::new(grid, stages, basis, tables),
-            link: Link::new(setup.loss, setup.seed),
+            link: RandomLoss::new(setup.loss, setup.seed),
             loss: Loss::default(),
             datagrams: setup.datagrams,
             fps,

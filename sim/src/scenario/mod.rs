@@ -89,14 +89,14 @@ pub struct Loaded {
 impl Scenario {
     /// The flows, at least one.
     pub fn flows(&self) -> &[FlowConfig] {
-        const ONE: FlowConfig = FlowConfig {
+        static ONE: [FlowConfig; 1] = [FlowConfig {
             start: Time(std::time::Duration::ZERO),
             stop: None,
             delay: None,
             pause: Vec::new(),
-        };
+        }];
         if self.given_flows.is_empty() {
-            &[ONE]
+            &ONE
         } else {
             &self.given_flows
         }

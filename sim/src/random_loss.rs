@@ -1,14 +1,14 @@
-//! A link that loses datagrams.
+//! Loss by chance alone.
 
 /// Loses each datagram with the same probability, whatever happened to the others; which ones
 /// depends on the seed alone.
 #[derive(Debug, Clone)]
-pub struct Link {
+pub struct RandomLoss {
     loss: f64,
     state: u64,
 }
 
-impl Link {
+impl RandomLoss {
     /// Loses the share `loss`, 0 to 1, of what it is given.
     pub fn new(loss: f64, seed: u64) -> Self {
         Self { loss, state: seed }
@@ -30,9 +30,9 @@ impl Link {
 mod tests {
     use super::*;
 
-    fn carried(loss: f64, seed: u64) -> Vec<bool> {
-        let mut link = Link::new(loss, seed);
-        (0..10_000).map(|_| link.carries()).collect()
+    fn carried(share: f64, seed: u64) -> Vec<bool> {
+        let mut loss = RandomLoss::new(share, seed);
+        (0..10_000).map(|_| loss.carries()).collect()
     }
 
     #[test]

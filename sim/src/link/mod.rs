@@ -1,0 +1,251 @@
+//! A model of one direction of a network path: a queue in front of a link whose capacity changes,
+//! and behind it delay, jitter, loss, duplication and reordering.
+//!
+//! It has no clock: whoever uses it says what time it is, in time since the start, and gets the
+//! same outcomes for the same calls and seed. Simulations in virtual time, the real endpoints on a
+//! paused clock and the relay in real time all use this one.
+
+mod air;
+mod capacity;
+mod codel;
+mod config;
+mod opportunities;
+mod outages;
+mod packet;
+mod quantity;
+mod queue;
+mod rates;
+mod reorder;
+pub mod trace;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    time::Duration,
+};
+
+pub use capacity::Capacity;
+pub use config::{Discipline, LinkConfig, LinkError, Outage, Step};
+pub use packet::{Cause, Outcome, Packet};
+pub use quantity::{QueueSize, Rate, Time};
+pub use trace::Trace;
+
+use air::Air;
+use capacity::{Used, nanos};
+use codel::CoDel;
+use queue::{Queue, Waiting};
+use reorder::{Landing, Reorder};
+
+/// One direction of a link.
+///
+/// Offer packets and poll outcomes with times that never go back.
+pub struct Link<T> {
+    capacity: Capacity,
+    used: Used,
+    queue: Queue<Packet<T>>,
+    codel: Option<CoDel>,
+    /// When the next packet is taken out of the queue, where that is not decided yet.
+    next: Option<u64>,
+    air: Air,
+    reorder: Reorder<Sent<T>>,
+    delay: u64,
+    now: u64,
+    due: BinaryHeap<Reverse<Due<T>>>,
+    /// Outcomes so far: of those due at one time, the one decided first comes first.
+    count: u64,
+}
+
+/// A packet that has left the queue.
+struct Sent<T> {
+    packet: Packet<T>,
+    offered: u64,
+}
+
+/// An outcome and its place in the order.
+struct Due<T> {
+    at: u64,
+    number: u64,
+    outcome: Outcome<T>,
+}
+
+impl<T: Clone> Link<T> {
+    /// The link that `config` describes, empty; `capacity` is what [`LinkConfig::capacity`] made
+    /// of it. `seed` says what chance does.
+    pub fn new(config: &LinkConfig, capacity: Capacity, seed: u64) -> Self {
+        let mut seeds = fastrand::Rng::with_seed(seed);
+        Self {
+            capacity,
+            used: Used::default(),
+            queue: Queue::new(config.queue),
+            codel: (config.discipline == Discipline::CoDel).then(CoDel::default),
+            next: None,
+            air: Air::new(config, seeds.u64(..)),
+            reorder: Reorder::new(config.reorder, seeds.u64(..)),
+            delay: nanos(config.delay.0),
+            now: 0,
+            due: BinaryHeap::new(),
+            count: 0,
+        }
+    }
+
+    /// Gives the link a packet. A time before an earlier call's is taken as that call's.
+    pub fn offer(&mut self, now: Duration, packet: Packet<T>) {
+        self.advance(nanos(now));
+        let offered = self.now;
+        let bytes = packet.bytes;
+        if self.queue.fits(offered, bytes, &self.capacity) {
+            self.queue.push(Waiting {
+                offered,
+                bytes,
+                load: packet,
+            });
+            self.serve();
+        } else {
+            let cause = match self.capacity.outage_at(offered) {
+                true => Cause::Outage,
+                false => Cause::Queue,
+            };
+            self.lose(packet, offered, offered, cause);
+        }
+    }
+
+    /// When [`Self::poll`] may next have something, if nothing more is offered.
+    pub fn wake(&self) -> Option<Duration> {
+        let due = self.due.peek().map(|due| due.0.at);
+        let first = [due, self.next, self.reorder.wake()];
+        first.into_iter().flatten().min().map(Duration::from_nanos)
+    }
+
+    /// The next outcome that is due by `now`, in order of time. Call it until it gives none.
+    pub fn poll(&mut self, now: Duration) -> Option<Outcome<T>> {
+        self.advance(nanos(now));
+        let due = self.due.peek_mut().filter(|due| due.0.at <= self.now)?;
+        Some(PeekMut::pop(due).0.outcome)
+    }
+
+    /// Bytes that wait or are being sent, as of the latest call's time.
+    pub fn queued_bytes(&self) -> u64 {
+        self.queue.bytes()
+    }
+
+    fn advance(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        self.serve();
+        if let Some(landing) = self.reorder.overdue(self.now) {
+            self.deliver(landing);
+        }
+        self.queue.let_leave(self.now);
+    }
+
+    /// Takes packets out of the queue: under CoDel those whose turn has come; otherwise all, since
+    /// it is known already when they will have left.
+    fn serve(&mut self) {
+        self.next = None;
+        while let Some(front) = self.queue.front() {
+            let offered = front.offered;
+            let start = match self.codel {
+                Some(_) => self.capacity.start(&self.used, offered),
+                None => offered,
+            };
+            if start > self.now {
+                self.next = Some(start);
+                break;
+            }
+            let Some(Waiting { bytes, load, .. }) = self.queue.pop() else {
+                break;
+            };
+            if let Some(codel) = &mut self.codel
+                && codel.drops(start, start - offered, self.queue.bytes_waiting())
+            {
+                self.lose(load, offered, start, Cause::Queue);
+                continue;
+            }
+            let left = self.capacity.send(&mut self.used, offered, bytes);
+            self.queue.keep_until(left, bytes);
+            self.fly(load, offered, left);
+        }
+    }
+
+    /// Behind the queue.
+    fn fly(&mut self, packet: Packet<T>, offered: u64, left: u64) {
+        let delay = packet.delay.map_or(self.delay, nanos);
+        let copies = self.air.pass(left, delay);
+        if copies == [None, None] {
+            self.lose(packet, offered, left, Cause::Random);
+            return;
+        }
+        for arrived in copies.into_iter().flatten() {
+            let landing = Landing {
+                left,
+                arrived,
+                load: Sent {
+                    packet: packet.clone(),
+                    offered,
+                },
+            };
+            for landing in self.reorder.pass(landing).into_iter().flatten() {
+                self.deliver(landing);
+            }
+        }
+    }
+
+    fn deliver(&mut self, landing: Landing<Sent<T>>) {
+        let Sent { packet, offered } = landing.load;
+        let outcome = Outcome::Delivered {
+            packet,
+            offered: Duration::from_nanos(offered),
+            left: Duration::from_nanos(landing.left),
+            arrived: Duration::from_nanos(landing.arrived),
+        };
+        self.decide(landing.arrived, outcome);
+    }
+
+    fn lose(&mut self, packet: Packet<T>, offered: u64, at: u64, cause: Cause) {
+        let outcome = Outcome::Lost {
+            packet,
+            offered: Duration::from_nanos(offered),
+            at: Duration::from_nanos(at),
+            cause,
+        };
+        self.decide(at, outcome);
+    }
+
+    fn decide(&mut self, at: u64, outcome: Outcome<T>) {
+        let number = self.count;
+        self.count += 1;
+        self.due.push(Reverse(Due {
+            at,
+            number,
+            outcome,
+        }));
+    }
+}
+
+impl<T> Due<T> {
+    fn place(&self) -> (u64, u64) {
+        (self.at, self.number)
+    }
+}
+
+impl<T> PartialEq for Due<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl<T> Eq for Due<T> {}
+
+impl<T> PartialOrd for Due<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Due<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+#[cfg(test)]
+mod tests;
