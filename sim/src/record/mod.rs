@@ -18,6 +18,7 @@ mod datagram;
 mod fields;
 mod frame;
 mod link;
+mod part;
 mod policy;
 mod recorder;
 mod run;

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 ///
 /// # Errors
 /// Cause and cure, for what is no assignment or leads through what is no table or list.
-pub fn set(scenario: &mut Table, assignment: &str) -> Result<(), String> {
+pub(super) fn set(scenario: &mut Table, assignment: &str) -> Result<(), String> {
     let (key, value) = assignment
         .split_once('=')
         .ok_or_else(|| format!("{assignment:?} sets nothing; give KEY=VALUE"))?;

@@ -16,7 +16,7 @@ use crate::{cubic::Cubic, flow::Handed, policy::Transport};
 /// Bytes of a QUIC packet at most: what every path carries (RFC 9000, section 14).
 const MTU: u32 = 1200;
 /// UDP's and IPv4's headers.
-pub const UDP_IP: u32 = 28;
+pub(super) const UDP_IP: u32 = 28;
 /// First byte, connection ID of eight bytes, authentication tag of sixteen.
 const PACKET: u32 = 1 + 8 + 16;
 /// Packets that quinn's pacer lets go at once.
@@ -28,20 +28,20 @@ const BUFFER: usize = 64 << 10;
 
 /// What travels.
 #[derive(Debug, Clone)]
-pub struct Packet {
+pub(super) struct Packet {
     number: u64,
     acks: Option<(Ranges, Duration)>,
     /// The datagrams in it.
-    pub datagrams: Vec<Handed>,
+    pub(super) datagrams: Vec<Handed>,
     /// Whether it wants an acknowledgement though it carries nothing.
     ping: bool,
     /// Its size on the link.
-    pub bytes: u32,
+    pub(super) bytes: u32,
 }
 
 /// One end of a connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     recovery: Recovery,
     waiting: VecDeque<Handed>,
     waiting_bytes: usize,
@@ -59,7 +59,7 @@ pub struct Connection {
 
 impl Connection {
     /// With a congestion window, or with nothing that limits it.
-    pub fn new(window: Option<Cubic>, initial_round_trip: Duration) -> Self {
+    pub(super) fn new(window: Option<Cubic>, initial_round_trip: Duration) -> Self {
         Self {
             recovery: Recovery::new(window, initial_round_trip),
             waiting: VecDeque::new(),
@@ -76,7 +76,7 @@ impl Connection {
 
     /// Takes a datagram to send. Where the buffer is full the oldest is thrown away, as quinn does;
     /// how many were.
-    pub fn send(&mut self, handed: Handed) -> usize {
+    pub(super) fn send(&mut self, handed: Handed) -> usize {
         self.waiting_bytes += handed.bytes.len();
         self.waiting.push_back(handed);
         let mut dropped = 0;
@@ -88,12 +88,12 @@ impl Connection {
     }
 
     /// Whether the buffer has room for so many bytes without throwing something away.
-    pub fn has_room(&self, bytes: usize) -> bool {
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
         self.waiting_bytes + bytes <= BUFFER
     }
 
     /// What the policy is told.
-    pub fn transport(&self) -> Transport {
+    pub(super) fn transport(&self) -> Transport {
         Transport {
             window: self.recovery.window().unwrap_or(u64::MAX),
             round_trip: self.recovery.round_trip(),
@@ -103,7 +103,10 @@ impl Connection {
     }
 
     /// Takes a packet; the datagrams in it.
-    pub fn receive(&mut self, now: Duration, packet: Packet) -> Vec<Handed> {
+    pub(super) fn receive(&mut self, now: Duration, packet: Packet) -> Vec<Handed> {
+        if self.received.contains(packet.number) {
+            return Vec::new();
+        }
         let out_of_order = self.received.insert(packet.number);
         if let Some((ranges, delay)) = &packet.acks {
             self.recovery.acked(now, ranges, *delay);
@@ -122,7 +125,7 @@ impl Connection {
     }
 
     /// When [`Self::transmit`] has something.
-    pub fn wake(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn wake(&self, now: Duration) -> Option<Duration> {
         let data = (!self.waiting.is_empty() && self.recovery.has_room())
             .then(|| self.paced(now).unwrap_or(now));
         let ping = self.ping.then_some(now);
@@ -133,7 +136,7 @@ impl Connection {
     }
 
     /// The next packet to send at `now`.
-    pub fn transmit(&mut self, now: Duration) -> Option<Packet> {
+    pub(super) fn transmit(&mut self, now: Duration) -> Option<Packet> {
         if self.recovery.timeout(now) {
             self.ping = true;
         }

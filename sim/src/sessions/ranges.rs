@@ -10,7 +10,7 @@ const NAMED: usize = 8;
 pub(super) struct Ranges(Vec<RangeInclusive<u64>>);
 
 impl Ranges {
-    /// Adds a number; whether it is new and above all others by more than one, or below.
+    /// Adds a number; whether it is anything else than one above the largest so far.
     pub(super) fn insert(&mut self, number: u64) -> bool {
         let place = self.0.iter().position(|range| *range.start() <= number + 1);
         let at = place.unwrap_or(self.0.len());
@@ -29,6 +29,11 @@ impl Ranges {
         }
         self.0.truncate(NAMED);
         gap
+    }
+
+    /// Whether a number arrived, as far as is remembered.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.0.iter().any(|range| range.contains(&number))
     }
 
     /// The ranges, the newest first.
