@@ -11,6 +11,7 @@ pub mod media;
 pub mod npy;
 pub mod options;
 pub mod policy;
+pub mod quic;
 pub mod random_loss;
 pub mod rd;
 pub mod record;
