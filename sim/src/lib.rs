@@ -4,6 +4,7 @@
 //! those of other codecs. [`vectors`] gathers what training learns from in the same way.
 
 mod cubic;
+pub mod cubic;
 pub mod flow;
 pub mod link;
 pub mod measure;
