@@ -221,7 +221,11 @@ impl Policy for Gcc {
         if self.waiting as f64 > holds {
             return None;
         }
-        let target = self.pushback.frame(self.target, self.least)?;
+        let target = if self.setup.drops_frames {
+            self.pushback.frame(self.target, self.least)?
+        } else {
+            self.target
+        };
         let miss = self.setup.size_noise * (2.0 * self.noise.f64() - 1.0);
         let rate = target.scaled(1.0 + miss);
         self.waiting += self.setup.bytes_per_frame(rate);
@@ -273,6 +277,27 @@ mod tests {
         let share = outcome.kilobits_per_second(45, 60) / 1000.0;
         assert!((0.6..=1.0).contains(&share), "{share}");
         assert!(outcome.skipped > 10, "{}", outcome.skipped);
+    }
+
+    #[test]
+    fn it_drops_frames_only_if_it_may() {
+        let phases = vec![(0, 1000), (10, 100)];
+        let run = |drops_frames| {
+            let setup = Setup {
+                drops_frames,
+                ..setup(&phases)
+            };
+            Loop::new(&phases).run(&mut Gcc::new(&setup), 15)
+        };
+        let (dropping, sending) = (run(true), run(false));
+        assert_eq!(sending.skipped, 0);
+        assert!(dropping.skipped > 0);
+        assert!(
+            dropping.lost < sending.lost,
+            "{} {}",
+            dropping.lost,
+            sending.lost
+        );
     }
 
     #[test]
