@@ -13,6 +13,7 @@
 //! of the scenario.
 
 mod fixed;
+mod gcc;
 mod name;
 mod oracle;
 mod raq;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use raq_shared::units::Bitrate;
 
 pub use fixed::Fixed;
+pub use gcc::Gcc;
 pub use name::PolicyName;
 pub use oracle::Oracle;
 pub use raq::Raq;
