@@ -14,6 +14,9 @@ const STYLE: &str = "\
     white-space:nowrap}\
     th:first-child,td:first-child{text-align:left}\
     svg{max-width:100%;height:auto}\
+    .plots{display:grid;gap:.8rem;\
+    grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr))}\
+    .plots svg{display:block;width:100%;min-width:32rem;max-width:58rem}\
     .row{display:flex;flex-wrap:wrap;gap:.8rem}\
     figure{margin:0 0 1rem}figure img{max-width:100%;display:block}figcaption{font-size:13px}\
     pre{overflow-x:auto}\

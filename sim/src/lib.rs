@@ -11,6 +11,7 @@ pub mod options;
 pub mod plot;
 pub mod rd;
 pub mod record;
+pub mod report;
 pub mod summary;
 pub mod transfer;
 pub mod vectors;
