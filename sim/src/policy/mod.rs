@@ -103,6 +103,12 @@ pub trait Policy: std::fmt::Debug {
     /// skip the frame. Asked once for each frame.
     fn permit(&mut self, now: Duration, transport: &Transport) -> Option<Bitrate>;
 
+    /// Whether the session divides the permitted rate into frames as it thinks best, as in the
+    /// product; otherwise a frame may take exactly its share.
+    fn leaves_shares(&self) -> bool {
+        false
+    }
+
     /// How fast datagrams leave; `None` for at once.
     fn pace(&self) -> Option<Bitrate> {
         None
