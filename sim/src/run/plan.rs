@@ -107,6 +107,7 @@ impl Plan {
                     least_rate: scenario.media.least(),
                     size_noise: scenario.gcc.size_noise,
                     drops_frames: scenario.gcc.drops_frames,
+                    pacing: scenario.gcc.pacing,
                     seed: self.seed.wrapping_add(number as u64),
                     capacity: paths.carries(),
                 };
