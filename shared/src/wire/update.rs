@@ -12,6 +12,10 @@ const KIND_UPDATE: u8 = 2;
 const PLAIN: u8 = 1;
 /// The body begins with K̃ of every stage.
 const NAMES_CODEWORDS: u8 = 2;
+/// The body's length stands before it, and padding follows it.
+const PADDED: u8 = 4;
+/// Bytes of that length.
+const LENGTH: usize = 2;
 /// Units of capture times in a second.
 pub const TIME_UNITS: u32 = 10_000;
 
@@ -19,7 +23,7 @@ pub const TIME_UNITS: u32 = 10_000;
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | kind (upper 4 bits, 2 = updates), flags (1 = plain bits, 2 = K̃ of every stage follows) |
+/// | 1 | kind (upper 4 bits, 2 = updates), flags (1 = plain bits, 2 = K̃ of every stage follows, 4 = padded) |
 /// | 1 | level, 0..=96 |
 /// | 2 | low 16 bits of the frame number |
 /// | 3 | capture time, 100 µs since the session began, wrapping |
@@ -27,6 +31,7 @@ pub const TIME_UNITS: u32 = 10_000;
 /// | 1 | index of this datagram in its frame |
 /// | 1 | number of datagrams of the frame, at least 1 |
 /// | 1 | how many frames the floor lies back, 0 = none |
+/// | if padded: 2 | bytes of the body; what follows the body means nothing |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateHeader {
     /// How the body is coded.
@@ -73,6 +78,21 @@ impl UpdateHeader {
         bytes
     }
 
+    /// Lengthens a datagram without padding to `len` bytes, for what its size is to do on the path.
+    /// One that is too long for two more bytes, or already padded, stays as it is.
+    pub fn pad(datagram: &mut Vec<u8>, len: usize) {
+        let body = datagram.len().checked_sub(UPDATE_HEADER_LEN);
+        let Some(body) = body.and_then(|body| u16::try_from(body).ok()) else {
+            return;
+        };
+        if datagram[0] & PADDED == 0 && datagram.len() + LENGTH <= len {
+            datagram[0] |= PADDED;
+            let at = UPDATE_HEADER_LEN..UPDATE_HEADER_LEN;
+            datagram.splice(at, body.to_be_bytes());
+            datagram.resize(len, 0);
+        }
+    }
+
     /// Splits a datagram into its header and its body.
     ///
     /// # Errors
@@ -100,12 +120,20 @@ impl UpdateHeader {
         if kind != KIND_UPDATE {
             return Err(DatagramError::Kind(kind));
         }
-        if flags & !(PLAIN | NAMES_CODEWORDS) != 0 || level > MAX_DEPTH {
+        if flags & !(PLAIN | NAMES_CODEWORDS | PADDED) != 0 || level > MAX_DEPTH {
             return Err(DatagramError::Field);
         }
         if index >= count {
             return Err(DatagramError::Index { index, count });
         }
+        let body = if flags & PADDED != 0 {
+            let padded = body
+                .split_first_chunk::<LENGTH>()
+                .and_then(|(len, rest)| rest.get(..usize::from(u16::from_be_bytes(*len))));
+            padded.ok_or(DatagramError::Short(datagram.len()))?
+        } else {
+            body
+        };
         let header = Self {
             coding: if flags & PLAIN != 0 {
                 Coding::Plain
@@ -152,7 +180,7 @@ mod tests {
     fn wrong_headers_are_refused() {
         let good = [0x20, 96, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
         assert!(UpdateHeader::parse(&good).is_ok());
-        for (at, value) in [(0, 0x10), (0, 0x24), (1, 97), (9, 1), (10, 0)] {
+        for (at, value) in [(0, 0x10), (0, 0x28), (0, 0x24), (1, 97), (9, 1), (10, 0)] {
             let mut bad = good;
             bad[at] = value;
             assert!(UpdateHeader::parse(&bad).is_err(), "byte {at}");
@@ -167,9 +195,25 @@ mod tests {
         #[test]
         fn any_bytes_are_an_error_or_a_header(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             if let Ok((header, body)) = UpdateHeader::parse(&bytes) {
-                prop_assert_eq!(&header.encode()[..], &bytes[..UPDATE_HEADER_LEN]);
-                prop_assert_eq!(body, &bytes[UPDATE_HEADER_LEN..]);
+                let padded = bytes[0] & PADDED;
+                prop_assert_eq!(header.encode()[0] | padded, bytes[0]);
+                prop_assert_eq!(&header.encode()[1..], &bytes[1..UPDATE_HEADER_LEN]);
+                let from = UPDATE_HEADER_LEN + if padded == 0 { 0 } else { LENGTH };
+                prop_assert_eq!(body, &bytes[from..from + body.len()]);
+                prop_assert!(padded != 0 || from + body.len() == bytes.len());
             }
+        }
+
+        #[test]
+        fn padding_leaves_the_body(body in prop::collection::vec(any::<u8>(), 0..40), len in 0usize..90) {
+            let bytes = [&[0x20, 96, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0], &body[..]].concat();
+            let mut padded = bytes.clone();
+            UpdateHeader::pad(&mut padded, len);
+            let (header, kept) = UpdateHeader::parse(&padded).unwrap();
+            prop_assert_eq!(kept, &body[..]);
+            prop_assert_eq!(&header.encode()[..], &bytes[..UPDATE_HEADER_LEN]);
+            let longer = bytes.len() + LENGTH <= len;
+            prop_assert_eq!(padded.len(), if longer { len } else { bytes.len() });
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The command line of raq-sim.
 
+pub mod list;
+pub mod merge;
+pub mod run;
+pub mod sweep;
+
 use std::{
     io::{self, Write as _},
     path::PathBuf,
@@ -28,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes:\n  \
     2  wrong command line\n  \
     5  model or ONNX Runtime missing or incompatible";
 
-/// Measures raq without a network.
+/// Simulates networks for raq, and measures it without one.
 ///
 /// Tables go to standard output, what is being done to standard error.
 #[derive(Parser, Clone, Debug)]
@@ -42,6 +47,14 @@ pub struct Options {
 /// What raq-sim can measure.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Instrument {
+    /// The scenarios that come with the program
+    List(list::ListOptions),
+    /// One scenario, with any policies over the same link; exits with 1 where an expectation is missed
+    Run(run::RunOptions),
+    /// A grid of scenarios, seeds and policies on all cores; goes on where it was interrupted
+    Sweep(sweep::SweepOptions),
+    /// Joins the results of runs and sweeps
+    Merge(merge::MergeOptions),
     /// Rate and distortion of clips at given bitrates, beside other codecs
     Rd(RdOptions),
     /// What codebooks, tables and decoders are trained on, gathered while raq codes clips
@@ -175,6 +188,10 @@ impl Options {
     /// [`Failure`] with cause and cure.
     pub fn run(&self) -> Result<(), Failure> {
         match &self.instrument {
+            Instrument::List(options) => options.run(),
+            Instrument::Run(options) => options.run(),
+            Instrument::Sweep(options) => options.run(),
+            Instrument::Merge(options) => options.run(),
             Instrument::Rd(options) => {
                 let report = rd::run(options)?;
                 let printed = print(&report.tables());
@@ -327,7 +344,7 @@ mod tests {
         Options::try_parse_from(needed.iter().chain(args))
             .map(|options| match options.instrument {
                 Instrument::Rd(rd) => rd,
-                Instrument::Vectors(_) => panic!("not asked for"),
+                other => panic!("not asked for: {other:?}"),
             })
             .map_err(|error| error.to_string())
     }

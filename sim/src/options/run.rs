@@ -1,0 +1,145 @@
+//! Flags of `raq-sim run`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use raq_shared::exit::{Exit, Failure};
+
+use crate::{
+    policy::PolicyName,
+    record::{Mode, Run},
+    run::{Plan, verdict},
+    scenario::Loaded,
+    summary::{self, Summary},
+};
+
+/// Which scenario, and what is changed in it.
+#[derive(Args, Clone, Debug)]
+pub struct ScenarioArgs {
+    /// A scenario: a TOML file, or the name of one that `raq-sim list` shows
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Set a key of the scenario, as link.down.rate=2Mbit or media.fps=25; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Scenario")]
+    pub overrides: Vec<String>,
+    /// What everything random follows from [default: the scenario's]
+    #[arg(long, value_name = "N", help_heading = "Scenario")]
+    pub seed: Option<u64>,
+}
+
+/// Flags of `raq-sim run`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct RunOptions {
+    /// The scenario.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Who decides how much is sent: raq, gcc, salsify, oracle, fixed:KBPS
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "raq",
+        help_heading = "Simulation")]
+    pub policies: Vec<PolicyName>,
+    /// What carries the media
+    #[arg(long, value_name = "MODE", value_enum, default_value = "sessions",
+        help_heading = "Simulation")]
+    pub mode: ModeArg,
+    /// Folder for the records, summary.json and report.html [default: raq-sim/SCENARIO-SEED]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Draw no report.html
+    #[arg(long, help_heading = "Output")]
+    pub no_report: bool,
+    /// Keep the summary alone
+    #[arg(long, requires = "no_report", help_heading = "Output")]
+    pub discard_records: bool,
+}
+
+/// [`Mode`] on the command line.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModeArg {
+    /// The sessions in virtual time over a model of QUIC: fastest
+    Sessions,
+    /// The sessions over quinn itself, on a paused clock
+    Quic,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Sessions => Self::Sessions,
+            ModeArg::Quic => Self::Quic,
+        }
+    }
+}
+
+impl RunOptions {
+    /// What is to be run.
+    ///
+    /// # Errors
+    /// [`Failure`] where the scenario cannot be read.
+    pub fn plan(&self) -> Result<Plan, Failure> {
+        let loaded = Loaded::read(&self.scenario.scenario, &self.scenario.overrides)?;
+        let seed = self.scenario.seed.unwrap_or(loaded.scenario.seed);
+        let mut policies = self.policies.clone();
+        policies.dedup();
+        let default = || PathBuf::from(format!("raq-sim/{}-{seed}", loaded.name));
+        Ok(Plan {
+            seed,
+            policies,
+            mode: self.mode.into(),
+            out: self.out.clone().unwrap_or_else(default),
+            loaded,
+        })
+    }
+
+    /// Runs, prints the summary, and fails where an expectation is missed.
+    ///
+    /// # Errors
+    /// [`Failure`] with cause and cure.
+    pub fn run(&self) -> Result<(), Failure> {
+        let plan = self.plan()?;
+        let summary = plan.carry_out(|text| eprintln!("{text}"))?;
+        super::print(&summary.table())?;
+        eprintln!("results are in {}", plan.out.display());
+        let judged = judge(&plan, &summary);
+        if self.discard_records {
+            Run::discard(&plan.out)?;
+        }
+        judged
+    }
+}
+
+/// Fails where an expectation of the scenario is missed.
+///
+/// # Errors
+/// [`Failure`] that names what was missed.
+pub fn judge(plan: &Plan, summary: &Summary) -> Result<(), Failure> {
+    let scenario = &plan.loaded.scenario;
+    let mut phases = Vec::new();
+    if scenario.expectations.iter().any(|it| it.phase.is_some()) {
+        let run = Run::read(&plan.out)?;
+        for phase in &scenario.phases {
+            if let Some((from, to)) = scenario.phase(&phase.name) {
+                let part = run.between(from.0, to.0);
+                phases.push((phase.name.clone(), summary::of(&part)));
+            }
+        }
+    }
+    let policies: Vec<String> = plan.policies.iter().map(PolicyName::to_string).collect();
+    let misses = verdict(scenario, &policies, |phase| {
+        let found = phase.and_then(|name| phases.iter().find(|(it, _)| it == name));
+        found.map_or(summary, |(_, summary)| summary)
+    });
+    if misses.is_empty() {
+        return Ok(());
+    }
+    let missed: Vec<String> = misses.iter().map(ToString::to_string).collect();
+    Err(Failure::new(
+        Exit::Failure,
+        format_args!(
+            "{} of the expectations of {} missed: {}",
+            misses.len(),
+            plan.loaded.name,
+            missed.join("; ")
+        ),
+    ))
+}
