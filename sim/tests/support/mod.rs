@@ -29,6 +29,26 @@ pub(crate) fn ffmpeg() -> bool {
     false
 }
 
+/// A browser that runs without a screen; skips the test where there is none.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn chromium() -> Option<&'static str> {
+    let runs = |name: &&str| {
+        let mut command = Command::new(name);
+        command
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(runs);
+    if found.is_none() {
+        skip("Chromium is not installed (Debian: apt-get install chromium)");
+    }
+    found
+}
+
 /// The weights of ST-LPIPS; skips the test where they or PyTorch are missing.
 #[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
@@ -53,7 +73,7 @@ pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
 
 /// Says that the running test is skipped, and fails it under `RAQ_REQUIRE_ALL=1`.
 #[allow(dead_code, reason = "not every test needs it")]
-fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
     assert!(!required, "{test} cannot be run: {reason}");
@@ -79,6 +99,7 @@ pub(crate) fn script(path: &Path, lines: &str) {
 }
 
 /// Writes a y4m file of waves that move, 25 frames a second, and gives its path and frames.
+#[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn clip(
     folder: &Path,
     name: &str,
