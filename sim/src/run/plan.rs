@@ -9,6 +9,7 @@ use crate::{
     flow::Flow,
     media::{Medium, Studio},
     policy::{PolicyName, Setup},
+    quic,
     record::{CpuRecord, Mode, Recorder, Run, RunRecord, VERSION},
     scenario::Loaded,
     sessions,
@@ -84,7 +85,7 @@ impl Plan {
     ) -> Result<Vec<Flow>, Failure> {
         match self.mode {
             Mode::Sessions => sessions::run(flows, paths, policy.is_windowed(), end, notes),
-            Mode::Quic => Err(Failure::new(Exit::Usage, "not yet")),
+            Mode::Quic => quic::run(flows, paths, policy.is_windowed(), end, notes),
         }
     }
 
