@@ -108,6 +108,7 @@ impl Outbox {
             estimate: self.estimator.update(now, window),
             queued: self.queued(connection),
             max_datagram: connection.max_datagram_size().unwrap_or(0),
+            budget: None,
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Path {
     pub queued: usize,
     /// The longest datagram that fits.
     pub max_datagram: usize,
+    /// What the frame may take, headers of the path included, where somebody else has decided that
+    /// already; otherwise it gets its share of the estimate.
+    pub budget: Option<usize>,
 }
 
 /// Gives every frame its share of the estimate. What a frame leaves the next one may use, up to
@@ -56,6 +59,10 @@ impl RateControl {
 
     /// What a frame that is ready at `now` may take; `None` when it is better skipped.
     pub fn allow(&mut self, now: Duration, path: &Path) -> Option<Allowance> {
+        if let Some(budget) = path.budget {
+            let allowance = self.within(budget, path.max_datagram);
+            return (allowance.bytes >= LEAST).then_some(allowance);
+        }
         let interval = self.frame_rate.time_of(1);
         let capped = self.max_rate.map(|most| most.min(path.estimate));
         let estimate = capped.unwrap_or(path.estimate);
@@ -126,6 +133,7 @@ mod tests {
             estimate: Bitrate::from_kilobits_per_second(kilobits),
             queued: 0,
             max_datagram: 1162,
+            budget: None,
         }
     }
 
@@ -197,6 +205,20 @@ mod tests {
         // 100 kbyte/s: 9 kbyte take 90 ms, 11 kbyte 110 ms.
         assert!(control.allow(due(0), &behind(9_000)).is_some());
         assert_eq!(control.allow(due(1), &behind(11_000)), None);
+    }
+
+    #[test]
+    fn a_budget_is_taken_as_it_is() {
+        let mut control = control(Some(100));
+        for budget in [183, 184, 5000, 1000, 0] {
+            let path = Path {
+                budget: Some(budget),
+                queued: 1 << 20,
+                ..path(0)
+            };
+            let taken = control.allow(due(0), &path).map(|a| cost(a.bytes, a.count));
+            assert_eq!(taken, (budget >= 184).then_some(budget as f64));
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ fn path(kilobits: u64) -> Path {
         estimate,
         queued: 0,
         max_datagram: 1162,
+        budget: None,
     }
 }
 

@@ -61,6 +61,8 @@ pub struct SendingEnd {
     coder: Box<dyn Coder>,
     policy: Box<dyn Policy>,
     schedule: Schedule,
+    /// Time between frames.
+    interval: Duration,
     pacer: Pacer,
     encode_time: Duration,
     encoding: VecDeque<Captured>,
@@ -108,6 +110,7 @@ impl SendingEnd {
             coder,
             policy,
             schedule: Schedule::new(rate, flow, scenario.duration.0),
+            interval: rate.time_of(1),
             pacer: Pacer::default(),
             encode_time: scenario.media.encode_time.map_or(Duration::ZERO, |time| time.0),
             encoding: VecDeque::new(),
@@ -248,6 +251,7 @@ impl SendingEnd {
                 estimate: permitted.unwrap_or(Bitrate::ZERO),
                 queued: transport.queued,
                 max_datagram: MAX_DATAGRAM,
+                budget: (!self.policy.leaves_shares()).then(|| self.share(permitted)),
             };
             let input = Input::Encoded {
                 number: frame,
@@ -259,6 +263,12 @@ impl SendingEnd {
             self.encoding.pop_front();
         }
         Ok(())
+    }
+
+    /// A frame's bytes at a rate.
+    fn share(&self, rate: Option<Bitrate>) -> usize {
+        let bits = rate.map_or(0, Bitrate::bits_per_second);
+        (bits as f64 * self.interval.as_secs_f64() / 8.0).round() as usize
     }
 
     fn drain(&mut self, now: Duration) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     capacity::{Capacity, nanos},
+    cross::CrossConfig,
     opportunities::Opportunities,
     outages::Outages,
     quantity::{QueueSize, Rate, Time},
@@ -51,6 +52,9 @@ pub struct LinkConfig {
     /// Spans in which nothing is sent and the queue fills.
     #[serde(rename = "outage", skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<Outage>,
+    /// Other traffic through the same queue.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cross: Vec<CrossConfig>,
 }
 
 impl Default for LinkConfig {
@@ -68,6 +72,7 @@ impl Default for LinkConfig {
             duplicate: 0.0,
             steps: Vec::new(),
             outages: Vec::new(),
+            cross: Vec::new(),
         }
     }
 }
@@ -168,7 +173,7 @@ impl LinkConfig {
             let problem = "0s is no outage; write how long it is";
             return Err(LinkError::value("outage.length", problem));
         }
-        Ok(())
+        self.cross.iter().try_for_each(CrossConfig::check)
     }
 
     fn check_capacity(&self) -> Result<(), LinkError> {

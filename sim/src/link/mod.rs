@@ -9,6 +9,7 @@ mod air;
 mod capacity;
 mod codel;
 mod config;
+pub mod cross;
 mod opportunities;
 mod outages;
 mod packet;
@@ -26,13 +27,15 @@ use std::{
 
 pub use capacity::Capacity;
 pub use config::{Discipline, LinkConfig, LinkError, Outage, Step};
+pub use cross::{CrossConfig, CrossCounts};
 pub use packet::{Cause, Outcome, Packet};
-pub use quantity::{QueueSize, Rate, Time};
+pub use quantity::{QueueSize, Rate, Size, Time};
 pub use trace::Trace;
 
 use air::Air;
 use capacity::{Used, nanos};
 use codel::CoDel;
+use cross::{Cross, CrossPacket};
 use queue::{Queue, Waiting};
 use reorder::{Landing, Reorder};
 
@@ -42,12 +45,15 @@ use reorder::{Landing, Reorder};
 pub struct Link<T> {
     capacity: Capacity,
     used: Used,
-    queue: Queue<Packet<T>>,
+    queue: Queue<Load<T>>,
     codel: Option<CoDel>,
     /// When the next packet is taken out of the queue, where that is not decided yet.
     next: Option<u64>,
     air: Air,
     reorder: Reorder<Sent<T>>,
+    cross: Cross,
+    /// Other traffic to be offered now; empty between calls.
+    crossing: Vec<CrossPacket>,
     delay: u64,
     now: u64,
     due: BinaryHeap<Reverse<Due<T>>>,
@@ -55,10 +61,19 @@ pub struct Link<T> {
     count: u64,
 }
 
+/// What the queue holds.
+#[derive(Clone)]
+enum Load<T> {
+    Own(Packet<T>),
+    Cross(CrossPacket),
+}
+
 /// A packet that has left the queue.
 struct Sent<T> {
-    packet: Packet<T>,
+    load: Load<T>,
     offered: u64,
+    /// The second of two copies.
+    again: bool,
 }
 
 /// An outcome and its place in the order.
@@ -81,6 +96,8 @@ impl<T: Clone> Link<T> {
             next: None,
             air: Air::new(config, seeds.u64(..)),
             reorder: Reorder::new(config.reorder, seeds.u64(..)),
+            cross: Cross::new(&config.cross, config.delay.0, seeds.u64(..)),
+            crossing: Vec::new(),
             delay: nanos(config.delay.0),
             now: 0,
             due: BinaryHeap::new(),
@@ -91,28 +108,17 @@ impl<T: Clone> Link<T> {
     /// Gives the link a packet. A time before an earlier call's is taken as that call's.
     pub fn offer(&mut self, now: Duration, packet: Packet<T>) {
         self.advance(nanos(now));
-        let offered = self.now;
         let bytes = packet.bytes;
-        if self.queue.fits(offered, bytes, &self.capacity) {
-            self.queue.push(Waiting {
-                offered,
-                bytes,
-                load: packet,
-            });
-            self.serve();
-        } else {
-            let cause = match self.capacity.outage_at(offered) {
-                true => Cause::Outage,
-                false => Cause::Queue,
-            };
-            self.lose(packet, offered, offered, cause);
-        }
+        self.enqueue(bytes, Load::Own(packet));
     }
 
     /// When [`Self::poll`] may next have something, if nothing more is offered.
     pub fn wake(&self) -> Option<Duration> {
         let due = self.due.peek().map(|due| due.0.at);
-        let first = [due, self.next, self.reorder.wake()];
+        let held = self.reorder.wake();
+        // What holds a packet back is undone by the next one, of whomever.
+        let cross = held.and_then(|_| self.cross.wake());
+        let first = [due, self.next, held, cross];
         first.into_iter().flatten().min().map(Duration::from_nanos)
     }
 
@@ -128,13 +134,57 @@ impl<T: Clone> Link<T> {
         self.queue.bytes()
     }
 
+    /// The other traffic so far, as of the latest call's time.
+    pub fn cross(&self) -> CrossCounts {
+        self.cross.counts()
+    }
+
+    /// Bytes that arrived of each flow of the other traffic, in the order of the configuration;
+    /// short flows one by one.
+    pub fn cross_delivered(&self) -> &[u64] {
+        self.cross.delivered()
+    }
+
     fn advance(&mut self, now: u64) {
+        let now = self.now.max(now);
+        while let Some(at) = self.cross.wake().filter(|&at| at <= now) {
+            self.go_on(at);
+            let mut crossing = std::mem::take(&mut self.crossing);
+            self.cross.step(&mut crossing);
+            for packet in crossing.drain(..) {
+                self.enqueue(cross::PACKET, Load::Cross(packet));
+            }
+            self.crossing = crossing;
+        }
+        self.go_on(now);
+    }
+
+    /// To a time up to which nothing comes.
+    fn go_on(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.serve();
         if let Some(landing) = self.reorder.overdue(self.now) {
             self.deliver(landing);
         }
         self.queue.let_leave(self.now);
+    }
+
+    fn enqueue(&mut self, bytes: u32, load: Load<T>) {
+        let offered = self.now;
+        if self.queue.fits(offered, bytes, &self.capacity) {
+            self.queue.push(Waiting {
+                offered,
+                bytes,
+                load,
+            });
+            self.serve();
+        } else {
+            let cause = match self.capacity.outage_at(offered) {
+                true => Cause::Outage,
+                false => Cause::Queue,
+            };
+            self.lose(load, offered, offered, cause);
+        }
     }
 
     /// Takes packets out of the queue: under CoDel those whose turn has come; otherwise all, since
@@ -167,21 +217,27 @@ impl<T: Clone> Link<T> {
     }
 
     /// Behind the queue.
-    fn fly(&mut self, packet: Packet<T>, offered: u64, left: u64) {
-        let delay = packet.delay.map_or(self.delay, nanos);
+    fn fly(&mut self, load: Load<T>, offered: u64, left: u64) {
+        let own = match &load {
+            Load::Own(packet) => packet.delay,
+            Load::Cross(_) => None,
+        };
+        let delay = own.map_or(self.delay, nanos);
         let copies = self.air.pass(left, delay);
         if copies == [None, None] {
-            self.lose(packet, offered, left, Cause::Random);
+            self.lose(load, offered, left, Cause::Random);
             return;
         }
-        for arrived in copies.into_iter().flatten() {
+        for (copy, arrived) in copies.into_iter().flatten().enumerate() {
+            let sent = Sent {
+                load: load.clone(),
+                offered,
+                again: copy > 0,
+            };
             let landing = Landing {
                 left,
                 arrived,
-                load: Sent {
-                    packet: packet.clone(),
-                    offered,
-                },
+                load: sent,
             };
             for landing in self.reorder.pass(landing).into_iter().flatten() {
                 self.deliver(landing);
@@ -190,7 +246,16 @@ impl<T: Clone> Link<T> {
     }
 
     fn deliver(&mut self, landing: Landing<Sent<T>>) {
-        let Sent { packet, offered } = landing.load;
+        let Sent {
+            load,
+            offered,
+            again,
+        } = landing.load;
+        let packet = match load {
+            Load::Own(packet) => packet,
+            Load::Cross(_) if again => return,
+            Load::Cross(packet) => return self.cross.deliver(packet, landing.arrived),
+        };
         let outcome = Outcome::Delivered {
             packet,
             offered: Duration::from_nanos(offered),
@@ -200,7 +265,11 @@ impl<T: Clone> Link<T> {
         self.decide(landing.arrived, outcome);
     }
 
-    fn lose(&mut self, packet: Packet<T>, offered: u64, at: u64, cause: Cause) {
+    fn lose(&mut self, load: Load<T>, offered: u64, at: u64, cause: Cause) {
+        let packet = match load {
+            Load::Own(packet) => packet,
+            Load::Cross(_) => return self.cross.lose(),
+        };
         let outcome = Outcome::Lost {
             packet,
             offered: Duration::from_nanos(offered),

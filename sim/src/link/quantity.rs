@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Longer than any run.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More than any router holds, in bytes.
-const LARGEST_QUEUE: f64 = 1e9;
+const LARGEST: f64 = 1e9;
 
 /// A time, zero or more and at most 30 days: `"50ms"`, `"1.5s"`, `"2m"`.
 #[derive(
@@ -25,8 +25,13 @@ pub struct Time(pub Duration);
 #[serde(try_from = "String", into = "String")]
 pub struct Rate(pub Bitrate);
 
-/// How much a queue holds, the packet being sent included: `"256 packets"`, `"64kB"` (1 kB is
-/// 1000 bytes) or `"300ms"`.
+/// A number of bytes, 1 to 10⁹: `"1500B"`, `"64kB"` (1 kB is 1000 bytes), `"1.5MB"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Size(pub u64);
+
+/// How much a queue holds, the packet being sent included: `"256 packets"`, `"64kB"` or
+/// `"300ms"`.
 ///
 /// A time is what the link carries in it at the rate of the moment a packet arrives; for a trace
 /// of packet opportunities, at the mean rate of the second before. Outages are left out of the
@@ -126,6 +131,36 @@ impl From<Rate> for String {
     }
 }
 
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let units = [("kB", 1e3), ("MB", 1e6), ("B", 1.0)].into_iter();
+        let mut values = units.filter_map(|(unit, scale)| {
+            let number: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+            Some(number * scale)
+        });
+        match values.next() {
+            Some(bytes) if (1.0..=LARGEST).contains(&bytes) => Ok(Self(bytes as u64)),
+            _ => Err(format!(
+                "{text:?} is no size; write a number with B, kB or MB, as in \"64kB\""
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}B", self.0)
+    }
+}
+
+impl From<Size> for String {
+    fn from(size: Size) -> Self {
+        size.to_string()
+    }
+}
+
 impl TryFrom<String> for QueueSize {
     type Error = String;
 
@@ -143,15 +178,11 @@ impl TryFrom<String> for QueueSize {
                 _ => Err(wrong()),
             };
         }
-        for (suffix, scale) in [("kB", 1e3), ("MB", 1e6), ("B", 1.0)] {
-            if let Some(count) = number(suffix) {
-                let bytes = count.parse().map_or(f64::NAN, |count: f64| count * scale);
-                return if (1.0..=LARGEST_QUEUE).contains(&bytes) {
-                    Ok(Self::Bytes(bytes as u64))
-                } else {
-                    Err(wrong())
-                };
-            }
+        if text.ends_with('B') {
+            let size = Size::try_from(text.clone());
+            return size
+                .map(|Size(bytes)| Self::Bytes(bytes))
+                .map_err(|_| wrong());
         }
         match Time::try_from(text.clone()) {
             Ok(Time(time)) if !time.is_zero() => Ok(Self::Time(time)),

@@ -2,11 +2,11 @@
 
 use crate::record::{FrameRow, RunRecord};
 
-/// The signal delay of every captured frame in microseconds, ascending, as Salsify defines it
-/// (Fouladi et al., NSDI 2018, section 5): from the frame's capture until it or a later frame of
-/// its flow is displayed, whichever is first. Where that never happens, until the end of the run.
-/// `frames` ascend by flow and number; skipped ones count.
-pub fn delays(run: &RunRecord, frames: &[FrameRow]) -> Vec<u64> {
+/// Capture and signal delay of every captured frame in microseconds, as Salsify defines it (Fouladi
+/// et al., NSDI 2018, section 5): from the frame's capture until it or a later frame of its flow is
+/// displayed, whichever is first. Where that never happens, until the end of the run. `frames`
+/// ascend by flow and number; skipped ones count.
+pub fn by_frame(run: &RunRecord, frames: &[FrameRow]) -> Vec<(u64, u64)> {
     let mut delays = Vec::with_capacity(frames.len());
     for flow in frames.chunk_by(|a, b| a.flow == b.flow) {
         let mut next: Option<u64> = None;
@@ -16,9 +16,16 @@ pub fn delays(run: &RunRecord, frames: &[FrameRow]) -> Vec<u64> {
                 (shown, later) => shown.or(later),
             };
             let seen = next.unwrap_or(run.duration_us);
-            delays.push(seen.saturating_sub(frame.captured_us));
+            delays.push((frame.captured_us, seen.saturating_sub(frame.captured_us)));
         }
     }
+    delays
+}
+
+/// The delays of [`by_frame`], ascending.
+pub fn delays(run: &RunRecord, frames: &[FrameRow]) -> Vec<u64> {
+    let frames = by_frame(run, frames);
+    let mut delays: Vec<_> = frames.into_iter().map(|(_, delay)| delay).collect();
     delays.sort_unstable();
     delays
 }

@@ -1,7 +1,9 @@
 //! The command line of raq-sim.
 
 pub mod list;
+pub mod merge;
 pub mod run;
+pub mod sweep;
 
 use std::{
     io::{self, Write as _},
@@ -49,6 +51,10 @@ pub enum Instrument {
     List(list::ListOptions),
     /// One scenario, with any policies over the same link; exits with 1 where an expectation is missed
     Run(run::RunOptions),
+    /// A grid of scenarios, seeds and policies on all cores; goes on where it was interrupted
+    Sweep(sweep::SweepOptions),
+    /// Joins the results of runs and sweeps
+    Merge(merge::MergeOptions),
     /// Rate and distortion of clips at given bitrates, beside other codecs
     Rd(RdOptions),
     /// What codebooks, tables and decoders are trained on, gathered while raq codes clips
@@ -184,6 +190,8 @@ impl Options {
         match &self.instrument {
             Instrument::List(options) => options.run(),
             Instrument::Run(options) => options.run(),
+            Instrument::Sweep(options) => options.run(),
+            Instrument::Merge(options) => options.run(),
             Instrument::Rd(options) => {
                 let report = rd::run(options)?;
                 let printed = print(&report.tables());

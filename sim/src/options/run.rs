@@ -48,6 +48,9 @@ pub struct RunOptions {
     /// Draw no report.html
     #[arg(long, help_heading = "Output")]
     pub no_report: bool,
+    /// Keep the summary alone
+    #[arg(long, requires = "no_report", help_heading = "Output")]
+    pub discard_records: bool,
 }
 
 /// [`Mode`] on the command line.
@@ -97,7 +100,11 @@ impl RunOptions {
         let summary = plan.carry_out(|text| eprintln!("{text}"))?;
         super::print(&summary.table())?;
         eprintln!("results are in {}", plan.out.display());
-        judge(&plan, &summary)
+        let judged = judge(&plan, &summary);
+        if self.discard_records {
+            Run::discard(&plan.out)?;
+        }
+        judged
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn setup(phases: &Phases) -> Setup {
         least_rate: Some(Bitrate::from_kilobits_per_second(150)),
         size_noise: 0.25,
         seed: 1,
+        drops_frames: true,
         capacity: carries(phases.clone()),
     }
 }
@@ -119,7 +120,7 @@ pub(super) struct Loop {
     /// Each way.
     pub(super) delay: Duration,
     /// Whether one more datagram has room behind so many bytes, so many datagrams and so long.
-    pub(super) room: fn(u64, usize, Duration) -> bool,
+    pub(super) room: Box<dyn FnMut(u64, usize, Duration) -> bool>,
 }
 
 impl Loop {
@@ -129,7 +130,7 @@ impl Loop {
         Self {
             through: Box::new(move |from, bytes| through(&phases, from, bytes)),
             delay: Duration::from_millis(25),
-            room: |bytes, _, _| bytes < 37_500,
+            room: Box::new(|bytes, _, _| bytes < 37_500),
         }
     }
 
@@ -270,4 +271,32 @@ fn the_loop_delays_and_loses_as_its_link_does() {
     let sent = outcome.left.len() + outcome.lost;
     let lost = outcome.lost as f64 / sent as f64;
     assert!((0.31..0.34).contains(&lost), "{lost}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+    /// Every policy stands whatever a link does, and thinks something of it.
+    #[test]
+    fn no_policy_fails_on_any_link(
+        rates in proptest::collection::vec(proptest::prop_oneof![0..50u64, 50..20_000u64], 1..6),
+        delay in 0..400u64,
+        loss in 0.0..1.0f64,
+        seed in 0..100u64,
+        name in 0..5usize,
+    ) {
+        let phases: Phases = (0..).step_by(2).zip(rates).collect();
+        let mut setup = setup(&phases);
+        setup.seed = seed;
+        setup.drops_frames = seed % 2 == 0;
+        let name: super::PolicyName =
+            ["raq", "gcc", "salsify", "oracle", "fixed:700"][name].parse().unwrap();
+        let mut policy = name.build(&setup);
+        let mut link = Loop::new(&phases);
+        link.delay = Duration::from_millis(delay);
+        let mut random = fastrand::Rng::with_seed(seed);
+        link.room = Box::new(move |_, count, _| count < 64 && random.f64() >= loss);
+        let outcome = link.run(&mut *policy, 12);
+        proptest::prop_assert_eq!(outcome.frames, 361);
+        proptest::prop_assert!(outcome.skipped < 361 || name == super::PolicyName::Oracle);
+    }
 }

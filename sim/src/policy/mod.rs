@@ -13,6 +13,7 @@
 //! of the scenario.
 
 mod fixed;
+mod gcc;
 mod name;
 mod oracle;
 mod raq;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use raq_shared::units::Bitrate;
 
 pub use fixed::Fixed;
+pub use gcc::Gcc;
 pub use name::PolicyName;
 pub use oracle::Oracle;
 pub use raq::Raq;
@@ -100,6 +102,12 @@ pub trait Policy: std::fmt::Debug {
     /// What a frame due now may take, as the rate that the session divides into frames; `None` to
     /// skip the frame. Asked once for each frame.
     fn permit(&mut self, now: Duration, transport: &Transport) -> Option<Bitrate>;
+
+    /// Whether the session divides the permitted rate into frames as it thinks best, as in the
+    /// product; otherwise a frame may take exactly its share.
+    fn leaves_shares(&self) -> bool {
+        false
+    }
 
     /// How fast datagrams leave; `None` for at once.
     fn pace(&self) -> Option<Bitrate> {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use raq_shared::units::Bitrate;
 
-use super::{Fixed, Oracle, Policy, Raq, Salsify, Setup};
+use super::{Fixed, Gcc, Oracle, Policy, Raq, Salsify, Setup};
 
 /// Kilobits per second that `fixed` can be given.
 const FIXED: std::ops::RangeInclusive<u64> = 1..=1_000_000;
@@ -14,6 +14,8 @@ const FIXED: std::ops::RangeInclusive<u64> = 1..=1_000_000;
 pub enum PolicyName {
     /// At this rate, whole kbit/s: `fixed:KBPS`.
     Fixed(Bitrate),
+    /// libwebrtc's.
+    Gcc,
     /// Knows the link.
     Oracle,
     /// The product.
@@ -27,6 +29,7 @@ impl PolicyName {
     pub fn build(&self, setup: &Setup) -> Box<dyn Policy> {
         match self {
             Self::Fixed(rate) => Box::new(Fixed::new(*rate)),
+            Self::Gcc => Box::new(Gcc::new(setup)),
             Self::Oracle => Box::new(Oracle::new(setup)),
             Self::Raq => Box::new(Raq::new(setup)),
             Self::Salsify => Box::new(Salsify::new(setup)),
@@ -46,6 +49,7 @@ impl fmt::Display for PolicyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(rate) => write!(f, "fixed:{}", rate.bits_per_second() / 1000),
+            Self::Gcc => f.write_str("gcc"),
             Self::Oracle => f.write_str("oracle"),
             Self::Raq => f.write_str("raq"),
             Self::Salsify => f.write_str("salsify"),
@@ -69,6 +73,7 @@ impl FromStr for PolicyName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text {
+            "gcc" => Ok(Self::Gcc),
             "oracle" => Ok(Self::Oracle),
             "raq" => Ok(Self::Raq),
             "salsify" => Ok(Self::Salsify),
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for text in ["raq", "salsify", "oracle", "fixed:1", "fixed:500"] {
+        for text in ["raq", "gcc", "salsify", "oracle", "fixed:1", "fixed:500"] {
             let name: PolicyName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
         }

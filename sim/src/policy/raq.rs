@@ -41,6 +41,10 @@ impl Policy for Raq {
         Some(self.setup.capped(self.estimate))
     }
 
+    fn leaves_shares(&self) -> bool {
+        true
+    }
+
     fn estimate(&self) -> Bitrate {
         self.estimate
     }

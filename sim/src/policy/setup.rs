@@ -27,6 +27,9 @@ pub struct Setup {
     pub size_noise: f64,
     /// Decides by how much each of them does.
     pub seed: u64,
+    /// Whether `gcc` drops frames while too much is in flight, as libwebrtc does unless told
+    /// otherwise; without it the controller is measured alone, and every frame is sent.
+    pub drops_frames: bool,
     /// The media's share of the link, for `oracle`.
     pub capacity: Carries,
 }

@@ -24,7 +24,6 @@ pub mod raq;
 pub mod record;
 pub mod report;
 pub mod st_lpips;
-pub mod svg;
 
 use std::fs;
 

@@ -2,40 +2,21 @@
 
 use std::fmt::Write as _;
 
-use data_encoding::BASE64;
-
 use super::{
     Codec,
     comparison::clips,
     picture::Picture,
     report::{NamedPlot, Report, dash, four_decimals},
-    svg::escape,
 };
-
-const STYLE: &str = "\
-    :root{color-scheme:light dark}\
-    body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem auto;padding:0 1rem;\
-    color:#1c1c1e;background:#fff}\
-    table{border-collapse:collapse;margin:.6rem 0 1.6rem}\
-    th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #d8d8dc}\
-    th:first-child,td:first-child{text-align:left}\
-    svg{max-width:100%;height:auto}\
-    .row{display:flex;flex-wrap:wrap;gap:.8rem}\
-    figure{margin:0 0 1rem}figure img{max-width:100%;display:block}figcaption{font-size:13px}\
-    @media(prefers-color-scheme:dark){body{color:#ececf0;background:#18181b}\
-    th,td{border-color:#44444c}}";
+use crate::html::{self, escape, figure, table};
 
 /// The whole page.
 pub(super) fn html(report: &Report, plots: &[NamedPlot]) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Rate and distortion</title><style>{STYLE}</style></head><body>\n\
-         <h1>Rate and distortion</h1>\n\
-         <p>Rates and means are over the sixth and later frames. PSNR is of 8-bit luma. \
+    let mut page = String::from(
+        "<p>Rates and means are over the sixth and later frames. PSNR is of 8-bit luma. \
          ST-LPIPS is the metric of Ghildyal and Liu (2022), lower is better; its numbers are not \
          those of LPIPS. Times are of the whole encode on one thread; for codecs in ffmpeg they \
-         include the start of the process.</p>\n"
+         include the start of the process.</p>\n",
     );
     let missing = report.missing.names();
     if !missing.is_empty() {
@@ -56,7 +37,7 @@ pub(super) fn html(report: &Report, plots: &[NamedPlot]) -> String {
         equal_rates(&mut page, report, clip);
         pictures(&mut page, report, clip);
     }
-    page + "</body></html>\n"
+    html::page("Rate and distortion", &page)
 }
 
 fn points(page: &mut String, report: &Report, clip: &str) {
@@ -177,34 +158,8 @@ fn pictures(page: &mut String, report: &Report, clip: &str) {
                     decoded.codec, decoded.psnr_y_db, decoded.kbps
                 ),
             };
-            let _ = writeln!(
-                page,
-                "<figure><img alt=\"{caption}\" src=\"data:image/png;base64,{}\">\
-                 <figcaption>{caption}</figcaption></figure>",
-                BASE64.encode(&picture.png)
-            );
+            figure(page, &caption, &picture.png);
         }
         page.push_str("</div>\n");
     }
-}
-
-fn table(
-    page: &mut String,
-    corner: &str,
-    head: &[String],
-    rows: impl Iterator<Item = (String, Vec<String>)>,
-) {
-    let _ = write!(page, "<table><tr><th>{corner}</th>");
-    for name in head {
-        let _ = write!(page, "<th>{}</th>", escape(name));
-    }
-    page.push_str("</tr>\n");
-    for (name, cells) in rows {
-        let _ = write!(page, "<tr><td>{}</td>", escape(&name));
-        for cell in cells {
-            let _ = write!(page, "<td>{}</td>", escape(&cell));
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</table>\n");
 }

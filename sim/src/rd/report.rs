@@ -16,8 +16,8 @@ use super::{
     page,
     picture::Picture,
     record::{FrameRecord, Point},
-    svg::{Plot, Series},
 };
+use crate::plot::{Axis, Draw, Plot, Scale, Series};
 
 /// What was measured: clip after clip, codec after codec, rate after rate.
 #[derive(Debug, Clone)]
@@ -146,13 +146,25 @@ impl Report {
             Series {
                 name: codec.name(),
                 style: codec as usize,
-                points,
+                draw: Draw::Marks,
+                lines: vec![points],
+                bands: Vec::new(),
             }
         });
+        let series: Vec<_> = series.collect();
+        let points = || {
+            series
+                .iter()
+                .flat_map(|series| series.lines.iter().flatten())
+        };
+        let rates = points().map(|point| point.0);
         let plot = Plot {
+            id: "",
             title: clip,
-            quality,
-            series: series.collect(),
+            x: Axis::around("measured rate, kbit/s", Scale::Log, rates, 0.1),
+            y: Axis::around(quality, Scale::Linear, points().map(|point| point.1), 0.05),
+            height: 400.0,
+            series,
         };
         NamedPlot {
             clip: clip.to_owned(),

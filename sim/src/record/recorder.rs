@@ -8,7 +8,7 @@ use std::{
 use raq_shared::exit::Failure;
 use serde::Serialize;
 
-use super::{LinkRow, PolicyRecorder, RunRecord, table::Table};
+use super::{LinkRow, PolicyRecorder, Run, RunRecord, run::read_json, table::Table};
 use crate::rd::report::cannot_write;
 
 /// A run's folder while it is being written.
@@ -66,6 +66,27 @@ impl Recorder {
     /// [`Failure`] where they cannot be written.
     pub fn policy(&self, name: &str) -> Result<PolicyRecorder, Failure> {
         PolicyRecorder::create(self.folder.join(folder_name(name)))
+    }
+}
+
+impl Run {
+    /// Removes the records of a run from its folder; run, scenario and summary stay.
+    ///
+    /// # Errors
+    /// [`Failure`] where something cannot be removed.
+    pub fn discard(folder: &Path) -> Result<(), Failure> {
+        let run: RunRecord = read_json(&folder.join("run.json"))?;
+        remove(&folder.join("link.csv"))?;
+        for policy in &run.policies {
+            let policy = folder.join(folder_name(policy));
+            match fs::remove_dir_all(&policy) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(cannot_write(&policy, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

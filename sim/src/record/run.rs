@@ -140,7 +140,7 @@ fn check(record: &RunRecord) -> Result<(), String> {
     Ok(())
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = fs::read(path).map_err(|e| cannot_read(path, &e))?;
     serde_json::from_slice(&text).map_err(|e| cannot_read(path, &e))
 }

@@ -105,7 +105,8 @@ impl Plan {
                     interval: rate.time_of(1),
                     max_rate: scenario.media.most(),
                     least_rate: scenario.media.least(),
-                    size_noise: scenario.media.size_noise,
+                    size_noise: scenario.gcc.size_noise,
+                    drops_frames: scenario.gcc.drops_frames,
                     seed: self.seed.wrapping_add(number as u64),
                     capacity: paths.carries(),
                 };

@@ -33,8 +33,6 @@ pub struct MediaConfig {
     /// The least that comparators send at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_rate: Option<Rate>,
-    /// By how much the frames of `gcc`'s encoder miss their size, as a share of it: real encoders do.
-    pub size_noise: f64,
     /// A frame shown later than this after its capture has missed its deadline.
     pub playout: Time,
     /// From capture until a frame can be coded, in the simulator's time.
@@ -71,7 +69,6 @@ impl Default for MediaConfig {
             fps: 30,
             max_rate: None,
             min_rate: None,
-            size_noise: 0.25,
             playout: Time(std::time::Duration::from_millis(400)),
             encode_time: None,
             decode_time: None,
@@ -132,9 +129,6 @@ impl MediaConfig {
                 "media.encode-time is longer than a frame, {}; an encoder must keep up",
                 Time(rate.time_of(1))
             ));
-        }
-        if !(0.0..1.0).contains(&self.size_noise) {
-            return Err("media.size-noise is a share; give 0 or more and less than 1".into());
         }
         if self.playout.0.is_zero() {
             return Err("media.playout is nothing; give frames some time, as in \"400ms\"".into());

@@ -3,6 +3,7 @@
 mod catalogue;
 mod expect;
 mod flow;
+mod gcc;
 mod media;
 mod overrides;
 
@@ -19,6 +20,7 @@ pub use crate::link::{LinkConfig, Rate, Time};
 pub use catalogue::{Entry, catalogue};
 pub use expect::Expectation;
 pub use flow::{FlowConfig, Pause};
+pub use gcc::GccConfig;
 pub use media::{MediaConfig, SourceKind};
 
 /// More flows than any scenario needs.
@@ -38,6 +40,9 @@ pub struct Scenario {
     /// What the flows carry.
     #[serde(default)]
     pub media: MediaConfig,
+    /// What the comparator `gcc` is like.
+    #[serde(default)]
+    pub gcc: GccConfig,
     /// The two directions.
     pub link: Links,
     /// The flows; one from beginning to end where none is given.
@@ -132,6 +137,7 @@ impl Scenario {
             return Err("phases must follow each other within the duration; sort them".into());
         }
         self.media.check()?;
+        self.gcc.check()?;
         for expectation in &self.expectations {
             expectation.check()?;
             if let Some(phase) = &expectation.phase

@@ -20,7 +20,7 @@ use connection::{Connection, Packet};
 /// quinn's first window, bytes.
 const INITIAL_WINDOW: u64 = 12_000;
 /// What a window is counted in, bytes.
-const SEGMENT: u64 = 1200;
+const SEGMENT: u16 = 1200;
 /// The first guess of the round trip, as the product sets it.
 const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Rounds without time passing that mean a mistake.

@@ -2,7 +2,7 @@
 
 mod ordered;
 mod policy;
-pub mod table;
+mod table;
 
 use std::{fs, path::Path};
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     ordered::Policies,
     policy::{EstimateFigures, PolicySummary, QueueFigures, SignalFigures},
+    table::Table,
 };
 use crate::record::{Mode, Run, save_json};
 
@@ -74,7 +75,7 @@ impl Summary {
 
     /// The main figures for people, a line per policy.
     pub fn table(&self) -> String {
-        table::text(self)
+        Table::of(self).text()
     }
 }
 
@@ -165,12 +166,16 @@ mod tests {
     fn the_table_has_a_line_per_policy_and_no_idle_columns() {
         let table = of(&run()).table();
         let lines: Vec<_> = table.lines().collect();
-        assert_eq!(lines.len(), 3, "{table}");
+        assert_eq!(lines.len(), 5, "{table}");
         assert!(
-            lines[0].contains("CPU ms") && !lines[0].contains("SSIM"),
+            lines[2].starts_with("policy ") && !table.contains("SSIM"),
             "{table}"
         );
-        assert!(lines[1].starts_with("raq ") && lines[2].starts_with("fixed:500 "));
+        assert!(lines[3].starts_with("raq ") && lines[4].starts_with("fixed:500 "));
+        assert!(
+            lines[3].contains(" 49.0%") && lines[4].contains(" - "),
+            "{table}"
+        );
         assert!(
             lines.iter().all(|line| line.len() == lines[0].len()),
             "{table}"

@@ -29,6 +29,26 @@ pub(crate) fn ffmpeg() -> bool {
     false
 }
 
+/// A browser that runs without a screen; skips the test where there is none.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn chromium() -> Option<&'static str> {
+    let runs = |name: &&str| {
+        let mut command = Command::new(name);
+        command
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(runs);
+    if found.is_none() {
+        skip("Chromium is not installed (Debian: apt-get install chromium)");
+    }
+    found
+}
+
 /// The weights of ST-LPIPS; skips the test where they or PyTorch are missing.
 #[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
@@ -79,6 +99,7 @@ pub(crate) fn script(path: &Path, lines: &str) {
 }
 
 /// Writes a y4m file of waves that move, 25 frames a second, and gives its path and frames.
+#[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn clip(
     folder: &Path,
     name: &str,

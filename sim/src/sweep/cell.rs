@@ -1,0 +1,132 @@
+//! One run of a grid.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use raq_shared::exit::Failure;
+
+use crate::{
+    policy::PolicyName,
+    record::{Mode, Run, folder_name},
+    run::Plan,
+    scenario::Loaded,
+    summary::Summary,
+};
+
+/// One run of a grid.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// As on the command line: a file, or a name of the catalogue.
+    pub given: PathBuf,
+    /// What is set in the scenario.
+    pub overrides: Vec<String>,
+    /// The scenario read.
+    pub loaded: Loaded,
+    /// All that is random follows from it.
+    pub seed: u64,
+    /// Who decides.
+    pub policy: PolicyName,
+    /// What carries the media.
+    pub mode: Mode,
+    /// Where the grid's results are.
+    pub folder: PathBuf,
+    /// Whether records are kept beside the summary.
+    pub keep_records: bool,
+}
+
+impl Cell {
+    /// Where its results are: `FOLDER/SCENARIO/seed-N/POLICY`.
+    pub fn out(&self) -> PathBuf {
+        let policy = folder_name(&self.policy.to_string());
+        let seed = format!("seed-{}", self.seed);
+        self.folder.join(&self.loaded.name).join(seed).join(policy)
+    }
+
+    /// What it is called in what is printed.
+    pub fn name(&self) -> String {
+        format!("{} {} {}", self.loaded.name, self.seed, self.policy)
+    }
+
+    /// The command line that does the same, quoted for a POSIX shell.
+    pub fn command(&self) -> String {
+        let mut words = vec!["raq-sim".into(), "run".into(), quoted(&self.given)];
+        for assignment in &self.overrides {
+            words.extend(["--set".into(), quoted(Path::new(assignment))]);
+        }
+        words.extend([
+            format!("--seed {}", self.seed),
+            format!("--policies {}", self.policy),
+            format!("--mode {}", self.mode.name()),
+            String::from("--no-report"),
+        ]);
+        if !self.keep_records {
+            words.push("--discard-records".into());
+        }
+        words.extend(["--out".into(), quoted(&self.out())]);
+        words.join(" ")
+    }
+
+    /// Whether the folder holds the results of this very cell.
+    pub fn is_done(&self) -> bool {
+        let plan = self.plan();
+        let same = |file: &str, text: &str| {
+            fs::read_to_string(plan.out.join(file)).is_ok_and(|found| found == text)
+        };
+        let summary = Summary::read(&plan.out);
+        let right = summary.is_ok_and(|summary| {
+            summary.seed == self.seed
+                && summary.mode == self.mode
+                && summary.policies.get(&self.policy.to_string()).is_some()
+        });
+        right && same("scenario.toml", &self.loaded.to_toml())
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`Failure`] as of the run.
+    pub fn run(&self) -> Result<(), Failure> {
+        let plan = self.plan();
+        plan.carry_out(|_| ())?;
+        if !self.keep_records {
+            Run::discard(&plan.out)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            loaded: self.loaded.clone(),
+            seed: self.seed,
+            policies: vec![self.policy],
+            mode: self.mode,
+            out: self.out(),
+        }
+    }
+}
+
+/// As one word of a POSIX shell.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,%+@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        let words = ["lte", "a b", "it's", "link.down.rate=2Mbit", "", "$HOME"];
+        let quoted = words.map(|word| quoted(Path::new(word)));
+        let expected = ["lte", "'a b'", "'it'\\''s'", "link.down.rate=2Mbit", "''", "'$HOME'"];
+        assert_eq!(quoted, expected);
+    }
+}
