@@ -53,6 +53,9 @@ pub(super) struct Connection {
     newest: Duration,
     ack_by: Option<Duration>,
     ping: bool,
+    /// Whether nothing was held back when there was last nothing to send: windows grow by what is
+    /// acknowledged only when they are made use of.
+    app_limited: bool,
     /// The pacer's bytes, as of a time.
     tokens: (f64, Duration),
 }
@@ -70,6 +73,7 @@ impl Connection {
             newest: Duration::ZERO,
             ack_by: None,
             ping: false,
+            app_limited: false,
             tokens: (f64::from(BURST * MTU), Duration::ZERO),
         }
     }
@@ -108,8 +112,8 @@ impl Connection {
             return Vec::new();
         }
         let out_of_order = self.received.insert(packet.number);
-        if let Some((ranges, delay)) = &packet.acks {
-            self.recovery.acked(now, ranges, *delay);
+        if let Some(acks) = &packet.acks {
+            self.recovery.acked(now, acks, self.app_limited);
         }
         if !packet.datagrams.is_empty() || packet.ping {
             self.owed += 1;
@@ -143,9 +147,11 @@ impl Connection {
         let may_send = self.recovery.has_room() && self.paced(now).is_none();
         let owes = self.ack_by.is_some_and(|at| at <= now);
         let data = may_send && !self.waiting.is_empty();
+        self.app_limited = may_send || self.waiting.is_empty();
         if !data && !owes && !self.ping {
             return None;
         }
+        self.app_limited = false;
         let unacked = self.recovery.largest_acked().map_or(self.number + 1, |it| self.number - it);
         // Twice the distance to what was acknowledged must fit (RFC 9000, section 17.1).
         let number_bytes = match unacked * 2 {
@@ -173,8 +179,7 @@ impl Connection {
         let number = self.number;
         self.number += 1;
         if ping || !datagrams.is_empty() {
-            let more = !self.waiting.is_empty();
-            self.recovery.sent(now, number, bytes, more);
+            self.recovery.sent(now, number, bytes);
             self.spend(now, bytes);
         }
         Some(Packet {

@@ -17,8 +17,6 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 struct Sent {
     at: Duration,
     bytes: u32,
-    /// Whether the window was not full when it was sent.
-    app_limited: bool,
 }
 
 /// The sending state of a connection.
@@ -78,27 +76,27 @@ impl Recovery {
     }
 
     /// A packet left that wants an acknowledgement.
-    pub(super) fn sent(&mut self, now: Duration, number: u64, bytes: u32, more_waits: bool) {
+    pub(super) fn sent(&mut self, now: Duration, number: u64, bytes: u32) {
         self.credit = self.credit.saturating_sub(1);
         self.bytes += u64::from(bytes);
         self.last_sent = now;
-        let sent = Sent {
-            at: now,
-            bytes,
-            app_limited: !more_waits,
-        };
-        self.in_flight.insert(number, sent);
+        self.in_flight.insert(number, Sent { at: now, bytes });
     }
 
-    /// An acknowledgement came.
-    pub(super) fn acked(&mut self, now: Duration, ranges: &Ranges, delay: Duration) {
+    /// An acknowledgement came, at a time when the window did or did not hold anything back.
+    pub(super) fn acked(
+        &mut self,
+        now: Duration,
+        (ranges, delay): &(Ranges, Duration),
+        app_limited: bool,
+    ) {
         let Some(largest) = ranges.largest() else {
             return;
         };
         if let Some(sent) = self.in_flight.get(&largest)
             && self.largest_acked.is_none_or(|before| before < largest)
         {
-            self.measured(now.saturating_sub(sent.at), delay);
+            self.measured(now.saturating_sub(sent.at), *delay);
         }
         self.largest_acked = self.largest_acked.max(Some(largest));
         let round_trip = self.round_trip();
@@ -112,7 +110,7 @@ impl Recovery {
                 self.probes = 0;
                 if let Some(window) = &mut self.window {
                     let bytes = u64::from(sent.bytes);
-                    window.on_ack(now, sent.at, bytes, sent.app_limited, round_trip);
+                    window.on_ack(now, sent.at, bytes, app_limited, round_trip);
                 }
             }
         }
