@@ -91,6 +91,15 @@ fn the_committed_traces_are_like_what_they_model() {
         silences(&starlink)
     );
 
+    let poisson = capacity(&folder().join("poisson.down"));
+    let tenths = rates(&poisson, Duration::from_millis(100));
+    assert!((0.54..0.60).contains(&mean(&tenths)), "{}", mean(&tenths));
+    // 4.75 packets in a tenth of a second: their variance is their mean.
+    let packets: Vec<f64> = tenths.iter().map(|rate| rate / 0.12).collect();
+    let squares: Vec<f64> = packets.iter().map(|count| count * count).collect();
+    let variance = mean(&squares) - mean(&packets).powi(2);
+    assert!((variance / mean(&packets) - 1.0).abs() < 0.15, "{variance}");
+
     for (name, most) in [("lte.up", 1.5), ("starlink.up", 2.5)] {
         let up = mean(&rates(
             &capacity(&folder().join(name)),

@@ -55,8 +55,9 @@ pub struct Link<T> {
     crossing: Vec<CrossPacket>,
     delay: u64,
     now: u64,
-    /// Outcomes that are known already.
+    /// Outcomes that are known already, and those of other traffic if someone wants them.
     due: Calendar<Outcome<T>>,
+    due_cross: Option<Calendar<Outcome<usize>>>,
 }
 
 /// What the queue holds.
@@ -92,6 +93,7 @@ impl<T: Clone> Link<T> {
             delay: nanos(config.delay.0),
             now: 0,
             due: Calendar::new(),
+            due_cross: None,
         }
     }
 
@@ -115,6 +117,19 @@ impl<T: Clone> Link<T> {
     pub fn poll(&mut self, now: Duration) -> Option<Outcome<T>> {
         self.advance(nanos(now));
         self.due.take(self.now).map(|(_, outcome)| outcome)
+    }
+
+    /// Keeps the outcomes of the other traffic from now on, for [`Self::poll_cross`].
+    pub fn watch_cross(&mut self) {
+        self.due_cross.get_or_insert_with(Calendar::new);
+    }
+
+    /// The next outcome of the other traffic that is due by `now`; what it carries is the number
+    /// of its flow, see [`Self::cross_delivered`]. None unless [`Self::watch_cross`] was called.
+    pub fn poll_cross(&mut self, now: Duration) -> Option<Outcome<usize>> {
+        self.advance(nanos(now));
+        let (_, outcome) = self.due_cross.as_mut()?.take(self.now)?;
+        Some(outcome)
     }
 
     /// Bytes that wait or are being sent, as of the latest call's time.
@@ -236,37 +251,58 @@ impl<T: Clone> Link<T> {
     }
 
     fn deliver(&mut self, landing: Landing<Sent<T>>) {
-        let Sent {
-            load,
-            offered,
-            again,
-        } = landing.load;
-        let packet = match load {
-            Load::Own(packet) => packet,
-            Load::Cross(_) if again => return,
-            Load::Cross(packet) => return self.cross.deliver(packet, landing.arrived),
-        };
-        let outcome = Outcome::Delivered {
-            packet,
-            offered: Duration::from_nanos(offered),
-            left: Duration::from_nanos(landing.left),
-            arrived: Duration::from_nanos(landing.arrived),
-        };
-        self.due.enter(landing.arrived, outcome);
+        let Landing {
+            left,
+            arrived,
+            load: sent,
+        } = landing;
+        match sent.load {
+            Load::Own(packet) => {
+                let outcome = delivered(packet, sent.offered, left, arrived);
+                self.due.enter(arrived, outcome);
+            }
+            Load::Cross(packet) => {
+                if !sent.again {
+                    self.cross.deliver(packet, arrived);
+                }
+                if let Some(due) = &mut self.due_cross {
+                    due.enter(
+                        arrived,
+                        delivered(packet.packet(), sent.offered, left, arrived),
+                    );
+                }
+            }
+        }
     }
 
     fn lose(&mut self, load: Load<T>, offered: u64, at: u64, cause: Cause) {
-        let packet = match load {
-            Load::Own(packet) => packet,
-            Load::Cross(_) => return self.cross.lose(),
-        };
-        let outcome = Outcome::Lost {
-            packet,
-            offered: Duration::from_nanos(offered),
-            at: Duration::from_nanos(at),
-            cause,
-        };
-        self.due.enter(at, outcome);
+        match load {
+            Load::Own(packet) => self.due.enter(at, lost(packet, offered, at, cause)),
+            Load::Cross(packet) => {
+                self.cross.lose();
+                if let Some(due) = &mut self.due_cross {
+                    due.enter(at, lost(packet.packet(), offered, at, cause));
+                }
+            }
+        }
+    }
+}
+
+fn delivered<P>(packet: Packet<P>, offered: u64, left: u64, arrived: u64) -> Outcome<P> {
+    Outcome::Delivered {
+        packet,
+        offered: Duration::from_nanos(offered),
+        left: Duration::from_nanos(left),
+        arrived: Duration::from_nanos(arrived),
+    }
+}
+
+fn lost<P>(packet: Packet<P>, offered: u64, at: u64, cause: Cause) -> Outcome<P> {
+    Outcome::Lost {
+        packet,
+        offered: Duration::from_nanos(offered),
+        at: Duration::from_nanos(at),
+        cause,
     }
 }
 

@@ -34,6 +34,20 @@ const ONE: i16 = 1 << 12;
 /// # Errors
 /// [`Failure`] where `max_rate` is more than the largest picture can take.
 pub fn medium(frame_rate: FrameRate, max_rate: Bitrate) -> Result<Medium, Failure> {
+    let (agreement, coder) = carrier(frame_rate, max_rate)?;
+    Ok(Medium {
+        agreement,
+        coder: Box::new(Ideal(coder)),
+        screen: Box::new(Blank),
+    })
+}
+
+/// What makes the datagrams of media that have no updates, and the picture that the sessions agree
+/// on then: large enough for frames of up to a frame's share of `max_rate`, twice over.
+///
+/// # Errors
+/// [`Failure`] where `max_rate` is more than the largest picture can take.
+pub fn carrier(frame_rate: FrameRate, max_rate: Bitrate) -> Result<(Agreement, Sized), Failure> {
     let bytes = 2 * max_rate.bytes_per_frame(frame_rate).max(1200);
     let tiles = (bytes as usize).div_ceil(MOST_PER_TILE);
     let columns = (tiles as f64).sqrt().ceil() as usize;
@@ -41,7 +55,9 @@ pub fn medium(frame_rate: FrameRate, max_rate: Bitrate) -> Result<Medium, Failur
     let wrong = |what: &dyn std::fmt::Display| {
         Failure::new(
             Exit::Failure,
-            format_args!("no picture takes {max_rate} at {frame_rate} frames a second: {what}; lower media.max-rate"),
+            format_args!(
+                "no picture takes {max_rate} at {frame_rate} frames a second: {what}; lower media.max-rate"
+            ),
         )
     };
     let video = VideoFormat {
@@ -55,15 +71,12 @@ pub fn medium(frame_rate: FrameRate, max_rate: Bitrate) -> Result<Medium, Failur
     let size = video.size().map_err(|e| wrong(&e))?;
     let (codebooks, temporal) = model().map_err(|e| wrong(&e))?;
     let coder = Sized::new(TileGrid::of(size), &temporal);
-    Ok(Medium {
-        agreement: Agreement {
-            video,
-            codebooks: Arc::new(codebooks),
-            temporal,
-        },
-        coder: Box::new(Ideal(coder)),
-        screen: Box::new(Blank),
-    })
+    let agreement = Agreement {
+        video,
+        codebooks: Arc::new(codebooks),
+        temporal,
+    };
+    Ok((agreement, coder))
 }
 
 /// The smallest model there is: nothing is ever updated with it.
@@ -181,7 +194,7 @@ impl Coder for Ideal {
 
 /// Shows whatever of a frame came.
 #[derive(Debug)]
-struct Blank;
+pub(super) struct Blank;
 
 impl Screen for Blank {
     fn decode(&mut self, _frame: &ReceivedFrame) -> Result<Seen, Failure> {
@@ -212,12 +225,10 @@ mod tests {
         for (frame, bytes) in [120, 600, 1150, 1151, 7000, 25_000].into_iter().enumerate() {
             let allowance = Allowance::of(bytes, None);
             let mut datagrams = Vec::new();
-            let coded = medium.coder.code(
-                frame as u32,
-                allowance,
-                Stamp::default(),
-                &mut datagrams,
-            );
+            let coded =
+                medium
+                    .coder
+                    .code(frame as u32, allowance, Stamp::default(), &mut datagrams);
             assert_eq!(coded.unwrap(), Coded::default());
             assert_eq!(datagrams.len(), usize::from(allowance.count));
             assert_eq!(datagrams.iter().map(Bytes::len).sum::<usize>(), bytes);

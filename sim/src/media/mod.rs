@@ -5,6 +5,7 @@
 //! received. Between them lie the product's own sessions.
 
 pub mod ideal;
+pub mod recorded;
 mod studio;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 pub use config::{Bulk, Constant, CrossConfig, OnOff, Short};
 
-use super::calendar::Calendar;
+use super::{calendar::Calendar, packet::Packet};
 use source::{Source, Wish};
 
 /// Bytes of a packet.
@@ -32,6 +32,17 @@ pub struct CrossCounts {
 pub(super) struct CrossPacket {
     source: usize,
     number: u64,
+}
+
+impl CrossPacket {
+    /// As others see it: from which flow it is.
+    pub(super) fn packet(self) -> Packet<usize> {
+        Packet {
+            bytes: PACKET,
+            delay: None,
+            payload: self.source,
+        }
+    }
 }
 
 /// All other traffic of a link. Times are nanoseconds.
