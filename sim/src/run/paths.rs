@@ -78,6 +78,13 @@ impl Paths {
         self.scenario.flows()[flow].delay.map(|delay| delay.0)
     }
 
+    /// What a flow's packets take there and back where nothing waits.
+    pub fn round_trip(&self, flow: usize) -> Duration {
+        let link = &self.scenario.link;
+        let own = self.delay_of(flow);
+        own.unwrap_or(link.down.delay.0) + own.unwrap_or(link.up.delay.0)
+    }
+
     /// The same delays and nothing else: all the capacity one could want, no losses.
     ///
     /// # Errors
