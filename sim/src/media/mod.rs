@@ -4,8 +4,12 @@
 //! of the product's wire format; [`Screen`] says what the other end shows of a frame that was
 //! received. Between them lie the product's own sessions.
 
+pub mod display;
+pub mod film;
 pub mod ideal;
+pub mod raq;
 pub mod recorded;
+mod stopwatch;
 mod studio;
 
 use std::{fmt, sync::Arc, time::Duration};

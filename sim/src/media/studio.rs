@@ -1,6 +1,6 @@
 //! Makes the media of a scenario; what several flows and policies share is made once.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use raq_shared::{
     exit::{Exit, Failure},
@@ -9,11 +9,15 @@ use raq_shared::{
 };
 
 use super::{
-    Medium, ideal,
+    Medium,
+    film::Film,
+    ideal,
+    raq::Raq,
     recorded::{self, Sizes},
 };
 use crate::{
     link::trace::Trace,
+    rd::ffmpeg::Ffmpeg,
     scenario::{Loaded, SourceKind},
 };
 
@@ -33,6 +37,7 @@ pub struct Studio {
 enum Source {
     Ideal,
     Sizes(Sizes),
+    Raq(Raq),
 }
 
 impl Studio {
@@ -42,26 +47,47 @@ impl Studio {
     /// [`Failure`] with cause and cure, for a clip, model or tool that is missing.
     pub fn open(loaded: &Loaded) -> Result<Self, Failure> {
         let media = &loaded.scenario.media;
-        let rate = media
+        let locate = |path: &Path| Trace::locate(&path.to_string_lossy(), &loaded.folder);
+        let kind = media.source.to_string();
+        let missing = |key: &str| {
+            let text = format_args!("media.source = {kind:?} needs media.{key}; give it");
+            Failure::new(Exit::Usage, text)
+        };
+        let film = || {
+            let path = media.clip.as_deref().ok_or_else(|| missing("clip"))?;
+            let ffmpeg = Ffmpeg::find()?;
+            Film::open(&locate(path), media, ffmpeg.as_ref()).map(Arc::new)
+        };
+        let mut rate = media
             .frame_rate()
             .map_err(|what| Failure::new(Exit::Usage, what))?;
-        let name = media.source.to_string();
-        let most = media.most().unwrap_or(MOST);
-        let locate = |path: &Path| Trace::locate(&path.to_string_lossy(), &loaded.folder);
-        let source = match (media.source, &media.sizes) {
-            (SourceKind::Ideal, _) => Source::Ideal,
-            (SourceKind::Sizes, Some(path)) => Source::Sizes(Sizes::read(&locate(path))?),
-            _ => {
+        let mut name = kind.clone();
+        let mut show = |film: &Film| {
+            rate = film.format().frame_rate;
+            name = format!("{} ({kind})", film.clip().name);
+        };
+        let source = match media.source {
+            SourceKind::Ideal => Source::Ideal,
+            SourceKind::Sizes => {
+                let path = media.sizes.as_deref().ok_or_else(|| missing("sizes"))?;
+                Source::Sizes(Sizes::read(&locate(path))?)
+            }
+            SourceKind::Raq => {
+                let film = film()?;
+                show(&film);
+                Source::Raq(Raq::open(&film)?)
+            }
+            SourceKind::X264 => {
                 return Err(Failure::new(
                     Exit::Usage,
-                    format_args!("media.source = {name:?} is not there yet"),
+                    format_args!("media.source = {kind:?} is not there yet"),
                 ));
             }
         };
         Ok(Self {
             source,
             rate,
-            most,
+            most: media.most().unwrap_or(MOST),
             name,
         })
     }
@@ -74,6 +100,7 @@ impl Studio {
         match &self.source {
             Source::Ideal => ideal::medium(self.rate, self.most),
             Source::Sizes(sizes) => recorded::medium(self.rate, self.most, sizes),
+            Source::Raq(raq) => Ok(raq.medium()),
         }
     }
 
@@ -89,6 +116,9 @@ impl Studio {
 
     /// Tiles of a picture, where there are pictures.
     pub fn tiles(&self) -> Option<u32> {
-        None
+        match &self.source {
+            Source::Raq(raq) => Some(raq.tiles()),
+            _ => None,
+        }
     }
 }
