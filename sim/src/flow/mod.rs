@@ -135,7 +135,7 @@ impl Flow {
         while let Some((frame, captured)) = self.book.due(now) {
             let quality = self.receiving.against(frame);
             if self.album.wants(captured)
-                && let Some(png) = self.receiving.png()?
+                && let Some(png) = self.receiving.png(frame)?
             {
                 self.album.put(frame, png);
             }

@@ -111,16 +111,17 @@ pub trait Screen: fmt::Debug {
     /// The frame decoded before comes onto the screen.
     fn show(&mut self, _frame: u32) {}
 
-    /// The picture that is on the screen against source frame `due`; none without pictures.
+    /// At the playout deadline of source frame `due`: the newest picture on the screen that is no
+    /// newer than it, against it. None without pictures. `due` rises.
     fn against(&mut self, _due: u32) -> Option<Quality> {
         None
     }
 
-    /// The picture that is on the screen as a PNG file; none without pictures.
+    /// That picture as a PNG file.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be made.
-    fn png(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn png(&mut self, _due: u32) -> Result<Option<Vec<u8>>, Failure> {
         Ok(None)
     }
 

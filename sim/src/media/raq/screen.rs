@@ -61,8 +61,8 @@ impl Screen for RaqScreen {
         self.display.against(due)
     }
 
-    fn png(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        self.display.png()
+    fn png(&mut self, due: u32) -> Result<Option<Vec<u8>>, Failure> {
+        self.display.png(due)
     }
 
     fn cpu(&self) -> Option<Duration> {
