@@ -11,6 +11,7 @@ pub mod raq;
 pub mod recorded;
 mod stopwatch;
 mod studio;
+pub mod x264;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -71,6 +72,10 @@ pub trait Coder: fmt::Debug {
 
     /// The other end asks for a frame that builds on none.
     fn key_frame(&mut self) {}
+
+    /// Whether what a frame leaves of its allowance, or takes beyond it, is lost unless the coder
+    /// keeps account of it; the session does so where it divides the rate into frames itself.
+    fn keeps_account(&mut self, _keeps: bool) {}
 
     /// Time that coding took so far, where there is a codec, and frames it was for.
     fn cpu(&self) -> Option<(Duration, u32)> {

@@ -14,6 +14,7 @@ use super::{
     ideal,
     raq::Raq,
     recorded::{self, Sizes},
+    x264::X264,
 };
 use crate::{
     link::trace::Trace,
@@ -21,8 +22,10 @@ use crate::{
     scenario::{Loaded, SourceKind},
 };
 
-/// What sources without pictures take at most where the scenario says nothing.
+/// What sources other than raq take at most where the scenario says nothing.
 const MOST: Bitrate = Bitrate::from_kilobits_per_second(12_000);
+/// The lowest rate of x264 where the scenario says nothing.
+const LEAST: Bitrate = Bitrate::from_kilobits_per_second(50);
 
 /// Everything from which media are made.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ enum Source {
     Ideal,
     Sizes(Sizes),
     Raq(Raq),
+    X264(X264),
 }
 
 impl Studio {
@@ -66,6 +70,7 @@ impl Studio {
             rate = film.format().frame_rate;
             name = format!("{} ({kind})", film.clip().name);
         };
+        let most = media.most().unwrap_or(MOST);
         let source = match media.source {
             SourceKind::Ideal => Source::Ideal,
             SourceKind::Sizes => {
@@ -78,16 +83,16 @@ impl Studio {
                 Source::Raq(Raq::open(&film)?)
             }
             SourceKind::X264 => {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format_args!("media.source = {kind:?} is not there yet"),
-                ));
+                let film = film()?;
+                show(&film);
+                let least = media.least().unwrap_or(LEAST);
+                Source::X264(X264::open(&film, Ffmpeg::find()?, least, most)?)
             }
         };
         Ok(Self {
             source,
             rate,
-            most: media.most().unwrap_or(MOST),
+            most,
             name,
         })
     }
@@ -101,6 +106,7 @@ impl Studio {
             Source::Ideal => ideal::medium(self.rate, self.most),
             Source::Sizes(sizes) => recorded::medium(self.rate, self.most, sizes),
             Source::Raq(raq) => Ok(raq.medium()),
+            Source::X264(x264) => x264.medium(),
         }
     }
 
