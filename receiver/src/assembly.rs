@@ -36,6 +36,9 @@ pub struct ReceivedFrame {
     pub datagrams_expected: u8,
     /// Tiles that were never received and show their neighbours.
     pub concealed_tiles: u32,
+    /// Updates of the frame that were applied, each to a tile of its own. A newer frame that was
+    /// received before this one was closed may already show over them.
+    pub updated_tiles: u32,
     /// Latents of the whole picture, `[positions, dim]`, grid units.
     pub latents: Vec<f32>,
     /// Depth of every position, 0..=96.
@@ -246,6 +249,7 @@ impl Assembler {
             datagrams_received: frame.arrived.len() as u8,
             datagrams_expected: frame.count,
             concealed_tiles: concealed as u32,
+            updated_tiles: self.intake.updated(frame.number) as u32,
             latents,
             depths,
         }

@@ -125,6 +125,14 @@ impl Intake {
         arrived
     }
 
+    /// Tiles that datagrams of `frame` updated. For a frame that is open or was closed last: of
+    /// older ones some may be forgotten.
+    pub fn updated(&self, frame: u32) -> usize {
+        let tiles = 0..self.grid.tiles();
+        let updated = |&tile: &usize| self.scene.tile(tile).of(frame).is_some();
+        tiles.filter(updated).count()
+    }
+
     /// The decoder's inputs: latents `[positions, dim]` in grid units and depths `[positions]`.
     /// A tile that was never received takes its neighbours' mean, coarsest depth; returns how many
     /// there are.

@@ -57,6 +57,23 @@ fn what_is_missing_keeps_what_it_had() {
 }
 
 #[test]
+fn updates_count_for_their_own_frame_alone() {
+    let mut assembler = assembler();
+    for (frame, indices) in [(0, &[0, 2][..]), (1, &[1]), (2, &[0, 1, 2])] {
+        for &index in indices {
+            let part = datagram(GRID, frame, index, 3);
+            assembler.datagram(ms(0), &part).unwrap();
+        }
+    }
+    // The picture of each shows the last one already.
+    let updated: Vec<_> = taken(&mut assembler)
+        .iter()
+        .map(|frame| (frame.number, frame.updated_tiles, frame.concealed_tiles))
+        .collect();
+    assert_eq!(updated, [(0, 4, 0), (1, 2, 0), (2, 6, 0)]);
+}
+
+#[test]
 fn the_parts_of_a_frame_must_agree() {
     let mut assembler = assembler();
     let part = |index, count| datagram(GRID, 0, index, count);

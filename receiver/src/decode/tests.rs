@@ -9,6 +9,7 @@ fn frame(number: u32) -> ReceivedFrame {
         datagrams_received: 1,
         datagrams_expected: 1,
         concealed_tiles: 0,
+        updated_tiles: 0,
         latents: Vec::new(),
         depths: Vec::new(),
     }

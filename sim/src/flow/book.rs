@@ -138,10 +138,11 @@ impl Book {
         }
     }
 
-    /// A frame whose playout deadline has come: say what is on the screen ([`Self::judged`]).
-    pub(super) fn due(&self, now: Duration) -> Option<u32> {
-        let row = self.rows.get(self.judged)?;
-        (row.due <= now).then_some(row.row.frame as u32)
+    /// A frame whose playout deadline has come, and when it was captured: say what is on the screen
+    /// ([`Self::judged`]).
+    pub(super) fn due(&self, now: Duration) -> Option<(u32, Duration)> {
+        let Row { row, due } = self.rows.get(self.judged)?;
+        (*due <= now).then_some((row.frame as u32, *due - self.playout))
     }
 
     pub(super) fn judged(&mut self, _frame: u32, quality: Option<Quality>) {
@@ -230,7 +231,7 @@ mod tests {
         });
         assert_eq!(book.settled(at(149)), None, "not judged");
         assert_eq!(book.due(at(149)), None);
-        assert_eq!(book.due(at(150)), Some(0));
+        assert_eq!(book.due(at(150)), Some((0, at(0))));
         let quality = Quality {
             psnr_y_db: 30.0,
             ssim: 0.5,
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(row.psnr_due_db, Some(30.0));
         // A skipped frame only waits for its deadline.
         assert_eq!(book.settled(at(249)), None);
-        assert_eq!(book.due(at(250)), Some(1));
+        assert_eq!(book.due(at(250)), Some((1, at(100))));
         book.judged(1, None);
         assert!(book.settled(at(250)).unwrap().skipped);
         // One that never comes stays until a newer one is shown.

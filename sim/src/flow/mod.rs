@@ -9,6 +9,7 @@
 //! [`SendingEnd`] and [`ReceivingEnd`] hand out what the network should carry and are told what it
 //! brought and when; whether that network is a model of QUIC or quinn itself they do not know.
 
+pub mod album;
 pub mod book;
 pub mod feedback;
 pub mod pacer;
@@ -16,6 +17,7 @@ pub mod receiving;
 pub mod schedule;
 pub mod sending;
 
+pub use album::Album;
 pub use book::Book;
 pub use receiving::ReceivingEnd;
 pub use sending::SendingEnd;
@@ -63,6 +65,8 @@ pub struct Flow {
     pub receiving: ReceivingEnd,
     /// What became of every frame.
     pub book: Book,
+    /// Pictures, of the first flow.
+    pub album: Album,
 }
 
 impl Flow {
@@ -88,6 +92,10 @@ impl Flow {
             sending,
             receiving,
             book: Book::new(number, scenario.media.playout.0),
+            album: match number {
+                0 => Album::new(scenario.duration.0),
+                _ => Album::closed(),
+            },
         })
     }
 
@@ -124,8 +132,13 @@ impl Flow {
         while let Some(seen) = self.receiving.noted() {
             self.book.seen(seen);
         }
-        while let Some(frame) = self.book.due(now) {
+        while let Some((frame, captured)) = self.book.due(now) {
             let quality = self.receiving.against(frame);
+            if self.album.wants(captured)
+                && let Some(png) = self.receiving.png(frame)?
+            {
+                self.album.put(frame, png);
+            }
             self.book.judged(frame, quality);
         }
         Ok(())

@@ -94,17 +94,17 @@ impl ReceivingEnd {
         self.screen.cpu()
     }
 
-    /// What is on the screen against source frame `due`.
+    /// What is on the screen at the deadline of source frame `due` against it.
     pub(super) fn against(&mut self, due: u32) -> Option<Quality> {
         self.screen.against(due)
     }
 
-    /// The picture on the screen.
+    /// What is on the screen at the deadline of source frame `due`.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be made.
-    pub fn png(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        self.screen.png()
+    pub fn png(&mut self, due: u32) -> Result<Option<Vec<u8>>, Failure> {
+        self.screen.png(due)
     }
 
     /// When [`Self::advance`] is due.

@@ -90,9 +90,10 @@ impl SendingEnd {
         scenario: &Scenario,
         number: usize,
         agreement: &Agreement,
-        coder: Box<dyn Coder>,
+        mut coder: Box<dyn Coder>,
         policy: Box<dyn Policy>,
     ) -> Result<Self, Failure> {
+        coder.keeps_account(!policy.leaves_shares());
         let settings = Settings {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             model_id: MODEL.0,

@@ -4,9 +4,14 @@
 //! of the product's wire format; [`Screen`] says what the other end shows of a frame that was
 //! received. Between them lie the product's own sessions.
 
+pub mod display;
+pub mod film;
 pub mod ideal;
+pub mod raq;
 pub mod recorded;
+mod stopwatch;
 mod studio;
+pub mod x264;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -68,6 +73,10 @@ pub trait Coder: fmt::Debug {
     /// The other end asks for a frame that builds on none.
     fn key_frame(&mut self) {}
 
+    /// Whether what a frame leaves of its allowance, or takes beyond it, is lost unless the coder
+    /// keeps account of it; the session does so where it divides the rate into frames itself.
+    fn keeps_account(&mut self, _keeps: bool) {}
+
     /// Time that coding took so far, where there is a codec, and frames it was for.
     fn cpu(&self) -> Option<(Duration, u32)> {
         None
@@ -107,16 +116,17 @@ pub trait Screen: fmt::Debug {
     /// The frame decoded before comes onto the screen.
     fn show(&mut self, _frame: u32) {}
 
-    /// The picture that is on the screen against source frame `due`; none without pictures.
+    /// At the playout deadline of source frame `due`: the newest picture on the screen that is no
+    /// newer than it, against it. None without pictures. `due` rises.
     fn against(&mut self, _due: u32) -> Option<Quality> {
         None
     }
 
-    /// The picture that is on the screen as a PNG file; none without pictures.
+    /// That picture as a PNG file.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be made.
-    fn png(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn png(&mut self, _due: u32) -> Result<Option<Vec<u8>>, Failure> {
         Ok(None)
     }
 

@@ -67,7 +67,7 @@ impl Clip {
                 let ffmpeg = ffmpeg.ok_or_else(|| {
                     failure(&format_args!(
                         "{shown} has to be converted or scaled, and ffmpeg, which does it, is not \
-                         installed; {HOW_TO_GET}, or give a 4:2:0 y4m file and no --size"
+                         installed; {HOW_TO_GET}, or give a 4:2:0 y4m file and leave it its size"
                     ))
                 })?;
                 convert(ffmpeg, path, size, limit)?
@@ -131,7 +131,7 @@ fn name(path: &Path) -> String {
 fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|e| {
         let shown = path.display();
-        let text = format_args!("cannot open {shown}: {e}; give --input a readable file");
+        let text = format_args!("cannot open {shown}: {e}; name a file that can be read");
         Failure::new(Exit::Failure, text)
     })
 }

@@ -17,12 +17,14 @@ pub const HOW_TO_GET: &str =
     "install ffmpeg with libx264 and libvpx (Debian, Ubuntu: apt-get install ffmpeg)";
 
 const OTHER_FFMPEG: &str = "try another version of ffmpeg, or leave the codec out with --codecs";
-const OTHER_INPUT: &str = "give --input a video that ffmpeg reads";
+const OTHER_INPUT: &str = "give a video that ffmpeg reads";
 
 /// An installed ffmpeg, with the ffprobe that comes with it.
 #[derive(Debug)]
 pub struct Ffmpeg {
     encoders: String,
+    /// What helps where it cannot encode or decode.
+    cure: &'static str,
 }
 
 impl Ffmpeg {
@@ -44,7 +46,13 @@ impl Ffmpeg {
         )?;
         Ok(Some(Self {
             encoders: String::from_utf8_lossy(&list).into_owned(),
+            cure: OTHER_FFMPEG,
         }))
+    }
+
+    /// The same for a program without `--codecs`: this helps where it cannot encode or decode.
+    pub fn with_cure(self, cure: &'static str) -> Self {
+        Self { cure, ..self }
     }
 
     /// Whether it was built with this encoder, such as `libx264`.
@@ -102,7 +110,7 @@ impl Ffmpeg {
         let size = raw.size.to_string();
         run(
             "encode",
-            OTHER_FFMPEG,
+            self.cure,
             ffmpeg()
                 .args(["-f", "rawvideo", "-pix_fmt", raw.pixel_format])
                 .args(["-video_size", &size, "-framerate", raw.frame_rate, "-i"])
@@ -122,7 +130,7 @@ impl Ffmpeg {
     pub fn packet_bytes(&self, bitstream: &Path) -> Result<Vec<u64>, Failure> {
         let list = run(
             "list packets",
-            OTHER_FFMPEG,
+            self.cure,
             ffmpeg()
                 .arg("-i")
                 .arg(file_url(bitstream)?)
@@ -156,32 +164,36 @@ impl Ffmpeg {
         pixel_format: &str,
         scratch: &Path,
     ) -> Result<Vec<Frame>, Failure> {
+        self.decode_into(bitstream, pixel_format, scratch)?;
+        let bytes = fs::read(scratch).map_err(|e| unexpected(format_args!("no pictures: {e}")))?;
+        let pictures = bytes.chunks_exact(raw_bytes(size));
+        if !pictures.remainder().is_empty() {
+            return Err(unexpected("half a picture"));
+        }
+        Ok(pictures.map(|picture| raw_frame(picture, size)).collect())
+    }
+
+    /// Writes the pictures of a bitstream to `output`, [`raw_bytes`] of each after the other.
+    ///
+    /// # Errors
+    /// [`Failure`] with ffmpeg's own words, or where it cannot write to `output`.
+    pub fn decode_into(
+        &self,
+        bitstream: &Path,
+        pixel_format: &str,
+        output: &Path,
+    ) -> Result<(), Failure> {
         run(
             "decode",
-            OTHER_FFMPEG,
+            self.cure,
             ffmpeg()
                 .arg("-i")
                 .arg(file_url(bitstream)?)
                 .args(["-map", "0:v:0", "-pix_fmt", pixel_format])
                 .args(["-f", "rawvideo", "-y"])
-                .arg(file_url(scratch)?),
+                .arg(file_url(output)?),
         )?;
-        let bytes = fs::read(scratch).map_err(|e| unexpected(format_args!("no pictures: {e}")))?;
-        let luma = size.width() * size.height();
-        let chroma = size.chroma_width() * size.chroma_height();
-        let pictures = bytes.chunks_exact(luma + 2 * chroma);
-        if !pictures.remainder().is_empty() {
-            return Err(unexpected("half a picture"));
-        }
-        Ok(pictures
-            .map(|picture| {
-                let (y, uv) = picture.split_at(luma);
-                let (u, v) = uv.split_at(chroma);
-                let mut frame = Frame::new(size);
-                frame.fill([y, u, v]);
-                frame
-            })
-            .collect())
+        Ok(())
     }
 
     fn is_full_range(&self, input: &Path) -> Result<bool, Failure> {
@@ -215,6 +227,23 @@ pub struct RawVideo<'a> {
     pub size: FrameSize,
     /// Frames per second as `num/den`.
     pub frame_rate: &'a str,
+}
+
+/// Bytes of a raw picture: its planes without padding.
+pub fn raw_bytes(size: FrameSize) -> usize {
+    size.width() * size.height() + 2 * size.chroma_width() * size.chroma_height()
+}
+
+/// The frame of a raw picture.
+///
+/// # Panics
+/// When there are not [`raw_bytes`].
+pub fn raw_frame(picture: &[u8], size: FrameSize) -> Frame {
+    let (y, uv) = picture.split_at(size.width() * size.height());
+    let (u, v) = uv.split_at(size.chroma_width() * size.chroma_height());
+    let mut frame = Frame::new(size);
+    frame.fill([y, u, v]);
+    frame
 }
 
 fn ffmpeg() -> Command {

@@ -1,5 +1,7 @@
 //! Pictures for the page.
 
+use std::error::Error;
+
 use png::{ColorType, Encoder};
 use raq_shared::{
     exit::{Exit, Failure},
@@ -113,18 +115,25 @@ pub(super) fn rgb(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, YuvErr
 }
 
 fn png(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
+    encode(frame, format).map_err(|error| {
         let text = format_args!("cannot make a picture: {error}; leave it out with --pictures 0");
         Failure::new(Exit::Failure, text)
-    };
+    })
+}
+
+/// The frame as a PNG file in memory.
+///
+/// # Errors
+/// What libraries say.
+pub(crate) fn encode(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, Box<dyn Error>> {
     let (width, height) = frame.plane_size(Plane::Y);
-    let rgb = rgb(frame, format).map_err(|e| failed(&e))?;
+    let rgb = rgb(frame, format)?;
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(ColorType::Rgb);
-    let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
-    writer.write_image_data(&rgb).map_err(|e| failed(&e))?;
-    writer.finish().map_err(|e| failed(&e))?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&rgb)?;
+    writer.finish()?;
     Ok(file)
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use raq_recv::intake::Intake;
 use raq_shared::{
+    codebooks::Codebooks,
     exit::Failure,
     frame::{Frame, FrameSize},
     latent::Latents,
@@ -24,17 +25,18 @@ use crate::{
     transfer::{Setup, Transfer},
 };
 
-/// A model that is ready to code clips. Its networks run on the CPU with one thread, as the other
-/// codecs do, so that figures depend on no other processor and times can be compared.
-pub struct Raq {
-    encoder: Encoder,
-    decoder: Decoder,
-    temporal: Temporal,
-    /// Names of the codebooks.
-    names: Vec<String>,
+/// A model with its codebooks. Its networks run on the CPU with one thread, as the other codecs do,
+/// so that figures depend on no other processor and times can be compared.
+pub struct Opened {
+    /// The model.
+    pub model: Model,
+    /// Its codebooks, made or read.
+    pub codebooks: Codebooks,
+    /// What goes with them.
+    pub temporal: Temporal,
 }
 
-impl Raq {
+impl Opened {
     /// Opens the model that `model` names and makes its codebooks, or reads those of the folder
     /// given.
     ///
@@ -53,15 +55,41 @@ impl Raq {
             Some(folder) => read_codebooks(opened.folder(), folder)?,
             None => opened.regenerate()?.codebooks,
         };
+        let temporal = Temporal::load(opened.folder(), &codebooks)?;
         Ok(Self {
-            encoder: opened.encoder()?,
-            decoder: opened.decoder()?,
-            temporal: Temporal::load(opened.folder(), &codebooks)?,
-            names: codebooks
-                .list()
-                .iter()
-                .map(|codebook| codebook.name().to_owned())
-                .collect(),
+            model: opened,
+            codebooks,
+            temporal,
+        })
+    }
+}
+
+/// A model that is ready to code clips.
+pub struct Raq {
+    encoder: Encoder,
+    decoder: Decoder,
+    temporal: Temporal,
+    /// Names of the codebooks.
+    names: Vec<String>,
+}
+
+impl Raq {
+    /// Opens a model as [`Opened::open`] does, and loads its networks.
+    ///
+    /// # Errors
+    /// [`ModelError`] as there, or where a network does not fit.
+    pub fn open(model: &ModelArgs) -> Result<Self, ModelError> {
+        let Opened {
+            model,
+            codebooks,
+            temporal,
+        } = Opened::open(model)?;
+        let names = codebooks.list().iter();
+        Ok(Self {
+            encoder: model.encoder()?,
+            decoder: model.decoder()?,
+            temporal,
+            names: names.map(|codebook| codebook.name().to_owned()).collect(),
         })
     }
 

@@ -37,6 +37,14 @@ impl Notes {
         self.recorder.datagram(row)
     }
 
+    /// What was on the screen at the playout deadline of a frame, as the bytes of a PNG file.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be written.
+    pub fn picture(&self, flow: usize, frame: u32, png: &[u8]) -> Result<(), Failure> {
+        self.recorder.picture(flow as u32, frame.into(), png)
+    }
+
     /// What travelled, and a row about what became of it; flow and kind are for the caller to say.
     pub fn outcome<T>(
         &self,

@@ -58,8 +58,11 @@ impl Plan {
             let flows = self.flows(*policy, &paths, &mut studio)?;
             let flows = self.run(*policy, flows, &paths, end, &mut notes)?;
             let mut cpu = None;
-            for mut flow in flows {
+            for (number, mut flow) in flows.into_iter().enumerate() {
                 cpu = cpu.or_else(|| cpu_of(&flow));
+                for (frame, png) in flow.album.pictures() {
+                    notes.picture(number, frame, png)?;
+                }
                 while let Some(row) = flow.book.pop() {
                     notes.frame(row)?;
                 }
