@@ -23,6 +23,7 @@ pub mod policy;
 pub mod random_loss;
 pub mod rd;
 pub mod record;
+pub mod relay;
 pub mod report;
 pub mod run;
 pub mod scenario;
