@@ -3,53 +3,44 @@
 use std::fmt::Write as _;
 
 use super::{Cell, Way};
-use crate::{
-    measure::percentile::percentile,
-    record::{DatagramRow, Direction},
-};
+use crate::record::{DatagramRow, Direction};
 
 /// How far queueing delays may be apart, milliseconds.
 const QUEUE: f64 = 5.0;
 /// How far uses may be apart, as a share.
 const USE: f64 = 0.03;
 
-/// Smaller packets carry no media.
-const LARGE: u32 = 100;
-
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
-    /// 95th percentile of the packets' queueing delays in the media direction, milliseconds.
+    /// The queueing delay in the media direction that 95 % of the bytes do not exceed,
+    /// milliseconds.
     pub queue_p95_ms: f64,
     /// Share of the capacity that was used.
     pub used_share: f64,
-    /// Mean bytes on the link of the packets over 100 bytes in the media direction.
-    pub packet_bytes: f64,
 }
 
 impl Figures {
-    /// From the records of a flow, and the use of the link; none of no packets.
+    /// From the records of a flow, and the use of the link; none where nothing left a queue.
     ///
-    /// Packets are counted, not datagrams: those that share a packet, offered and gone at the same
-    /// moments, are rows of their own in mode `sessions` alone.
+    /// Bytes are counted, not rows: datagrams that share a packet are rows of their own in mode
+    /// `sessions` alone.
     pub fn of(datagrams: &[DatagramRow], used_share: f64) -> Option<Self> {
         let down = |row: &&DatagramRow| row.is_own() && row.direction == Direction::Down;
-        let rows: Vec<_> = datagrams.iter().filter(down).collect();
-        let together = |a: &&DatagramRow, b: &&DatagramRow| {
-            a.left_us.is_some() && (a.offered_us, a.left_us) == (b.offered_us, b.left_us)
-        };
-        let (mut delays, mut sizes) = (Vec::new(), Vec::new());
-        for packet in rows.chunk_by(together) {
-            delays.extend(packet[0].queued_us());
-            sizes.push(packet.iter().map(|row| row.bytes).sum::<u32>());
-        }
+        let rows = datagrams.iter().filter(down);
+        let mut delays: Vec<_> = rows
+            .filter_map(|row| Some((row.queued_us()?, u64::from(row.bytes))))
+            .collect();
         delays.sort_unstable();
-        sizes.retain(|&bytes| bytes > LARGE);
-        let bytes: u32 = sizes.iter().sum();
+        let all: u64 = delays.iter().map(|(_, bytes)| bytes).sum();
+        let mut below = 0;
+        let found = delays.into_iter().find(|(_, bytes)| {
+            below += bytes;
+            100 * below >= 95 * all
+        });
         Some(Self {
-            queue_p95_ms: percentile(&delays, 95.0)? as f64 / 1000.0,
+            queue_p95_ms: found?.0 as f64 / 1000.0,
             used_share,
-            packet_bytes: f64::from(bytes) / sizes.len().max(1) as f64,
         })
     }
 }
@@ -118,6 +109,24 @@ mod tests {
     use std::{path::Path, time::Duration};
 
     use super::*;
+    use crate::measure::example::datagram;
+
+    #[test]
+    fn it_does_not_matter_how_bytes_are_told_of() {
+        let row = |bytes, waited: u64| DatagramRow {
+            bytes,
+            left_us: Some(5000 + waited),
+            ..datagram(5000)
+        };
+        let mut rows = vec![row(950, 1000), row(49, 2000), row(1, 9000)];
+        let p95 = |rows: &[_]| Figures::of(rows, 0.5).unwrap().queue_p95_ms;
+        assert_eq!(p95(&rows), 1.0);
+        rows[0].bytes = 900;
+        assert_eq!(p95(&rows), 2.0);
+        rows.extend([row(20, 1000), row(30, 1000)]);
+        assert_eq!(p95(&rows), 1.0);
+        assert_eq!(Figures::of(&[], 0.5), None);
+    }
 
     #[test]
     fn what_is_too_far_apart_does_not_agree() {
@@ -127,7 +136,6 @@ mod tests {
             figures: [0, 1, 2].map(|way| Figures {
                 queue_p95_ms: queue[way],
                 used_share: used[way],
-                packet_bytes: 1000.0,
             }),
         };
         let close = row([20.0, 25.0, 22.0], [0.5, 0.49, 0.51]);
