@@ -16,7 +16,7 @@ pub struct AgreeOptions {
         long,
         value_name = "SCENARIO,…",
         value_delimiter = ',',
-        default_value = "rfc8867-5.1,loss-5,outage-1s"
+        default_value = "rfc8867-5.1,loss-5,ramp"
     )]
     pub scenarios: Vec<PathBuf>,
     /// How long each is run, in real time where the relay is used
