@@ -24,6 +24,7 @@ pub mod quic;
 pub mod random_loss;
 pub mod rd;
 pub mod record;
+pub mod relay;
 pub mod report;
 pub mod run;
 pub mod scenario;
