@@ -27,7 +27,8 @@ pub struct Path {
     /// The longest datagram that fits.
     pub max_datagram: usize,
     /// What the frame may take, headers of the path included, where somebody else has decided that
-    /// already; otherwise it gets its share of the estimate.
+    /// already; it then goes in as few datagrams as hold it. Otherwise it gets its share of the
+    /// estimate.
     pub budget: Option<usize>,
 }
 
@@ -60,7 +61,7 @@ impl RateControl {
     /// What a frame that is ready at `now` may take; `None` when it is better skipped.
     pub fn allow(&mut self, now: Duration, path: &Path) -> Option<Allowance> {
         if let Some(budget) = path.budget {
-            let allowance = self.within(budget, path.max_datagram);
+            let allowance = self.within(budget, path.max_datagram, Some(1));
             return (allowance.bytes >= LEAST).then_some(allowance);
         }
         let interval = self.frame_rate.time_of(1);
@@ -76,7 +77,7 @@ impl RateControl {
         if path.queued > 0 && drains_in > MAX_BACKLOG.max(2 * interval).as_secs_f64() {
             return None;
         }
-        let allowance = self.within(self.saved.max(0.0) as usize, path.max_datagram);
+        let allowance = self.within(self.saved.max(0.0) as usize, path.max_datagram, None);
         if allowance.bytes < LEAST {
             return None;
         }
@@ -86,7 +87,7 @@ impl RateControl {
 
     /// The least that is sent, where numbers would otherwise jump too far.
     pub fn least(&mut self, path: &Path) -> Allowance {
-        let allowance = self.within(LEAST + PATH_OVERHEAD, path.max_datagram);
+        let allowance = self.within(LEAST + PATH_OVERHEAD, path.max_datagram, None);
         self.saved -= cost(allowance.bytes, allowance.count);
         allowance
     }
@@ -96,10 +97,10 @@ impl RateControl {
         self.saved += cost(allowance.bytes, allowance.count) - cost(bytes, datagrams);
     }
 
-    /// An allowance that costs at most `room` on the path.
-    fn within(&self, room: usize, max_datagram: usize) -> Allowance {
+    /// An allowance that costs at most `room` on the path, in `count` datagrams where they hold it.
+    fn within(&self, room: usize, max_datagram: usize, count: Option<u8>) -> Allowance {
         let split = |bytes: usize| {
-            let mut allowance = Allowance::of(bytes, None);
+            let mut allowance = Allowance::of(bytes, count);
             if max_datagram < allowance.datagram_bytes {
                 allowance.datagram_bytes = max_datagram;
                 let needed = bytes.div_ceil(max_datagram.max(1)).min(u8::MAX.into());

@@ -69,6 +69,18 @@ pub fn server_config(
     identity: &Identity,
     trust: Arc<Trust>,
 ) -> Result<quinn::ServerConfig, QuicSetupError> {
+    server_config_with(identity, trust, |_| {})
+}
+
+/// [`server_config`] with changes to how packets are carried.
+///
+/// # Errors
+/// [`QuicSetupError`].
+pub fn server_config_with(
+    identity: &Identity,
+    trust: Arc<Trust>,
+    change: impl FnOnce(&mut TransportConfig),
+) -> Result<quinn::ServerConfig, QuicSetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let keys = PinnedKeys::new(trust, provider.signature_verification_algorithms);
     let (chain, key) = identity.for_tls();
@@ -88,6 +100,7 @@ pub fn server_config(
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(1));
+    change(&mut transport);
     config
         .transport_config(Arc::new(transport))
         .max_incoming(MAX_INCOMING);
@@ -101,6 +114,18 @@ pub fn server_config(
 pub fn client_config(
     identity: &Identity,
     trust: Arc<Trust>,
+) -> Result<quinn::ClientConfig, QuicSetupError> {
+    client_config_with(identity, trust, |_| {})
+}
+
+/// [`client_config`] with changes to how packets are carried.
+///
+/// # Errors
+/// [`QuicSetupError`].
+pub fn client_config_with(
+    identity: &Identity,
+    trust: Arc<Trust>,
+    change: impl FnOnce(&mut TransportConfig),
 ) -> Result<quinn::ClientConfig, QuicSetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let keys = PinnedKeys::new(trust, provider.signature_verification_algorithms);
@@ -122,6 +147,7 @@ pub fn client_config(
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0));
+    change(&mut transport);
     config.transport_config(Arc::new(transport));
     Ok(config)
 }

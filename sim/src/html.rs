@@ -16,7 +16,7 @@ const STYLE: &str = "\
     svg{max-width:100%;height:auto}\
     .plots{display:grid;gap:.8rem;\
     grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr))}\
-    .plots svg{display:block;width:100%;min-width:32rem;max-width:58rem}\
+    .plots svg{display:block;width:100%;min-width:23rem;max-width:46rem}\
     .row{display:flex;flex-wrap:wrap;gap:.8rem}\
     figure{margin:0 0 1rem}figure img{max-width:100%;display:block}figcaption{font-size:13px}\
     pre{overflow-x:auto}\

@@ -20,6 +20,7 @@ pub mod npy;
 pub mod options;
 pub mod plot;
 pub mod policy;
+pub mod quic;
 pub mod random_loss;
 pub mod rd;
 pub mod record;

@@ -85,11 +85,20 @@ impl Identity {
         }
         let mut pem = String::new();
         file.take(MAX_BYTES).read_to_string(&mut pem).map_err(io)?;
+        Self::from_pem(&pem, path)
+    }
+
+    /// The Ed25519 key that `pem` holds; `path` is where it is from. The same key always gives the
+    /// same certificate.
+    ///
+    /// # Errors
+    /// [`IdentityError::Damaged`].
+    pub fn from_pem(pem: &str, path: &Path) -> Result<Self, IdentityError> {
         let damaged = |reason: String| IdentityError::Damaged {
             path: path.to_owned(),
             reason,
         };
-        let pair = KeyPair::from_pem(&pem).map_err(|e| damaged(e.to_string()))?;
+        let pair = KeyPair::from_pem(pem).map_err(|e| damaged(e.to_string()))?;
         if pair.algorithm() != &PKCS_ED25519 {
             return Err(damaged("it is not an Ed25519 key".to_owned()));
         }

@@ -144,7 +144,7 @@ impl ReceivingEnd {
             match self.timing {
                 FeedbackTiming::EveryDatagram => self.tell(now),
                 FeedbackTiming::Every(interval) => {
-                    self.feedback.get_or_insert(now + interval);
+                    self.feedback.get_or_insert_with(|| after(now, interval));
                 }
             }
         }
@@ -238,6 +238,12 @@ impl ReceivingEnd {
             });
         }
     }
+}
+
+/// The next whole multiple of `interval`: feedback goes by the clock, not by arrivals.
+fn after(now: Duration, interval: Duration) -> Duration {
+    let nanos = interval.as_nanos().max(1);
+    Duration::from_nanos(((now.as_nanos() / nanos + 1) * nanos) as u64)
 }
 
 fn ended(end: &End) -> Failure {

@@ -261,3 +261,130 @@ fn share(key: &'static str, value: f64, most: f64) -> Result<(), LinkError> {
         Err(LinkError::value(key, problem))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> LinkConfig {
+        toml::from_str(toml).unwrap()
+    }
+
+    #[test]
+    fn a_configuration_is_read_and_written() {
+        let toml = r#"
+            delay = "50ms"
+            jitter = "5ms"
+            queue = "256 packets"
+            discipline = "codel"
+            loss = 0.05
+            burst = 3.0
+            reorder = 0.01
+            duplicate = 0.001
+
+            [[step]]
+            at = "0s"
+            rate = "1Mbit"
+
+            [[step]]
+            at = "40s"
+            rate = "2500kbit"
+
+            [[outage]]
+            at = "10s"
+            length = "1s"
+
+            [[cross]]
+            kind = "bulk"
+            start = "5s"
+        "#;
+        let config = read(toml);
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.discipline, Discipline::CoDel);
+        assert_eq!(config.queue, QueueSize::Packets(256));
+        assert_eq!(config.steps[1].at.0, Duration::from_secs(40));
+        assert_eq!(read(&toml::to_string(&config).unwrap()), config);
+        let least = read("rate = '1Mbit'");
+        assert_eq!(least.queue, QueueSize::Time(Duration::from_millis(300)));
+        assert_eq!(read(&toml::to_string(&least).unwrap()), least);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_key() {
+        for (toml, key) in [
+            ("delay = '5ms'", "rate"),
+            ("rate = '1Mbit'\ntrace = 'lte.down'", "rate"),
+            (
+                "trace = 'a'\nstep = [{ at = '0s', rate = '1Mbit' }]",
+                "rate",
+            ),
+            ("rate = '0Mbit'", "rate"),
+            ("step = [{ at = '1s', rate = '1Mbit' }]", "step.at"),
+            (
+                "step = [{ at = '0s', rate = '1Mbit' }, { at = '0s', rate = '2Mbit' }]",
+                "step.at",
+            ),
+            (
+                "step = [{ at = '0s', rate = '1Mbit' }, { at = '1s', rate = '0bit' }]",
+                "step.rate",
+            ),
+            ("rate = '1Mbit'\ndelay = '2m'", "delay"),
+            ("rate = '1Mbit'\ndelay = '5ms'\njitter = '6ms'", "jitter"),
+            ("rate = '1Mbit'\nloss = 1.5", "loss"),
+            ("rate = '1Mbit'\nloss = -0.1", "loss"),
+            ("rate = '1Mbit'\nloss = nan", "loss"),
+            ("rate = '1Mbit'\nloss = 0.8\nburst = 3", "loss"),
+            ("rate = '1Mbit'\nburst = 0.5", "burst"),
+            ("rate = '1Mbit'\nburst = inf", "burst"),
+            ("rate = '1Mbit'\nreorder = 0.6", "reorder"),
+            ("rate = '1Mbit'\nduplicate = 2", "duplicate"),
+            (
+                "rate = '1Mbit'\noutage = [{ at = '1s', length = '0s' }]",
+                "outage.length",
+            ),
+        ] {
+            let error = read(toml).check().unwrap_err();
+            assert!(
+                matches!(error, LinkError::Value { key: k, .. } if k == key),
+                "{toml}: {error}"
+            );
+            assert!(read(toml).capacity(Path::new("")).is_err());
+        }
+        for toml in [
+            "rate = '1Mbit'\nspeed = 5",
+            "rate = '-1Mbit'",
+            "rate = 1000000",
+            "rate = '1Mbit'\nqueue = 'long'",
+            "rate = '1Mbit'\ndiscipline = 'red'",
+            "rate = '1Mbit'\ndelay = '-5ms'",
+            "step = [{ at = '0s', rate = '1Mbit', until = '5s' }]",
+            "rate = '1Mbit'\noutage = [{ at = '1s' }]",
+        ] {
+            assert!(toml::from_str::<LinkConfig>(toml).is_err(), "{toml}");
+        }
+    }
+
+    #[test]
+    fn a_trace_says_how_long_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t"), "0 1.5\n2 0.5\n").unwrap();
+        let capacity = read("trace = 't'").capacity(folder.path()).unwrap();
+        assert_eq!(capacity.round(), Some(Duration::from_secs(4)));
+        let seconds =
+            |from, to| capacity.bytes_between(Duration::from_secs(from), Duration::from_secs(to));
+        assert_eq!(seconds(0, 4), 500_000);
+        assert_eq!(seconds(4, 6), 375_000);
+        assert_eq!(
+            read("rate = '1Mbit'")
+                .capacity(folder.path())
+                .unwrap()
+                .round(),
+            None
+        );
+        let error = read("trace = 'none'").capacity(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("none: cannot read it"),
+            "{error}"
+        );
+    }
+}

@@ -6,10 +6,12 @@
 //! paused clock and the relay in real time all use this one.
 
 mod air;
+mod calendar;
 mod capacity;
 mod codel;
 mod config;
 pub mod cross;
+pub mod generate;
 mod opportunities;
 mod outages;
 mod packet;
@@ -19,11 +21,7 @@ mod rates;
 mod reorder;
 pub mod trace;
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, binary_heap::PeekMut},
-    time::Duration,
-};
+use std::time::Duration;
 
 pub use capacity::Capacity;
 pub use config::{Discipline, LinkConfig, LinkError, Outage, Step};
@@ -33,6 +31,7 @@ pub use quantity::{QueueSize, Rate, Size, Time};
 pub use trace::Trace;
 
 use air::Air;
+use calendar::Calendar;
 use capacity::{Used, nanos};
 use codel::CoDel;
 use cross::{Cross, CrossPacket};
@@ -56,9 +55,9 @@ pub struct Link<T> {
     crossing: Vec<CrossPacket>,
     delay: u64,
     now: u64,
-    due: BinaryHeap<Reverse<Due<T>>>,
-    /// Outcomes so far: of those due at one time, the one decided first comes first.
-    count: u64,
+    /// Outcomes that are known already, and those of other traffic if someone wants them.
+    due: Calendar<Outcome<T>>,
+    due_cross: Option<Calendar<Outcome<usize>>>,
 }
 
 /// What the queue holds.
@@ -74,13 +73,6 @@ struct Sent<T> {
     offered: u64,
     /// The second of two copies.
     again: bool,
-}
-
-/// An outcome and its place in the order.
-struct Due<T> {
-    at: u64,
-    number: u64,
-    outcome: Outcome<T>,
 }
 
 impl<T: Clone> Link<T> {
@@ -100,8 +92,8 @@ impl<T: Clone> Link<T> {
             crossing: Vec::new(),
             delay: nanos(config.delay.0),
             now: 0,
-            due: BinaryHeap::new(),
-            count: 0,
+            due: Calendar::new(),
+            due_cross: None,
         }
     }
 
@@ -114,19 +106,30 @@ impl<T: Clone> Link<T> {
 
     /// When [`Self::poll`] may next have something, if nothing more is offered.
     pub fn wake(&self) -> Option<Duration> {
-        let due = self.due.peek().map(|due| due.0.at);
         let held = self.reorder.wake();
         // What holds a packet back is undone by the next one, of whomever.
         let cross = held.and_then(|_| self.cross.wake());
-        let first = [due, self.next, held, cross];
+        let first = [self.due.next(), self.next, held, cross];
         first.into_iter().flatten().min().map(Duration::from_nanos)
     }
 
     /// The next outcome that is due by `now`, in order of time. Call it until it gives none.
     pub fn poll(&mut self, now: Duration) -> Option<Outcome<T>> {
         self.advance(nanos(now));
-        let due = self.due.peek_mut().filter(|due| due.0.at <= self.now)?;
-        Some(PeekMut::pop(due).0.outcome)
+        self.due.take(self.now).map(|(_, outcome)| outcome)
+    }
+
+    /// Keeps the outcomes of the other traffic from now on, for [`Self::poll_cross`].
+    pub fn watch_cross(&mut self) {
+        self.due_cross.get_or_insert_with(Calendar::new);
+    }
+
+    /// The next outcome of the other traffic that is due by `now`; what it carries is the number
+    /// of its flow, see [`Self::cross_delivered`]. None unless [`Self::watch_cross`] was called.
+    pub fn poll_cross(&mut self, now: Duration) -> Option<Outcome<usize>> {
+        self.advance(nanos(now));
+        let (_, outcome) = self.due_cross.as_mut()?.take(self.now)?;
+        Some(outcome)
     }
 
     /// Bytes that wait or are being sent, as of the latest call's time.
@@ -147,10 +150,12 @@ impl<T: Clone> Link<T> {
 
     fn advance(&mut self, now: u64) {
         let now = self.now.max(now);
-        while let Some(at) = self.cross.wake().filter(|&at| at <= now) {
+        // Each in its turn: what leaves the queue can bring other traffic to send more.
+        let first = |link: &Self| [link.cross.wake(), link.next].into_iter().flatten().min();
+        while let Some(at) = first(self).filter(|&at| at <= now) {
             self.go_on(at);
             let mut crossing = std::mem::take(&mut self.crossing);
-            self.cross.step(&mut crossing);
+            self.cross.step(at, &mut crossing);
             for packet in crossing.drain(..) {
                 self.enqueue(cross::PACKET, Load::Cross(packet));
             }
@@ -246,75 +251,62 @@ impl<T: Clone> Link<T> {
     }
 
     fn deliver(&mut self, landing: Landing<Sent<T>>) {
-        let Sent {
-            load,
-            offered,
-            again,
-        } = landing.load;
-        let packet = match load {
-            Load::Own(packet) => packet,
-            Load::Cross(_) if again => return,
-            Load::Cross(packet) => return self.cross.deliver(packet, landing.arrived),
-        };
-        let outcome = Outcome::Delivered {
-            packet,
-            offered: Duration::from_nanos(offered),
-            left: Duration::from_nanos(landing.left),
-            arrived: Duration::from_nanos(landing.arrived),
-        };
-        self.decide(landing.arrived, outcome);
+        let Landing {
+            left,
+            arrived,
+            load: sent,
+        } = landing;
+        match sent.load {
+            Load::Own(packet) => {
+                let outcome = delivered(packet, sent.offered, left, arrived);
+                self.due.enter(arrived, outcome);
+            }
+            Load::Cross(packet) => {
+                if !sent.again {
+                    self.cross.deliver(packet, arrived);
+                }
+                if let Some(due) = &mut self.due_cross {
+                    due.enter(
+                        arrived,
+                        delivered(packet.packet(), sent.offered, left, arrived),
+                    );
+                }
+            }
+        }
     }
 
     fn lose(&mut self, load: Load<T>, offered: u64, at: u64, cause: Cause) {
-        let packet = match load {
-            Load::Own(packet) => packet,
-            Load::Cross(_) => return self.cross.lose(),
-        };
-        let outcome = Outcome::Lost {
-            packet,
-            offered: Duration::from_nanos(offered),
-            at: Duration::from_nanos(at),
-            cause,
-        };
-        self.decide(at, outcome);
-    }
-
-    fn decide(&mut self, at: u64, outcome: Outcome<T>) {
-        let number = self.count;
-        self.count += 1;
-        self.due.push(Reverse(Due {
-            at,
-            number,
-            outcome,
-        }));
+        match load {
+            Load::Own(packet) => self.due.enter(at, lost(packet, offered, at, cause)),
+            Load::Cross(packet) => {
+                self.cross.lose();
+                if let Some(due) = &mut self.due_cross {
+                    due.enter(at, lost(packet.packet(), offered, at, cause));
+                }
+            }
+        }
     }
 }
 
-impl<T> Due<T> {
-    fn place(&self) -> (u64, u64) {
-        (self.at, self.number)
+fn delivered<P>(packet: Packet<P>, offered: u64, left: u64, arrived: u64) -> Outcome<P> {
+    Outcome::Delivered {
+        packet,
+        offered: Duration::from_nanos(offered),
+        left: Duration::from_nanos(left),
+        arrived: Duration::from_nanos(arrived),
     }
 }
 
-impl<T> PartialEq for Due<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.place() == other.place()
+fn lost<P>(packet: Packet<P>, offered: u64, at: u64, cause: Cause) -> Outcome<P> {
+    Outcome::Lost {
+        packet,
+        offered: Duration::from_nanos(offered),
+        at: Duration::from_nanos(at),
+        cause,
     }
 }
 
-impl<T> Eq for Due<T> {}
-
-impl<T> PartialOrd for Due<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Due<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.place().cmp(&other.place())
-    }
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

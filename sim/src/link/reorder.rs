@@ -50,13 +50,13 @@ impl<T> Reorder<T> {
 
     /// A packet that was held as long as may be, by `now`.
     pub(super) fn overdue(&mut self, now: u64) -> Option<Landing<T>> {
-        let mut landing = self.held.take_if(|held| held.left + HOLD < now)?;
+        let mut landing = self.held.take_if(|held| held.left + HOLD <= now)?;
         landing.arrived += HOLD;
         Some(landing)
     }
 
     /// When the packet that is held arrives if none comes behind it.
     pub(super) fn wake(&self) -> Option<u64> {
-        self.held.as_ref().map(|held| held.arrived + HOLD + 1)
+        self.held.as_ref().map(|held| held.arrived + HOLD)
     }
 }

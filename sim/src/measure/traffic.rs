@@ -10,7 +10,10 @@ pub struct Traffic {
     /// sources at work). Bytes that left the queue within the run count where they belong. Above 1
     /// where headers and padding exceed the source's limit.
     pub used_share: Option<f64>,
-    /// Bytes offered in the media direction over the same.
+    /// Bytes delivered in the media direction over what the link could have carried, whatever the
+    /// sources give.
+    pub link_share: Option<f64>,
+    /// Bytes offered in the media direction over what was usable.
     pub offered_share: Option<f64>,
     /// Bytes delivered in the media direction over the run, kbit/s.
     pub kbps: Option<f64>,
@@ -41,6 +44,7 @@ impl Traffic {
         });
         Self {
             used_share: share(arrived as f64, usable),
+            link_share: share(arrived as f64, supply.capacity(0..supply.bins()) as f64),
             offered_share: share(offered(&policy.datagrams, Direction::Down) as f64, usable),
             kbps: kbps(arrived, end),
             flow_kbps: (0..run.flows).map(flow).collect(),
@@ -98,6 +102,7 @@ mod tests {
         let spans = Span::all(&run.record, &policy.frames);
         let traffic = Traffic::of(&run.record, &policy, &Supply::new(&run, &spans));
         assert_eq!(traffic.used_share, Some(95.0 / 200.0));
+        assert_eq!(traffic.link_share, Some(95.0 / 200.0));
         assert_eq!(traffic.offered_share, Some(98.0 / 200.0));
         assert_eq!(traffic.kbps, Some(475.0));
         assert_eq!(traffic.flow_kbps, [470.0, 5.0]);

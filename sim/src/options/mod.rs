@@ -1,7 +1,9 @@
 //! The command line of raq-sim.
 
+pub mod completions;
 pub mod list;
 pub mod merge;
+pub mod report;
 pub mod run;
 pub mod sweep;
 
@@ -55,6 +57,10 @@ pub enum Instrument {
     Sweep(sweep::SweepOptions),
     /// Joins the results of runs and sweeps
     Merge(merge::MergeOptions),
+    /// Draws summary and report of a run anew from its records
+    Report(report::ReportOptions),
+    /// Completions for a shell
+    Completions(completions::CompletionOptions),
     /// Rate and distortion of clips at given bitrates, beside other codecs
     Rd(RdOptions),
     /// What codebooks, tables and decoders are trained on, gathered while raq codes clips
@@ -192,6 +198,8 @@ impl Options {
             Instrument::Run(options) => options.run(),
             Instrument::Sweep(options) => options.run(),
             Instrument::Merge(options) => options.run(),
+            Instrument::Report(options) => options.run(),
+            Instrument::Completions(options) => options.run(),
             Instrument::Rd(options) => {
                 let report = rd::run(options)?;
                 let printed = print(&report.tables());

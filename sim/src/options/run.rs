@@ -8,6 +8,7 @@ use raq_shared::exit::{Exit, Failure};
 use crate::{
     policy::PolicyName,
     record::{Mode, Run},
+    report,
     run::{Plan, verdict},
     scenario::Loaded,
     summary::{self, Summary},
@@ -98,6 +99,9 @@ impl RunOptions {
     pub fn run(&self) -> Result<(), Failure> {
         let plan = self.plan()?;
         let summary = plan.carry_out(|text| eprintln!("{text}"))?;
+        if !self.no_report {
+            report::write(&plan.out)?;
+        }
         super::print(&summary.table())?;
         eprintln!("results are in {}", plan.out.display());
         let judged = judge(&plan, &summary);

@@ -52,22 +52,24 @@ impl<'a> Axis<'a> {
 
     /// Round values and their names.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        match self.scale {
-            Scale::Linear => {
-                let (ticks, decimals) = linear_ticks(self.range);
-                let named = ticks
-                    .into_iter()
-                    .map(|tick| (tick, format!("{tick:.decimals$}")));
-                named.collect()
-            }
+        let (ticks, decimals) = match self.scale {
+            Scale::Linear => linear_ticks(self.range),
             Scale::Log => {
                 let ticks = log_ticks(self.range);
-                ticks
-                    .into_iter()
-                    .map(|tick| (tick, tick.to_string()))
-                    .collect()
+                if ticks.len() > 2 {
+                    return ticks
+                        .into_iter()
+                        .map(|tick| (tick, tick.to_string()))
+                        .collect();
+                }
+                let (low, high) = self.range;
+                linear_ticks((10f64.powf(low), 10f64.powf(high)))
             }
-        }
+        };
+        let named = ticks
+            .into_iter()
+            .map(|tick| (tick, format!("{tick:.decimals$}")));
+        named.collect()
     }
 }
 
@@ -146,6 +148,8 @@ mod tests {
             [0.0, 1.0, 10.0, 1e9].map(|ms| log.place(ms)),
             [0.0, 0.0, 0.5, 1.0]
         );
+        let narrow = Axis::between("ms", Scale::Log, 210.0, 390.0);
+        assert!(narrow.ticks().len() > 4, "{:?}", narrow.ticks());
         for values in [vec![], vec![3.0]] {
             let axis = Axis::around("", Scale::Linear, values.into_iter(), 0.1);
             assert!(axis.place(3.0).is_finite());

@@ -1,6 +1,7 @@
 //! Plots as SVG, legible on light and on dark ground, drawn from numbers alone.
 
 mod axis;
+mod legend;
 mod series;
 mod svg;
 
@@ -20,8 +21,19 @@ pub struct Plot<'a> {
     pub x: Axis<'a>,
     /// The vertical axis.
     pub y: Axis<'a>,
-    /// Height of the whole, where the width is 720.
-    pub height: f64,
+    /// Width and height of the whole.
+    pub size: (f64, f64),
+    /// Where the curves' names are.
+    pub legend: Legend,
     /// The curves; the first is the lowest.
     pub series: Vec<Series<'a>>,
+}
+
+/// Where the curves' names are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Legend {
+    /// Right of the curves, one below the other.
+    Right,
+    /// Between title and curves, one after the other.
+    Above,
 }

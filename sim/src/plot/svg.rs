@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::{Axis, Draw, Plot, Series};
+use super::{Axis, Draw, Legend, Plot, Series, legend};
 use crate::html::escape;
 
-const WIDTH: f64 = 720.0;
-/// Left, top and right of the area for curves; the legend is to its right.
-const AREA: [f64; 3] = [62.0, 36.0, 560.0];
-/// Below the area for curves.
-const FOOT: f64 = 50.0;
+/// Margins of the area for curves, without the legend.
+pub(super) const LEFT: f64 = 62.0;
+pub(super) const TOP: f64 = 36.0;
+const RIGHT: f64 = 14.0;
+const BOTTOM: f64 = 50.0;
+/// What a legend needs to the right.
+const LEGEND: f64 = 146.0;
 /// Of medium brightness: a contrast of 3 or more to white and to near black.
-const COLOURS: [&str; 8] = [
+pub(super) const COLOURS: [&str; 8] = [
     "#d9480f", "#2f7fd0", "#2b9348", "#a855c7", "#b07d12", "#d6457f", "#12909a", "#7a7f87",
 ];
-const GREY: &str = "#7a7f87";
+pub(super) const GREY: &str = "#7a7f87";
 const INK: &str = "#1c1c1e";
 const GRID: &str = "#d8d8dc";
 /// Light is in the attributes, since not every viewer knows style sheets.
@@ -25,17 +27,18 @@ const DARK: &str = "@media(prefers-color-scheme:dark){\
 struct Area<'a> {
     x: &'a Axis<'a>,
     y: &'a Axis<'a>,
+    top: f64,
+    right: f64,
     bottom: f64,
 }
 
 impl Area<'_> {
     fn x(&self, value: f64) -> f64 {
-        let [left, _, right] = AREA;
-        left + self.x.place(value) * (right - left)
+        LEFT + self.x.place(value) * (self.right - LEFT)
     }
 
     fn y(&self, value: f64) -> f64 {
-        self.bottom - self.y.place(value) * (self.bottom - AREA[1])
+        self.bottom - self.y.place(value) * (self.bottom - self.top)
     }
 
     /// Path commands through points.
@@ -49,8 +52,7 @@ impl Area<'_> {
     }
 
     fn grid(&self, svg: &mut String) {
-        let [left, top, right] = AREA;
-        let bottom = self.bottom;
+        let (left, top, right, bottom) = (LEFT, self.top, self.right, self.bottom);
         for (value, name) in self.x.ticks() {
             let x = self.x(value);
             let _ = writeln!(
@@ -113,7 +115,7 @@ impl Area<'_> {
                 "<path class=\"curve\" fill=\"none\" stroke-width=\"1.6\" {stroke}{} d=\"{}\">\
                  <title>{name}</title></path>",
                 if series.draw == Draw::Dashes {
-                    " stroke-dasharray=\"5 4\""
+                    " stroke-dasharray=\"4 6\""
                 } else {
                     ""
                 },
@@ -152,75 +154,49 @@ impl Area<'_> {
 impl Plot<'_> {
     /// The plot as an SVG document, which may also stand inside HTML.
     pub fn to_svg(&self) -> String {
-        let height = self.height;
+        let (width, height) = self.size;
+        let right = match self.legend {
+            Legend::Right => width - RIGHT - LEGEND,
+            Legend::Above => width - RIGHT,
+        };
+        let places = legend::places(self, right);
+        let rows = match (self.legend, places.last()) {
+            (Legend::Above, Some(last)) => last.1 - TOP + legend::ROW,
+            _ => 0.0,
+        };
         let area = Area {
             x: &self.x,
             y: &self.y,
-            bottom: height - FOOT,
+            top: TOP + rows,
+            right,
+            bottom: height - BOTTOM,
         };
         let title = escape(self.title);
         let id = match self.id {
             "" => String::new(),
             id => format!(" id=\"{}\"", escape(id)),
         };
-        let left = AREA[0];
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\"{id} viewBox=\"0 0 {WIDTH} {height}\" \
-             width=\"{WIDTH}\" height=\"{height}\" class=\"plot\" role=\"img\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"{id} viewBox=\"0 0 {width} {height}\" \
+             width=\"{width}\" height=\"{height}\" class=\"plot\" role=\"img\" \
              aria-label=\"{title}\" font-family=\"system-ui,sans-serif\" font-size=\"13\" \
              fill=\"{INK}\"><style>{DARK}</style>\
-             <rect class=\"ground\" fill=\"#fff\" width=\"{WIDTH}\" height=\"{height}\"/>\
-             <text x=\"{left}\" y=\"22\" font-weight=\"600\">{title}</text>\n"
+             <rect class=\"ground\" fill=\"#fff\" width=\"{width}\" height=\"{height}\"/>\
+             <text x=\"{LEFT}\" y=\"22\" font-weight=\"600\">{title}</text>\n"
         );
         area.grid(&mut svg);
         for series in &self.series {
             area.series(&mut svg, series);
         }
-        for (row, series) in self.series.iter().enumerate() {
-            legend(&mut svg, row, series);
+        for (series, place) in self.series.iter().zip(places) {
+            legend::entry(&mut svg, series, place);
         }
         svg + "</svg>\n"
     }
 }
 
-fn legend(svg: &mut String, row: usize, series: &Series<'_>) {
-    let colour = COLOURS[series.style % COLOURS.len()];
-    let [_, top, right] = AREA;
-    let (x, y) = (right + 16.0, top + 12.0 + 22.0 * row as f64);
-    let _ = match series.draw {
-        Draw::Area => write!(
-            svg,
-            "<path fill=\"{GREY}\" fill-opacity=\".3\" d=\"M{x} {:.1}h24v12h-24z\"/>",
-            y - 6.0
-        ),
-        draw => write!(
-            svg,
-            "<path stroke-width=\"2\" stroke=\"{colour}\"{} d=\"M{x} {y}h24\"/>",
-            if draw == Draw::Dashes {
-                " stroke-dasharray=\"5 4\""
-            } else {
-                ""
-            }
-        ),
-    };
-    if series.draw == Draw::Marks {
-        let _ = write!(
-            svg,
-            "<path fill=\"{colour}\" d=\"{}\"/>",
-            mark(series.style, x + 12.0, y)
-        );
-    }
-    let _ = writeln!(
-        svg,
-        "<text x=\"{}\" y=\"{}\">{}</text>",
-        x + 32.0,
-        y + 4.0,
-        escape(series.name)
-    );
-}
-
 /// Colours alone do not tell curves apart for everybody: disc, square, diamond, triangle.
-fn mark(style: usize, x: f64, y: f64) -> String {
+pub(super) fn mark(style: usize, x: f64, y: f64) -> String {
     match style % 4 {
         0 => format!(
             "M{:.1} {y:.1}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
@@ -233,11 +209,11 @@ fn mark(style: usize, x: f64, y: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::Scale;
     use super::*;
 
-    fn series(name: &str, draw: Draw, points: Vec<(f64, f64)>) -> Series<'_> {
+    pub(in super::super) fn series(name: &str, draw: Draw, points: Vec<(f64, f64)>) -> Series<'_> {
         Series {
             name,
             style: 4,
@@ -247,7 +223,7 @@ mod tests {
         }
     }
 
-    fn plot<'a>(title: &'a str, series: Vec<Series<'a>>) -> Plot<'a> {
+    pub(in super::super) fn plot<'a>(title: &'a str, series: Vec<Series<'a>>) -> Plot<'a> {
         let points = || {
             series
                 .iter()
@@ -258,7 +234,8 @@ mod tests {
             title,
             x: Axis::around("kbit/s", Scale::Log, points().map(|p| p.0), 0.1),
             y: Axis::around("PSNR-Y, dB", Scale::Linear, points().map(|p| p.1), 0.05),
-            height: 400.0,
+            size: (720.0, 400.0),
+            legend: Legend::Right,
             series,
         }
     }

@@ -60,6 +60,7 @@ pub(super) fn setup(phases: &Phases) -> Setup {
         size_noise: 0.25,
         seed: 1,
         drops_frames: true,
+        pacing: 2.5,
         capacity: carries(phases.clone()),
     }
 }

@@ -30,6 +30,8 @@ pub struct Setup {
     /// Whether `gcc` drops frames while too much is in flight, as libwebrtc does unless told
     /// otherwise; without it the controller is measured alone, and every frame is sent.
     pub drops_frames: bool,
+    /// How much faster than its target `gcc` lets datagrams leave, more than 0.
+    pub pacing: f64,
     /// The media's share of the link, for `oracle`.
     pub capacity: Carries,
 }

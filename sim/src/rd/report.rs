@@ -17,7 +17,7 @@ use super::{
     picture::Picture,
     record::{FrameRecord, Point},
 };
-use crate::plot::{Axis, Draw, Plot, Scale, Series};
+use crate::plot::{Axis, Draw, Legend, Plot, Scale, Series};
 
 /// What was measured: clip after clip, codec after codec, rate after rate.
 #[derive(Debug, Clone)]
@@ -163,7 +163,8 @@ impl Report {
             title: clip,
             x: Axis::around("measured rate, kbit/s", Scale::Log, rates, 0.1),
             y: Axis::around(quality, Scale::Linear, points().map(|point| point.1), 0.05),
-            height: 400.0,
+            size: (720.0, 400.0),
+            legend: Legend::Right,
             series,
         };
         NamedPlot {

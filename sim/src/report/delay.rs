@@ -1,12 +1,12 @@
 //! Queueing delay and signal delay.
 
 use super::{
-    HEIGHT,
+    SIZE,
     timeline::{Spread, Timeline},
 };
 use crate::{
     measure::signal,
-    plot::{Axis, Draw, Plot, Scale, Series},
+    plot::{Axis, Draw, Legend, Plot, Scale, Series},
     record::{Direction, PolicyRun, Run},
 };
 
@@ -41,7 +41,8 @@ pub(super) fn svg(run: &Run, policy: &PolicyRun, timeline: &Timeline, y: &Axis<'
         title: &title,
         x: timeline.axis(),
         y: y.clone(),
-        height: HEIGHT,
+        size: SIZE,
+        legend: Legend::Above,
         series: vec![
             series("signal delay", 0, signal(run, policy, timeline)),
             series("queueing delay", 1, queue(policy, timeline)),

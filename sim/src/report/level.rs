@@ -1,8 +1,8 @@
 //! What a codec was set to: levels, and codewords of the stages.
 
-use super::{HEIGHT, timeline::Timeline};
+use super::{SIZE, timeline::Timeline};
 use crate::{
-    plot::{Axis, Draw, Plot, Scale, Series},
+    plot::{Axis, Draw, Legend, Plot, Scale, Series},
     record::{FrameRow, PolicyRun},
 };
 
@@ -19,7 +19,8 @@ pub(super) fn levels(policy: &PolicyRun, timeline: &Timeline) -> Option<String> 
         title: &title,
         x: timeline.axis(),
         y: Axis::between("level", Scale::Linear, 0.0, 96.0),
-        height: HEIGHT,
+        size: SIZE,
+        legend: Legend::Above,
         series: vec![Series {
             name: "level",
             style: 2,
@@ -62,7 +63,8 @@ pub(super) fn codewords(policy: &PolicyRun, timeline: &Timeline) -> Option<Strin
         title: &title,
         x: timeline.axis(),
         y: Axis::between("codewords", Scale::Log, 1.0, 1.2 * most),
-        height: HEIGHT,
+        size: SIZE,
+        legend: Legend::Above,
         series: series.collect(),
     };
     Some(plot.to_svg())

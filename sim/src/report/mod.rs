@@ -45,8 +45,8 @@ pub fn write(folder: &Path) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-/// Height of plots over time.
-const HEIGHT: f64 = 270.0;
+/// Of plots over time: two beside each other on a screen.
+const SIZE: (f64, f64) = (560.0, 280.0);
 
 /// Id and title of a policy's plot.
 fn over_time(kind: &str, policy: &PolicyRun, what: &str) -> (String, String) {

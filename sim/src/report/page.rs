@@ -119,17 +119,18 @@ fn over_time(page: &mut String, run: &Run) {
         "How many codewords each stage of a frame may use.",
         each(&|policy| level::codewords(policy, &timeline)),
     );
-    for measure in MEASURES {
+    let measured = MEASURES.iter().flat_map(|measure| {
         let y = measure.axis(run);
-        plots(
-            page,
-            measure.heading(),
-            "\u{201c}Frame due\u{201d} compares what is on screen at a frame's deadline with that \
-             frame, so that a frozen picture counts as bad; \u{201c}own frame\u{201d} compares \
-             displayed pictures with the frames that they are of.",
-            each(&|policy| measure.svg(policy, &timeline, y.as_ref()?)),
-        );
-    }
+        each(&|policy| measure.svg(policy, &timeline, y.as_ref()?))
+    });
+    plots(
+        page,
+        "Quality",
+        "\u{201c}Frame due\u{201d} compares what is on screen at a frame's deadline with that frame, \
+         so that a frozen picture counts as bad; \u{201c}own frame\u{201d} compares displayed \
+         pictures with the frames that they are of.",
+        measured,
+    );
 }
 
 /// A part of the page, unless there is nothing to be seen.

@@ -1,11 +1,12 @@
 //! Delay against quality, a point per policy.
 
 use crate::{
-    plot::{Axis, Draw, Plot, Scale, Series},
+    plot::{Axis, Draw, Legend, Plot, Scale, Series},
     summary::{PolicySummary, Summary},
 };
 
-/// The plot; quality is PSNR, or the use of the link where no pictures were coded.
+/// The plot of those policies that have both; quality is PSNR, or the use of the link where no
+/// pictures were coded.
 pub(super) fn svg(summary: &Summary) -> String {
     let psnr = summary
         .policies
@@ -17,16 +18,15 @@ pub(super) fn svg(summary: &Summary) -> String {
         ("use of the link", |policy| policy.used_share)
     };
     let policies = summary.policies.iter().enumerate();
-    let series = policies.map(|(style, (name, policy))| {
-        let point = policy.signal_ms.zip(quality(policy));
-        let point = point.map(|(signal, quality)| (signal.p95.max(1.0), quality));
-        Series {
+    let series = policies.filter_map(|(style, (name, policy))| {
+        let (signal, quality) = policy.signal_ms.zip(quality(policy))?;
+        Some(Series {
             name,
             style,
             draw: Draw::Marks,
-            lines: vec![point.into_iter().collect()],
+            lines: vec![vec![(signal.p95.max(1.0), quality)]],
             bands: Vec::new(),
-        }
+        })
     });
     let series: Vec<_> = series.collect();
     let points = || {
@@ -44,7 +44,8 @@ pub(super) fn svg(summary: &Summary) -> String {
             0.2,
         ),
         y: Axis::around(label, Scale::Linear, points().map(|p| p.1), 0.2),
-        height: 360.0,
+        size: (720.0, 360.0),
+        legend: Legend::Right,
         series,
     }
     .to_svg()

@@ -1,8 +1,8 @@
 //! Quality of what was on screen.
 
-use super::{HEIGHT, timeline::Timeline};
+use super::{SIZE, timeline::Timeline};
 use crate::{
-    plot::{Axis, Draw, Plot, Scale, Series},
+    plot::{Axis, Draw, Legend, Plot, Scale, Series},
     record::{FrameRow, PolicyRun, Run},
 };
 
@@ -35,11 +35,6 @@ pub(super) const MEASURES: [Measure; 2] = [
 ];
 
 impl Measure {
-    /// Above the plots.
-    pub(super) fn heading(&self) -> &'static str {
-        self.label
-    }
-
     /// The axis that holds for all policies; none where nothing was measured.
     pub(super) fn axis(&self, run: &Run) -> Option<Axis<'static>> {
         let frames = run.policies.iter().flat_map(|policy| &policy.frames);
@@ -71,7 +66,8 @@ impl Measure {
             title: &title,
             x: timeline.axis(),
             y: y.clone(),
-            height: HEIGHT,
+            size: SIZE,
+            legend: Legend::Above,
             series: vec![
                 Series {
                     name: "own frame",

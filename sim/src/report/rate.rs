@@ -1,8 +1,8 @@
 //! What the link could carry, and what was sent.
 
-use super::{HEIGHT, timeline::Timeline};
+use super::{SIZE, timeline::Timeline};
 use crate::{
-    plot::{Axis, Draw, Plot, Scale, Series},
+    plot::{Axis, Draw, Legend, Plot, Scale, Series},
     record::{DatagramRow, Direction, PolicyRun, Run},
 };
 
@@ -54,13 +54,7 @@ pub(super) fn svg(run: &Run, policy: &PolicyRun, timeline: &Timeline, y: &Axis<'
     }
     let flows = run.record.flows;
     let names: Vec<_> = (0..flows).map(|flow| format!("flow {flow}")).collect();
-    if flows == 1 {
-        let estimates = policy.frames.iter();
-        let estimates =
-            estimates.filter_map(|frame| Some((frame.captured_us, frame.estimate_kbps?)));
-        let estimates = timeline.medians(&timeline.spreads(estimates));
-        series.push(line("estimate", 0, Draw::Dashes, estimates));
-    } else if flows <= FLOWS {
+    if (2..=FLOWS).contains(&flows) {
         for (flow, name) in (0..flows).zip(&names) {
             let rates = timeline.rates(sent(policy, move |row| row.flow == flow));
             series.push(line(name, 2 + flow as usize, Draw::Line, rates));
@@ -69,13 +63,21 @@ pub(super) fn svg(run: &Run, policy: &PolicyRun, timeline: &Timeline, y: &Axis<'
     let name = if flows == 1 { "sent" } else { "sent by all" };
     let all = timeline.rates(sent(policy, |_| true));
     series.push(line(name, 1, Draw::Line, all));
+    if flows == 1 {
+        let estimates = policy.frames.iter();
+        let estimates =
+            estimates.filter_map(|frame| Some((frame.captured_us, frame.estimate_kbps?)));
+        let estimates = timeline.medians(&timeline.spreads(estimates));
+        series.push(line("estimate", 0, Draw::Dashes, estimates));
+    }
     let (id, title) = super::over_time("rate", policy, "rate");
     Plot {
         id: &id,
         title: &title,
         x: timeline.axis(),
         y: y.clone(),
-        height: HEIGHT,
+        size: SIZE,
+        legend: Legend::Above,
         series,
     }
     .to_svg()

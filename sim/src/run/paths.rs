@@ -2,10 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use raq_shared::exit::{Exit, Failure};
+use raq_shared::{
+    exit::{Exit, Failure},
+    units::Bitrate,
+};
 
 use crate::{
-    link::{Capacity, Link, LinkConfig, LinkError},
+    link::{Capacity, Link, LinkConfig, LinkError, Rate},
     policy::Carries,
     record::{BIN, LinkRow},
     scenario::{Loaded, Scenario},
@@ -45,7 +48,8 @@ impl Paths {
 
     /// Warnings about traces that are shorter than the run and begin anew.
     pub fn rounds(&self) -> Vec<String> {
-        let duration = self.scenario.duration.0;
+        // A trace ends with its last packet, a moment before the time that it stands for.
+        let duration = self.scenario.duration.0.saturating_sub(Duration::from_secs(1));
         [("down", &self.down), ("up", &self.up)]
             .into_iter()
             .filter_map(|(direction, capacity)| {
@@ -72,6 +76,38 @@ impl Paths {
     /// The one-way delay that a flow has of its own.
     pub fn delay_of(&self, flow: usize) -> Option<Duration> {
         self.scenario.flows()[flow].delay.map(|delay| delay.0)
+    }
+
+    /// What a flow's packets take there and back where nothing waits.
+    pub fn round_trip(&self, flow: usize) -> Duration {
+        let link = &self.scenario.link;
+        let own = self.delay_of(flow);
+        own.unwrap_or(link.down.delay.0) + own.unwrap_or(link.up.delay.0)
+    }
+
+    /// The same delays and nothing else: all the capacity one could want, no losses.
+    ///
+    /// # Errors
+    /// [`Failure`], never in fact.
+    pub fn undisturbed(&self) -> Result<Self, Failure> {
+        let bare = |config: &LinkConfig| LinkConfig {
+            rate: Some(Rate(Bitrate::from_bits_per_second(1_000_000_000_000))),
+            delay: config.delay,
+            ..LinkConfig::default()
+        };
+        let mut scenario = self.scenario.clone();
+        scenario.link.down = bare(&self.scenario.link.down);
+        scenario.link.up = bare(&self.scenario.link.up);
+        let capacity = |config: &LinkConfig| {
+            let capacity = config.capacity(Path::new(""));
+            capacity.map_err(|error| Failure::new(Exit::Failure, error))
+        };
+        Ok(Self {
+            down: capacity(&scenario.link.down)?,
+            up: capacity(&scenario.link.up)?,
+            scenario,
+            seed: self.seed,
+        })
     }
 
     /// A flow's share of what the media direction carries.

@@ -9,6 +9,7 @@ use crate::{
     flow::Flow,
     media::{Medium, Studio},
     policy::{PolicyName, Setup},
+    quic,
     record::{CpuRecord, Mode, Recorder, Run, RunRecord, VERSION},
     scenario::Loaded,
     sessions,
@@ -87,7 +88,7 @@ impl Plan {
     ) -> Result<Vec<Flow>, Failure> {
         match self.mode {
             Mode::Sessions => sessions::run(flows, paths, policy.is_windowed(), end, notes),
-            Mode::Quic => Err(Failure::new(Exit::Usage, "not yet")),
+            Mode::Quic => quic::run(flows, paths, policy.is_windowed(), end, notes),
         }
     }
 
@@ -110,6 +111,7 @@ impl Plan {
                     least_rate: scenario.media.least(),
                     size_noise: scenario.gcc.size_noise,
                     drops_frames: scenario.gcc.drops_frames,
+                    pacing: scenario.gcc.pacing,
                     seed: self.seed.wrapping_add(number as u64),
                     capacity: paths.carries(),
                 };

@@ -1,15 +1,17 @@
-//! One end of a connection: what quinn does with datagrams, modelled.
+//! One end of a connection: what quinn 0.11 does with datagrams, modelled.
 //!
 //! Datagrams that wait at the same moment share packets of up to 1200 bytes; every second packet is
-//! acknowledged at once, a single one after 25 ms, and acknowledgements ride along with datagrams.
-//! The sizes are those of RFC 9000 and 9221 with the choices of quinn-proto 0.11; `quic` mode is
-//! there to check them.
+//! acknowledged at once, a single one after 25 ms or along with a datagram. Sizes are those of RFC
+//! 9000 and 9221. What a real connection adds now and then is left out: keep-alives, skipped packet
+//! numbers. Mode `quic` is there to check all this.
 
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    ranges::{Ranges, varint},
-    recovery::{MAX_ACK_DELAY, Recovery},
+    acks::{Ack, Acks},
+    pacer::Pacer,
+    ranges::varint,
+    recovery::{Recovery, Sent},
 };
 use crate::{cubic::Cubic, flow::Handed, policy::Transport};
 
@@ -19,77 +21,75 @@ const MTU: u32 = 1200;
 pub(super) const UDP_IP: u32 = 28;
 /// First byte, connection ID of eight bytes, authentication tag of sixteen.
 const PACKET: u32 = 1 + 8 + 16;
-/// Packets that quinn's pacer lets go at once.
-const BURST: u32 = 10;
-/// How far above the window's rate it paces.
-const PACE: f64 = 1.25;
 /// Datagrams that wait in quinn's buffer, in bytes: what the program sets.
 const BUFFER: usize = 64 << 10;
+/// What quinn counts for each of them besides.
+const ENTRY: usize = 32;
 
 /// What travels.
 #[derive(Debug, Clone)]
 pub(super) struct Packet {
     number: u64,
-    acks: Option<(Ranges, Duration)>,
+    ack: Option<Ack>,
     /// The datagrams in it.
     pub(super) datagrams: Vec<Handed>,
-    /// Whether it wants an acknowledgement though it carries nothing.
-    ping: bool,
+    /// Whether it wants an acknowledgement.
+    wants_ack: bool,
     /// Its size on the link.
     pub(super) bytes: u32,
+}
+
+/// Why data that waits does not go.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    /// The window is full.
+    Window,
+    /// The pacer's time has not come.
+    Until(Duration),
 }
 
 /// One end of a connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     recovery: Recovery,
+    pacer: Pacer,
+    acks: Acks,
     waiting: VecDeque<Handed>,
     waiting_bytes: usize,
     number: u64,
-    received: Ranges,
-    /// Packets received that want an acknowledgement and have none.
-    owed: u32,
-    /// When the newest packet came, and when its acknowledgement must go.
-    newest: Duration,
-    ack_by: Option<Duration>,
-    ping: bool,
-    /// The pacer's bytes, as of a time.
-    tokens: (f64, Duration),
+    held: Option<Held>,
 }
 
 impl Connection {
-    /// With a congestion window, or with nothing that limits it.
-    pub(super) fn new(window: Option<Cubic>, initial_round_trip: Duration) -> Self {
+    /// With a congestion window, or with nothing that limits it, after a handshake in which round
+    /// trips took `round_trip`.
+    pub(super) fn new(window: Option<Cubic>, round_trip: Duration) -> Self {
         Self {
-            recovery: Recovery::new(window, initial_round_trip),
+            recovery: Recovery::new(window, round_trip),
+            pacer: Pacer::new(MTU),
+            acks: Acks::default(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             number: 0,
-            received: Ranges::default(),
-            owed: 0,
-            newest: Duration::ZERO,
-            ack_by: None,
-            ping: false,
-            tokens: (f64::from(BURST * MTU), Duration::ZERO),
+            held: None,
         }
     }
 
-    /// Takes a datagram to send. Where the buffer is full the oldest is thrown away, as quinn does;
+    /// Takes a datagram to send. Where the buffer is full the oldest are thrown away, as quinn does;
     /// how many were.
     pub(super) fn send(&mut self, handed: Handed) -> usize {
-        self.waiting_bytes += handed.bytes.len();
-        self.waiting.push_back(handed);
         let mut dropped = 0;
-        while self.waiting_bytes > BUFFER {
+        while !self.has_room(handed.bytes.len()) && self.pop().is_some() {
             dropped += 1;
-            self.pop();
         }
+        self.waiting_bytes += handed.bytes.len() + ENTRY;
+        self.waiting.push_back(handed);
         dropped
     }
 
     /// Whether the buffer has room for so many bytes without throwing something away.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.waiting_bytes + bytes <= BUFFER
+        self.waiting_bytes + bytes + ENTRY <= BUFFER
     }
 
     /// What the policy is told.
@@ -104,124 +104,101 @@ impl Connection {
 
     /// Takes a packet; the datagrams in it.
     pub(super) fn receive(&mut self, now: Duration, packet: Packet) -> Vec<Handed> {
-        if self.received.contains(packet.number) {
+        if !self.acks.received(now, packet.number, packet.wants_ack) {
             return Vec::new();
         }
-        let out_of_order = self.received.insert(packet.number);
-        if let Some((ranges, delay)) = &packet.acks {
-            self.recovery.acked(now, ranges, *delay);
-        }
-        if !packet.datagrams.is_empty() || packet.ping {
-            self.owed += 1;
-            self.newest = now;
-            let by = if self.owed >= 2 || out_of_order {
-                now
-            } else {
-                now + MAX_ACK_DELAY
-            };
-            self.ack_by = Some(self.ack_by.map_or(by, |at| at.min(by)));
+        if let Some(ack) = &packet.ack
+            && let Some(heard) = self.recovery.acked(now, ack)
+        {
+            self.acks.heard(heard);
         }
         packet.datagrams
     }
 
-    /// When [`Self::transmit`] has something.
-    pub(super) fn wake(&self, now: Duration) -> Option<Duration> {
-        let data = (!self.waiting.is_empty() && self.recovery.has_room())
-            .then(|| self.paced(now).unwrap_or(now));
-        let ping = self.ping.then_some(now);
-        [data, ping, self.ack_by, self.recovery.wake()]
-            .into_iter()
-            .flatten()
-            .min()
+    /// When [`Self::transmit`] may have something, if nothing comes in between.
+    pub(super) fn wake(&self) -> Option<Duration> {
+        let own = match self.held {
+            // quinn acknowledges nothing while data is held.
+            Some(Held::Window) => None,
+            Some(Held::Until(at)) => Some(at),
+            None => self.acks.wake(),
+        };
+        [own, self.recovery.wake()].into_iter().flatten().min()
     }
 
-    /// The next packet to send at `now`.
+    /// The next packet to send at `now`; to be asked until there is none.
     pub(super) fn transmit(&mut self, now: Duration) -> Option<Packet> {
-        if self.recovery.timeout(now) {
-            self.ping = true;
-        }
-        let may_send = self.recovery.has_room() && self.paced(now).is_none();
-        let owes = self.ack_by.is_some_and(|at| at <= now);
-        let data = may_send && !self.waiting.is_empty();
-        if !data && !owes && !self.ping {
+        self.recovery.timeout(now);
+        let probes = self.recovery.to_probe > 0;
+        let data = !self.waiting.is_empty();
+        self.held = self.held(now).filter(|_| data && !probes);
+        let due = self.acks.is_due(now);
+        self.recovery.idle = !(data || probes || due);
+        if self.held.is_some() || self.recovery.idle {
             return None;
         }
-        let unacked = self.recovery.largest_acked().map_or(self.number + 1, |it| self.number - it);
-        // Twice the distance to what was acknowledged must fit (RFC 9000, section 17.1).
-        let number_bytes = match unacked * 2 {
-            0..256 => 1,
-            256..65_536 => 2,
-            _ => 3,
-        };
-        let mut room = MTU - PACKET - number_bytes;
-        let acks = (self.owed > 0).then(|| {
-            self.owed = 0;
-            self.ack_by = None;
-            (self.received.clone(), now.saturating_sub(self.newest))
-        });
-        room -= acks.as_ref().map_or(0, |(ranges, _)| ranges.frame_bytes());
+        let number = self.number;
+        self.number += 1;
+        let mut room = MTU - PACKET - self.number_bytes(number) - u32::from(probes);
+        let mut ack = due.then(|| self.acks.frame(now));
+        room -= ack.as_ref().map_or(0, Ack::bytes);
         let mut datagrams = Vec::new();
-        while data
-            && let Some(handed) = self.waiting.front()
+        while let Some(handed) = self.waiting.front()
             && frame_bytes(handed) <= room
         {
             room -= frame_bytes(handed);
             datagrams.extend(self.pop());
         }
-        let ping = std::mem::take(&mut self.ping) && datagrams.is_empty();
-        let bytes = MTU - room + u32::from(ping);
-        let number = self.number;
-        self.number += 1;
-        if ping || !datagrams.is_empty() {
-            let more = !self.waiting.is_empty();
-            self.recovery.sent(now, number, bytes, more);
-            self.spend(now, bytes);
+        let wants_ack = probes || !datagrams.is_empty();
+        if ack.is_none() && wants_ack && self.acks.may_ride(now) {
+            ack = Some(self.acks.frame(now)).filter(|ack| ack.bytes() <= room);
+            room -= ack.as_ref().map_or(0, Ack::bytes);
         }
+        if ack.is_some() {
+            self.acks.sent(now, self.recovery.round_trip());
+        }
+        let bytes = MTU - room;
+        let sent = Sent {
+            at: now,
+            bytes: if wants_ack { bytes } else { 0 },
+            acks: ack.as_ref().and_then(|ack| ack.ranges.largest()),
+        };
+        self.recovery.sent(number, sent);
+        self.pacer.spend(sent.bytes);
         Some(Packet {
             number,
-            acks,
+            ack,
             datagrams,
-            ping,
+            wants_ack,
             bytes: bytes + UDP_IP,
         })
     }
 
+    /// Why data would not go now.
+    fn held(&mut self, now: Duration) -> Option<Held> {
+        let window = self.recovery.window()?;
+        if !self.recovery.has_room(MTU) {
+            return Some(Held::Window);
+        }
+        let wait = self.pacer.wait(now, window, self.recovery.round_trip());
+        wait.map(Held::Until)
+    }
+
+    /// Bytes of a packet's number: twice the distance to what was acknowledged must fit (RFC 9000,
+    /// section 17.1).
+    fn number_bytes(&self, number: u64) -> u32 {
+        match 2 * (number - self.recovery.largest_acked().unwrap_or(0)) {
+            0..0x100 => 1,
+            0x100..0x1_0000 => 2,
+            0x1_0000..0x100_0000 => 3,
+            _ => 4,
+        }
+    }
+
     fn pop(&mut self) -> Option<Handed> {
         let handed = self.waiting.pop_front()?;
-        self.waiting_bytes -= handed.bytes.len();
+        self.waiting_bytes -= handed.bytes.len() + ENTRY;
         Some(handed)
-    }
-
-    /// What the pacer lets go per second, and at once; nothing where nothing limits.
-    fn pacing(&self) -> Option<(f64, f64)> {
-        let window = self.recovery.window()? as f64;
-        let round_trip = self.recovery.round_trip().as_secs_f64().max(1e-4);
-        let burst = (window * 0.002 / round_trip).clamp(f64::from(BURST * MTU), 256.0 * f64::from(MTU));
-        Some((PACE * window / round_trip, burst))
-    }
-
-    fn tokens_at(&self, now: Duration) -> Option<f64> {
-        let (rate, burst) = self.pacing()?;
-        let (tokens, at) = self.tokens;
-        let passed = now.saturating_sub(at).as_secs_f64();
-        Some((tokens + rate * passed).min(burst))
-    }
-
-    /// When the pacer lets the next packet go, if not now.
-    fn paced(&self, now: Duration) -> Option<Duration> {
-        if self.recovery.credit > 0 {
-            return None;
-        }
-        let tokens = self.tokens_at(now)?;
-        let missing = f64::from(MTU) - tokens;
-        let (rate, _) = self.pacing()?;
-        (missing > 0.0).then(|| now + Duration::from_secs_f64(missing / rate) + Duration::from_micros(1))
-    }
-
-    fn spend(&mut self, now: Duration, bytes: u32) {
-        if let Some(tokens) = self.tokens_at(now) {
-            self.tokens = (tokens - f64::from(bytes), now);
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Mode `sessions`: the product's sessions in virtual time over a model of QUIC and of the link.
 
+mod acks;
 mod connection;
+mod pacer;
 mod ranges;
 mod recovery;
 
@@ -21,8 +23,6 @@ use connection::{Connection, Packet};
 const INITIAL_WINDOW: u64 = 12_000;
 /// What a window is counted in, bytes.
 const SEGMENT: u16 = 1200;
-/// The first guess of the round trip, as the product sets it.
-const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Rounds without time passing that mean a mistake.
 const STUCK: usize = 100_000;
 /// The longest datagram.
@@ -41,6 +41,9 @@ struct Party {
     sender: Connection,
     receiver: Connection,
     delay: Option<Duration>,
+    /// Datagrams that came down and that came up, not yet given to the flow.
+    came: Vec<Handed>,
+    answered: Vec<Handed>,
 }
 
 /// Lets `flows` run until `end`.
@@ -60,9 +63,11 @@ pub fn run(
     let window = || windowed.then(|| Cubic::new(INITIAL_WINDOW, SEGMENT));
     let parties = flows.into_iter().enumerate().map(|(number, flow)| Party {
         flow,
-        sender: Connection::new(window(), INITIAL_ROUND_TRIP),
-        receiver: Connection::new(None, INITIAL_ROUND_TRIP),
+        sender: Connection::new(window(), paths.round_trip(number)),
+        receiver: Connection::new(window(), paths.round_trip(number)),
         delay: paths.delay_of(number),
+        came: Vec::new(),
+        answered: Vec::new(),
     });
     let mut simulation = Simulation {
         parties: parties.collect(),
@@ -73,6 +78,13 @@ pub fn run(
     simulation.run(end)?;
     let parties = simulation.parties.into_iter();
     Ok(parties.map(|party| party.flow).collect())
+}
+
+/// Sends what may be sent at `now`.
+fn transmit(from: &mut Connection, now: Duration, mut offer: impl FnMut(Packet)) {
+    while let Some(packet) = from.transmit(now) {
+        offer(packet);
+    }
 }
 
 struct Simulation<'a> {
@@ -88,7 +100,7 @@ impl Simulation<'_> {
         let mut rounds = 0;
         while now <= end {
             self.turn(now)?;
-            let next = self.wake(now).unwrap_or(end + Duration::from_nanos(1));
+            let next = self.wake().unwrap_or(end + Duration::from_nanos(1));
             rounds = if next > now { 0 } else { rounds + 1 };
             if rounds > STUCK {
                 return Err(Failure::new(
@@ -105,17 +117,13 @@ impl Simulation<'_> {
         while let Some(outcome) = self.down.poll(now) {
             if let Some(Load { flow, packet }) = self.note(Direction::Down, outcome)? {
                 let party = &mut self.parties[flow];
-                for handed in party.receiver.receive(now, packet) {
-                    party.flow.receiving.datagram(now, &handed.bytes)?;
-                }
+                party.came.extend(party.receiver.receive(now, packet));
             }
         }
         while let Some(outcome) = self.up.poll(now) {
             if let Some(Load { flow, packet }) = self.note(Direction::Up, outcome)? {
                 let party = &mut self.parties[flow];
-                for handed in party.sender.receive(now, packet) {
-                    party.flow.sending.datagram(now, &handed.bytes)?;
-                }
+                party.answered.extend(party.sender.receive(now, packet));
             }
         }
         for (number, party) in self.parties.iter_mut().enumerate() {
@@ -124,8 +132,9 @@ impl Simulation<'_> {
                 sender,
                 receiver,
                 delay,
+                came,
+                answered,
             } = party;
-            flow.sending.advance(now, sender.transport())?;
             let load = |packet: Packet| LinkPacket {
                 bytes: packet.bytes,
                 delay: *delay,
@@ -134,24 +143,30 @@ impl Simulation<'_> {
                     packet,
                 },
             };
-            loop {
-                while sender.has_room(DATAGRAM)
-                    && let Some(handed) = flow.sending.handed()
-                {
-                    sender.send(handed);
-                }
-                let Some(packet) = sender.transmit(now) else {
-                    break;
-                };
-                self.down.offer(now, load(packet));
+            // QUIC answers packets before the program hears of what is in them.
+            transmit(sender, now, |packet| self.down.offer(now, load(packet)));
+            transmit(receiver, now, |packet| self.up.offer(now, load(packet)));
+            for handed in came.drain(..) {
+                flow.receiving.datagram(now, &handed.bytes)?;
             }
+            for handed in answered.drain(..) {
+                flow.sending.datagram(now, &handed.bytes)?;
+            }
+            flow.sending.advance(now, sender.transport())?;
+            while sender.has_room(DATAGRAM)
+                && let Some(handed) = flow.sending.handed()
+            {
+                sender.send(handed);
+                if !sender.has_room(DATAGRAM) {
+                    transmit(sender, now, |packet| self.down.offer(now, load(packet)));
+                }
+            }
+            transmit(sender, now, |packet| self.down.offer(now, load(packet)));
             flow.receiving.advance(now)?;
             while let Some(handed) = flow.receiving.handed() {
                 receiver.send(handed);
             }
-            while let Some(packet) = receiver.transmit(now) {
-                self.up.offer(now, load(packet));
-            }
+            transmit(receiver, now, |packet| self.up.offer(now, load(packet)));
             flow.note(now)?;
             while let Some(row) = flow.book.settled(now) {
                 self.notes.frame(row)?;
@@ -160,12 +175,12 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    fn wake(&self, now: Duration) -> Option<Duration> {
+    fn wake(&self) -> Option<Duration> {
         let parties = self.parties.iter().flat_map(|party| {
             [
                 party.flow.wake(),
-                party.sender.wake(now),
-                party.receiver.wake(now),
+                party.sender.wake(),
+                party.receiver.wake(),
             ]
         });
         let links = [self.down.wake(), self.up.wake()];

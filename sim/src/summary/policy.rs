@@ -18,6 +18,8 @@ pub struct PolicySummary {
     /// [`Traffic::used_share`].
     #[serde(rename = "use")]
     pub used_share: Option<f64>,
+    /// [`Traffic::link_share`].
+    pub link_share: Option<f64>,
     /// [`Traffic::offered_share`].
     pub offered_share: Option<f64>,
     /// [`queue::delays`].
@@ -118,6 +120,7 @@ impl PolicySummary {
         let [share, milli, rate] = [4, 3, 1].map(|d| move |value| rounded(value, d));
         Self {
             used_share: share(traffic.used_share),
+            link_share: share(traffic.link_share),
             offered_share: share(traffic.offered_share),
             queue_ms: QueueFigures::of(&queue::delays(&policy.datagrams)),
             signal_ms: SignalFigures::of(&signal::delays(record, frames)),

@@ -73,7 +73,7 @@ pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
 
 /// Says that the running test is skipped, and fails it under `RAQ_REQUIRE_ALL=1`.
 #[allow(dead_code, reason = "not every test needs it")]
-fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
     assert!(!required, "{test} cannot be run: {reason}");

@@ -11,6 +11,8 @@ use crate::link::{
 
 /// More flows are not asked for.
 const MOST_FLOWS: u32 = 1000;
+/// Shortest mean of a span or a pause.
+const SHORTEST_MEAN: Time = Time(Duration::from_millis(1));
 
 /// Traffic that shares a queue: an element of `cross`, its kind named by `kind`. Packets have 1500
 /// bytes.
@@ -47,9 +49,9 @@ pub struct Constant {
 pub struct OnOff {
     /// What is offered while it is on, more than 0.
     pub rate: Rate,
-    /// Mean length of what is on, more than 0.
+    /// Mean length of what is on, at least 1 ms.
     pub on: Time,
-    /// Mean length of the pauses, more than 0.
+    /// Mean length of the pauses, at least 1 ms.
     pub off: Time,
     /// When the first span begins.
     #[serde(default)]
@@ -83,7 +85,7 @@ pub struct Short {
     pub flows: u32,
     /// Mean of what is sent at once.
     pub size: Size,
-    /// Mean time from the last byte's acknowledgement to the next transfer, more than 0.
+    /// Mean time from the last byte's acknowledgement to the next transfer, at least 1 ms.
     pub pause: Time,
     /// What an acknowledgement takes on its way back; the link's own delay if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,8 +126,8 @@ impl CrossConfig {
             Self::Constant(Constant { rate, .. }) => some("cross.rate", *rate),
             Self::OnOff(OnOff { rate, on, off, .. }) => {
                 some("cross.rate", *rate)?;
-                some("cross.on", *on)?;
-                some("cross.off", *off)
+                long("cross.on", *on)?;
+                long("cross.off", *off)
             }
             Self::Bulk(_) => Ok(()),
             Self::Short(Short { flows, pause, .. }) => {
@@ -133,7 +135,7 @@ impl CrossConfig {
                     let problem = format_args!("{flows} flows; write 1 to {MOST_FLOWS}");
                     return Err(LinkError::value("cross.flows", problem));
                 }
-                some("cross.pause", *pause)
+                long("cross.pause", *pause)
             }
         }
     }
@@ -158,15 +160,19 @@ impl CrossConfig {
 }
 
 /// Refuses nothing at all.
-fn some<Q: Default + PartialEq + std::fmt::Display>(
-    key: &'static str,
-    value: Q,
-) -> Result<(), LinkError> {
-    if value == Q::default() {
-        Err(LinkError::value(
-            key,
-            format_args!("{value} is nothing; write more"),
-        ))
+fn some(key: &'static str, rate: Rate) -> Result<(), LinkError> {
+    if rate == Rate::default() {
+        Err(LinkError::value(key, "0 is no traffic; write more"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses means that would make for more events than packets.
+fn long(key: &'static str, mean: Time) -> Result<(), LinkError> {
+    if mean < SHORTEST_MEAN {
+        let problem = format_args!("{mean} is too short; write at least {SHORTEST_MEAN}");
+        Err(LinkError::value(key, problem))
     } else {
         Ok(())
     }

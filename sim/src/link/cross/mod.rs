@@ -4,11 +4,13 @@ mod config;
 mod source;
 mod tcp;
 
-use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+use std::time::Duration;
 
 use fastrand::Rng;
 
 pub use config::{Bulk, Constant, CrossConfig, OnOff, Short};
+
+use super::{calendar::Calendar, packet::Packet};
 use source::{Source, Wish};
 
 /// Bytes of a packet.
@@ -32,20 +34,30 @@ pub(super) struct CrossPacket {
     number: u64,
 }
 
+impl CrossPacket {
+    /// As others see it: from which flow it is.
+    pub(super) fn packet(self) -> Packet<usize> {
+        Packet {
+            bytes: PACKET,
+            delay: None,
+            payload: self.source,
+        }
+    }
+}
+
 /// All other traffic of a link. Times are nanoseconds.
 #[derive(Debug)]
 pub(super) struct Cross {
     sources: Vec<Source>,
-    /// What happens when; of what happens at one time, what was decided first comes first.
-    events: BinaryHeap<Reverse<(u64, u64, usize, Event)>>,
-    decided: u64,
+    /// What happens to which source.
+    events: Calendar<(usize, Event)>,
     wishes: Vec<Wish>,
     counts: CrossCounts,
     /// Bytes of each source that have arrived.
     delivered: Vec<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Begin,
     Arrived(u64),
@@ -62,8 +74,7 @@ impl Cross {
             sources: flows
                 .flat_map(|config| Source::all(config, delay, &mut chance))
                 .collect(),
-            events: BinaryHeap::new(),
-            decided: 0,
+            events: Calendar::new(),
             wishes: Vec::new(),
             counts: CrossCounts::default(),
             delivered: Vec::new(),
@@ -71,19 +82,20 @@ impl Cross {
         cross.delivered.resize(cross.sources.len(), 0);
         for source in 0..cross.sources.len() {
             let at = cross.sources[source].first();
-            cross.plan(at, source, Event::Begin);
+            cross.events.enter(at, (source, Event::Begin));
         }
         cross
     }
 
     /// When something happens next.
     pub(super) fn wake(&self) -> Option<u64> {
-        self.events.peek().map(|event| event.0.0)
+        self.events.next()
     }
 
-    /// Lets the next thing happen; what is to be offered to the link now goes into `packets`.
-    pub(super) fn step(&mut self, packets: &mut Vec<CrossPacket>) {
-        let Some(Reverse((now, _, index, event))) = self.events.pop() else {
+    /// Lets the next thing happen that is due by `now`; what is to be offered to the link then
+    /// goes into `packets`.
+    pub(super) fn step(&mut self, now: u64, packets: &mut Vec<CrossPacket>) {
+        let Some((now, (index, event))) = self.events.take(now) else {
             return;
         };
         let source = &mut self.sources[index];
@@ -95,7 +107,8 @@ impl Cross {
                 self.delivered[index] += u64::from(PACKET);
                 if source.hears() {
                     let back = now.saturating_add(source.back);
-                    self.plan(back, index, Event::Acknowledged(number));
+                    self.events
+                        .enter(back, (index, Event::Acknowledged(number)));
                 }
             }
             Event::Acknowledged(number) => source.ack(now, number, &mut wishes),
@@ -110,8 +123,8 @@ impl Cross {
                         number,
                     });
                 }
-                Wish::Begin(at) => self.plan(at, index, Event::Begin),
-                Wish::TimeOut(at) => self.plan(at, index, Event::TimedOut),
+                Wish::Begin(at) => self.events.enter(at, (index, Event::Begin)),
+                Wish::TimeOut(at) => self.events.enter(at, (index, Event::TimedOut)),
             }
         }
         self.wishes = wishes;
@@ -119,7 +132,8 @@ impl Cross {
 
     /// A packet will arrive at this time.
     pub(super) fn deliver(&mut self, packet: CrossPacket, at: u64) {
-        self.plan(at, packet.source, Event::Arrived(packet.number));
+        self.events
+            .enter(at, (packet.source, Event::Arrived(packet.number)));
     }
 
     /// A packet is lost.
@@ -133,11 +147,6 @@ impl Cross {
 
     pub(super) fn delivered(&self) -> &[u64] {
         &self.delivered
-    }
-
-    fn plan(&mut self, at: u64, source: usize, event: Event) {
-        self.events.push(Reverse((at, self.decided, source, event)));
-        self.decided += 1;
     }
 }
 

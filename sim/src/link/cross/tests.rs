@@ -129,6 +129,38 @@ fn bulk_flows_share() {
 }
 
 #[test]
+fn outcomes_of_other_traffic_are_told_to_those_who_ask() {
+    let toml = "rate = '1Mbit'\ndelay = '10ms'\nqueue = '50ms'\n\
+        cross = [{ kind = 'constant', rate = '500kbit' }, { kind = 'bulk' }]";
+    let mut link = link(toml, 1);
+    assert_eq!(link.poll_cross(SECOND), None);
+    let before = link.cross();
+    link.watch_cross();
+    let end = 20 * SECOND;
+    let all: Vec<_> = std::iter::from_fn(|| link.poll_cross(end)).collect();
+    assert!(all.is_sorted_by_key(Outcome::at));
+    let bytes = |lost: bool| {
+        let some = all
+            .iter()
+            .filter(|o| matches!(o, Outcome::Lost { .. }) == lost);
+        some.count() as u64 * 1500
+    };
+    let counts = link.cross();
+    assert_eq!(counts.lost - before.lost, bytes(true));
+    // What was on its way when it began was not told.
+    let delivered = counts.delivered - before.delivered;
+    assert!(
+        (delivered - 6000..=delivered).contains(&bytes(false)),
+        "{}",
+        bytes(false)
+    );
+    let flow = |outcome: &Outcome<usize>| match outcome {
+        Outcome::Delivered { packet, .. } | Outcome::Lost { packet, .. } => packet.payload,
+    };
+    assert!((0..2).all(|number| all.iter().any(|outcome| flow(outcome) == number)));
+}
+
+#[test]
 fn short_flows_send_their_mean_and_pause() {
     // Transfers of 50 kB take about half a second on a link of 20 Mbit/s, pauses 2 s.
     let toml = "rate = '20Mbit'\ndelay = '25ms'\n\

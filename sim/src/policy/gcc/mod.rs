@@ -34,8 +34,6 @@ use super::{
 /// Time between decisions without feedback.
 const PROCESS: Duration = Duration::from_millis(25);
 const FEEDBACK: Duration = Duration::from_millis(50);
-/// The rate at which datagrams leave over the target.
-const PACING: f64 = 2.5;
 /// The least that media is coded at unless something else is asked for.
 const LEAST_RATE: Bitrate = Bitrate::from_kilobits_per_second(150);
 /// With more in the pacer no frame is encoded (libwebrtc's `kMaxExpectedQueueLength`).
@@ -84,7 +82,7 @@ impl Gcc {
             pushback: Pushback::default(),
             noise: fastrand::Rng::with_seed(setup.seed),
             target,
-            pace: target.scaled(PACING),
+            pace: target.scaled(setup.pacing),
             next_process: setup.start,
             waiting: 0,
         };
@@ -139,7 +137,7 @@ fn controller(setup: &Setup, least: Bitrate, start: Bitrate) -> GoogCcNetworkCon
         stream_based_config: StreamsConfig {
             at_time: timestamp(setup.start),
             requests_alr_probing: Some(true),
-            pacing_factor: Some(PACING),
+            pacing_factor: Some(setup.pacing),
             min_total_allocated_bitrate: Some(units::rate(least)),
             max_total_allocated_bitrate: most,
             ..Default::default()

@@ -1,0 +1,36 @@
+//! Flags of `raq-sim report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use raq_shared::exit::Failure;
+
+use crate::{
+    record::Run,
+    report,
+    summary::{self, Summary},
+};
+
+/// Flags of `raq-sim report`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct ReportOptions {
+    /// The folder of a run
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+impl ReportOptions {
+    /// Makes summary.json and report.html anew from the records, and prints the summary.
+    ///
+    /// # Errors
+    /// [`Failure`] with cause and cure.
+    pub fn run(&self) -> Result<(), Failure> {
+        let summary: Summary = summary::of(&Run::read(&self.folder)?);
+        summary.write(&self.folder)?;
+        let page = report::write(&self.folder)?;
+        super::print(&summary.table())?;
+        eprintln!("open {}", page.display());
+        Ok(())
+    }
+}

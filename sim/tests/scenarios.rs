@@ -1,0 +1,164 @@
+//! The scenarios that come with the program: each runs, and runs alike.
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use raq_shared::paths;
+use raq_sim::{
+    policy::PolicyName,
+    record::Mode,
+    run::Plan,
+    scenario::{Loaded, catalogue},
+};
+use tempfile::tempdir;
+
+fn plan(loaded: &Loaded, seed: u64, policies: &[&str], out: PathBuf) -> Plan {
+    Plan {
+        loaded: loaded.clone(),
+        seed,
+        policies: policies.iter().map(|name| name.parse().unwrap()).collect::<Vec<PolicyName>>(),
+        mode: Mode::Sessions,
+        out,
+    }
+}
+
+/// Every file below a folder but those that may differ.
+fn records(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name != "cpu.json") {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                files.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn alike(names: impl Iterator<Item = &'static str>) {
+    for name in names {
+        let loaded = Loaded::read(Path::new(name), &[]).unwrap();
+        let text = fs::read_to_string(
+            paths::repository().join(format!("sim/scenarios/{name}.toml")),
+        );
+        if text.unwrap().contains("$RAQ_DATA") && !paths::outside_data().exists() {
+            support::skip("the recorded traces are not there; set RAQ_DATA");
+            continue;
+        }
+        let folder = tempdir().unwrap();
+        let run = |seed, out: &str| {
+            let out = folder.path().join(out);
+            let summary = plan(&loaded, seed, &["raq", "gcc"], out.clone())
+                .carry_out(|_| ())
+                .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+            for policy in ["raq", "gcc"] {
+                let share = summary.figure(policy, "use").unwrap();
+                assert!((0.01..=1.3).contains(&share), "{name}: {policy} uses {share}");
+                assert!(summary.figure(policy, "fps").unwrap() > 1.0, "{name}: {policy}");
+            }
+            records(&out)
+        };
+        let (first, again, other) = (run(7, "first"), run(7, "again"), run(8, "other"));
+        assert!(first.len() >= 8, "{name}: {:?}", first.keys());
+        assert!(first == again, "{name}: two runs differ");
+        for file in ["gcc/datagrams.csv", "gcc/frames.csv"] {
+            let file = Path::new(file);
+            assert!(first[file] != other[file], "{name}: {file:?} knows no seed");
+        }
+    }
+}
+
+#[test]
+fn rfc_8867_runs_alike() {
+    alike(names().filter(|name| name.starts_with("rfc")));
+}
+
+#[test]
+fn losses_run_alike() {
+    alike(names().filter(|name| name.starts_with("loss")));
+}
+
+#[test]
+fn recordings_run_alike() {
+    let recorded = ["att-lte-driving", "verizon-lte-short", "tmobile-umts"];
+    alike(recorded.into_iter());
+}
+
+#[test]
+fn all_others_run_alike() {
+    let recorded = ["att-lte-driving", "verizon-lte-short", "tmobile-umts"];
+    alike(names().filter(|name| {
+        !name.starts_with("rfc") && !name.starts_with("loss") && !recorded.contains(name)
+    }));
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    catalogue().iter().map(|entry| entry.name)
+}
+
+#[test]
+fn the_catalogue_is_the_folder() {
+    let folder = paths::repository().join("sim/scenarios");
+    let mut files: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let mut listed: Vec<String> = names().map(|name| format!("{name}.toml")).collect();
+    listed.sort();
+    assert_eq!(files, listed);
+}
+
+#[test]
+fn what_is_written_is_the_scenario_again() {
+    for entry in catalogue() {
+        let loaded = Loaded::read(Path::new(entry.name), &["media.fps=25".into()]).unwrap();
+        assert_eq!(loaded.scenario.media.fps, 25, "{}", entry.name);
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("again.toml");
+        fs::write(&path, loaded.to_toml()).unwrap();
+        let again = Loaded::read(&path, &[]).unwrap();
+        assert_eq!(again.scenario, loaded.scenario, "{}", entry.name);
+    }
+}
+
+/// What the comparators do on links where others have measured them (transport-only figures of the
+/// project's design notes): frame sizes that vary by 25 %, feedback every 50 ms, no dropped frames.
+#[test]
+fn the_comparators_are_what_they_are_known_for() {
+    let folder = tempdir().unwrap();
+    let read = |name: &str| {
+        let overrides = ["gcc.drops-frames=false".to_owned()];
+        Loaded::read(Path::new(name), &overrides).unwrap()
+    };
+    let rfc = read("rfc8867-5.1");
+    let mut delays: Vec<f64> = (1..=5)
+        .map(|seed| {
+            let out = folder.path().join(format!("rfc-{seed}"));
+            let summary = plan(&rfc, seed, &["gcc"], out).carry_out(|_| ()).unwrap();
+            summary.figure("gcc", "queue_ms.p95").unwrap()
+        })
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    assert!((40.0..=90.0).contains(&delays[2]), "gcc's queues: {delays:?}");
+
+    if !paths::outside_data().exists() {
+        return support::skip("the recorded traces are not there; set RAQ_DATA");
+    }
+    let att = read("att-lte-driving");
+    let out = folder.path().join("att");
+    let summary = plan(&att, 1, &["gcc", "salsify"], out).carry_out(|_| ()).unwrap();
+    let share = |policy| summary.figure(policy, "link_share").unwrap();
+    assert!((0.30..=0.50).contains(&share("gcc")), "gcc: {}", share("gcc"));
+    assert!((0.75..=0.90).contains(&share("salsify")), "salsify: {}", share("salsify"));
+}
