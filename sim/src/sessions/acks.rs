@@ -73,6 +73,11 @@ impl Acks {
         true
     }
 
+    /// What just came wants an acknowledgement at once.
+    pub(super) fn hurry(&mut self) {
+        self.at_once = true;
+    }
+
     /// When an acknowledgement must go.
     pub(super) fn wake(&self) -> Option<Duration> {
         match self.at_once {

@@ -21,6 +21,8 @@ const MTU: u32 = 1200;
 pub(super) const UDP_IP: u32 = 28;
 /// First byte, connection ID of eight bytes, authentication tag of sixteen.
 const PACKET: u32 = 1 + 8 + 16;
+/// Bytes of a QUIC packet at least: quinn makes none shorter than a stateless reset.
+const LEAST: u32 = 8 + 6 + 16;
 /// Datagrams that wait in quinn's buffer, in bytes: what the program sets.
 const BUFFER: usize = 64 << 10;
 /// What quinn counts for each of them besides.
@@ -35,6 +37,8 @@ pub(super) struct Packet {
     pub(super) datagrams: Vec<Handed>,
     /// Whether it wants an acknowledgement.
     wants_ack: bool,
+    /// Whether it wants it at once: IMMEDIATE_ACK of the ACK frequency extension.
+    at_once: bool,
     /// Its size on the link.
     pub(super) bytes: u32,
 }
@@ -107,6 +111,9 @@ impl Connection {
         if !self.acks.received(now, packet.number, packet.wants_ack) {
             return Vec::new();
         }
+        if packet.at_once {
+            self.acks.hurry();
+        }
         if let Some(ack) = &packet.ack
             && let Some(heard) = self.recovery.acked(now, ack)
         {
@@ -157,7 +164,7 @@ impl Connection {
         if ack.is_some() {
             self.acks.sent(now, self.recovery.round_trip());
         }
-        let bytes = MTU - room;
+        let bytes = (MTU - room).max(LEAST);
         let sent = Sent {
             at: now,
             bytes: if wants_ack { bytes } else { 0 },
@@ -170,6 +177,7 @@ impl Connection {
             ack,
             datagrams,
             wants_ack,
+            at_once: probes,
             bytes: bytes + UDP_IP,
         })
     }
