@@ -13,13 +13,14 @@ use super::{Rate, Time};
 pub struct MediaConfig {
     /// Where frames come from.
     pub source: SourceKind,
-    /// The clip of the sources `raq` and `x264`, played in a loop; `$RAQ_DATA` may stand in it.
+    /// The clip of the sources `raq` and `x264`, played forwards and backwards in turn; `$RAQ_DATA`
+    /// may stand in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
     /// Scale the clip to this size first.
     #[serde(skip_serializing_if = "Option::is_none", with = "size")]
     pub size: Option<FrameSize>,
-    /// No more than so many frames of the clip.
+    /// No more than so many frames of the clip; 300 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<usize>,
     /// The file of the source `sizes`: a line per frame with its bytes, played in a loop.
@@ -30,7 +31,7 @@ pub struct MediaConfig {
     /// What is never sent more than, headers counted: `"1500kbit"`, `"6Mbit"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<Rate>,
-    /// The least that comparators send at.
+    /// The least that comparators send at, and the lowest rate of `x264`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_rate: Option<Rate>,
     /// A frame shown later than this after its capture has missed its deadline.
