@@ -35,7 +35,10 @@ const POLICIES: [&str; 4] = ["raq", "gcc", "salsify", "oracle"];
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 
 fn policies() -> Vec<PolicyName> {
-    POLICIES.iter().filter_map(|name| name.parse().ok()).collect()
+    POLICIES
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect()
 }
 
 fn main() {

@@ -93,7 +93,10 @@ impl LinkOptions {
             end: self.duration,
         };
         let address = socket.local_addr().unwrap_or(self.listen);
-        eprintln!("listening on {address} for {to}, over the link of {}", loaded.name);
+        eprintln!(
+            "listening on {address} for {to}, over the link of {}",
+            loaded.name
+        );
         let mut failed = None;
         let mut last = Duration::ZERO;
         let links = Links {
@@ -103,7 +106,9 @@ impl LinkOptions {
         let counts = relay(&socket, to, links, &until, |direction, outcome| {
             let Some(notes) = &mut notes else { return };
             let (packet, row) = notes.outcome(direction, outcome.clone());
-            last = last.max(Duration::from_micros(row.arrived_us.unwrap_or(row.offered_us)));
+            last = last.max(Duration::from_micros(
+                row.arrived_us.unwrap_or(row.offered_us),
+            ));
             let row = DatagramRow {
                 flow: packet.payload.client() as u32,
                 kind: Kind::Media,
@@ -157,7 +162,9 @@ impl LinkOptions {
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
-    let port = text.parse::<u16>().map(|port| SocketAddr::from(([0, 0, 0, 0], port)));
+    let port = text
+        .parse::<u16>()
+        .map(|port| SocketAddr::from(([0, 0, 0, 0], port)));
     port.or_else(|_| text.parse()).map_err(|_| {
         format!("{text:?} is no port and no ADDRESS:PORT; give for example 4433 or 127.0.0.1:4433")
     })

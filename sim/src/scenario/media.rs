@@ -117,7 +117,11 @@ impl MediaConfig {
         needs("clip", self.clip.is_some(), pictures)?;
         needs("size", self.size.is_some() && !pictures, false)?;
         needs("frames", self.frames.is_some() && !pictures, false)?;
-        needs("sizes", self.sizes.is_some(), self.source == SourceKind::Sizes)?;
+        needs(
+            "sizes",
+            self.sizes.is_some(),
+            self.source == SourceKind::Sizes,
+        )?;
         if let (Some(least), Some(most)) = (self.min_rate, self.max_rate)
             && least > most
         {
@@ -125,7 +129,10 @@ impl MediaConfig {
                 "media.min-rate {least} is above media.max-rate {most}; lower it"
             ));
         }
-        if self.encode_time.is_some_and(|time| time.0 > rate.time_of(1)) {
+        if self
+            .encode_time
+            .is_some_and(|time| time.0 > rate.time_of(1))
+        {
             return Err(format!(
                 "media.encode-time is longer than a frame, {}; an encoder must keep up",
                 Time(rate.time_of(1))
@@ -162,4 +169,3 @@ mod size {
         text.parse().map(Some).map_err(D::Error::custom)
     }
 }
-
