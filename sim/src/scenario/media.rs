@@ -23,6 +23,9 @@ pub struct MediaConfig {
     /// No more than so many frames of the clip; 300 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<usize>,
+    /// The model folder of the source `raq`; the program's default where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
     /// The file of the source `sizes`: a line per frame with its bytes, played in a loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sizes: Option<PathBuf>,
@@ -66,6 +69,7 @@ impl Default for MediaConfig {
             clip: None,
             size: None,
             frames: None,
+            model: None,
             sizes: None,
             fps: 30,
             max_rate: None,

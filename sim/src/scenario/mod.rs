@@ -154,7 +154,7 @@ impl Scenario {
 }
 
 impl Loaded {
-    /// Reads the scenario `name`, a file or one of the [`catalogue`], with `overrides` as
+    /// Reads the scenario `name`, a file or one of the [`catalogue()`], with `overrides` as
     /// `--set` takes them.
     ///
     /// # Errors
