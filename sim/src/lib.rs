@@ -9,6 +9,7 @@
 //! [`rd`] encodes clips at given bitrates in this process and holds rate and distortion beside
 //! those of other codecs; [`vectors`] gathers what training learns from in the same way.
 
+pub mod agree;
 pub mod cubic;
 pub mod flow;
 pub mod html;

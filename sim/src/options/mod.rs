@@ -1,5 +1,6 @@
 //! The command line of raq-sim.
 
+pub mod agree;
 pub mod completions;
 pub mod link;
 pub mod list;
@@ -56,6 +57,8 @@ pub enum Instrument {
     Run(run::RunOptions),
     /// A grid of scenarios, seeds and policies on all cores; goes on where it was interrupted
     Sweep(sweep::SweepOptions),
+    /// Whether sessions, quic and the relay give the same figures; exits with 1 where they do not
+    Agree(agree::AgreeOptions),
     /// Joins the results of runs and sweeps
     Merge(merge::MergeOptions),
     /// Draws summary and report of a run anew from its records
@@ -200,6 +203,7 @@ impl Options {
             Instrument::List(options) => options.run(),
             Instrument::Run(options) => options.run(),
             Instrument::Sweep(options) => options.run(),
+            Instrument::Agree(options) => options.run(),
             Instrument::Merge(options) => options.run(),
             Instrument::Report(options) => options.run(),
             Instrument::Link(options) => options.run(),

@@ -6,6 +6,7 @@
 //! over the link's delay alone, so that the scenario begins with both ends ready.
 
 mod clock;
+mod driver;
 mod party;
 mod settings;
 mod socket;
@@ -16,19 +17,17 @@ use std::{sync::Arc, time::Duration};
 
 use quinn::{Endpoint, ServerConfig};
 use raq_shared::exit::{Exit, Failure};
-use tokio::{
-    runtime::Builder,
-    select,
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
-};
+use tokio::{runtime::Builder, select};
 
 use crate::{
     flow::Flow,
-    record::{DatagramRow, Direction, Kind},
+    link::Outcome,
+    record::{DatagramRow, Direction},
     run::{Notes, Paths},
 };
 pub use clock::Clock;
-pub use party::{Event, Party, broken};
+pub use driver::{Driver, kind};
+pub use party::broken;
 pub use settings::{Settings, endpoint_config};
 use socket::{Socket, address};
 use wires::Wires;
@@ -37,8 +36,6 @@ use wires::Wires;
 const SETTLING: Duration = Duration::from_millis(1500);
 /// Rounds without time passing that mean a mistake.
 const STUCK: usize = 100_000;
-/// Packets of more bytes than this carry what the flow sends, not only what QUIC does.
-const LARGE: u32 = 100;
 
 /// Lets `flows` run until `end`. Where not `windowed`, QUIC's congestion control is out of force.
 ///
@@ -62,16 +59,13 @@ pub fn run(
     runtime.block_on(async {
         let mut simulation = Simulation::start(flows, paths, windowed, notes).await?;
         simulation.run(end).await?;
-        let parties = simulation.parties.into_iter();
-        Ok(parties.map(|party| party.flow).collect())
+        Ok(simulation.driver.into_flows())
     })
 }
 
 struct Simulation<'a> {
-    parties: Vec<Party>,
+    driver: Driver,
     wires: Arc<Wires>,
-    events: UnboundedReceiver<Event>,
-    clock: Clock,
     notes: &'a mut Notes,
 }
 
@@ -85,9 +79,8 @@ impl<'a> Simulation<'a> {
         let settings = Settings::new(windowed)?;
         let clock = Clock::paused();
         let wires = Arc::new(Wires::new(&paths.undisturbed()?, flows.len(), clock));
-        let (tell, events) = unbounded_channel();
         let carrier = tokio::spawn(carry(wires.clone(), clock));
-        let mut parties = Vec::new();
+        let mut driver = Driver::new(clock);
         for (number, flow) in flows.into_iter().enumerate() {
             let delay = paths.delay_of(number);
             let endpoint = |direction, server: Option<ServerConfig>| {
@@ -100,18 +93,17 @@ impl<'a> Simulation<'a> {
                 endpoint(Direction::Down, None)?,
                 endpoint(Direction::Up, Some(settings.server.clone()))?,
             ];
-            let address = address(Direction::Up);
-            parties.push(Party::meet(flow, number, ends, address, &settings, &tell).await?);
+            driver
+                .meet(flow, ends, address(Direction::Up), &settings)
+                .await?;
         }
         clock.sleep_until(clock.now() + SETTLING).await;
         carrier.abort();
-        let clock = clock.again();
-        wires.replace(paths, clock);
+        driver.clock = clock.again();
+        wires.replace(paths, driver.clock);
         Ok(Self {
-            parties,
+            driver,
             wires,
-            events,
-            clock,
             notes,
         })
     }
@@ -119,7 +111,7 @@ impl<'a> Simulation<'a> {
     async fn run(&mut self, end: Duration) -> Result<(), Failure> {
         let (mut before, mut rounds) = (Duration::ZERO, 0);
         loop {
-            let now = self.clock.now();
+            let now = self.driver.clock.now();
             if now > end {
                 return Ok(());
             }
@@ -131,52 +123,26 @@ impl<'a> Simulation<'a> {
                     format_args!("the simulation stands still at {now:?}; please report this"),
                 ));
             }
-            self.turn(now)?;
-            let flows = self.parties.iter().filter_map(|party| party.flow.wake());
-            let next = flows.chain(self.wires.wake()).min();
-            let next = next.unwrap_or(end).min(end + Duration::from_micros(1));
-            select! {
-                biased;
-                Some(event) = self.events.recv() => self.event(event)?,
-                () = self.wires.sent.notified() => {}
-                () = self.clock.sleep_until(next) => {}
-            }
-        }
-    }
-
-    fn turn(&mut self, now: Duration) -> Result<(), Failure> {
-        for direction in [Direction::Down, Direction::Up] {
-            while let Some(outcome) = self.wires.poll(now, direction) {
-                let (packet, row) = self.notes.outcome(direction, outcome);
-                self.notes.datagram(&DatagramRow {
-                    flow: packet.payload.flow as u32,
-                    kind: match direction {
-                        _ if packet.bytes <= LARGE => Kind::Quic,
-                        Direction::Down => Kind::Media,
-                        Direction::Up => Kind::Feedback,
-                    },
-                    ..row
-                })?;
-                if row.lost.is_none() {
-                    self.wires.deliver(direction, packet.payload);
+            for direction in [Direction::Down, Direction::Up] {
+                while let Some(outcome) = self.wires.poll(now, direction) {
+                    let (packet, row) = self.notes.outcome(direction, outcome);
+                    self.notes.datagram(&DatagramRow {
+                        flow: packet.payload.flow as u32,
+                        kind: kind(direction, packet.bytes),
+                        ..row
+                    })?;
+                    if row.lost.is_none() {
+                        self.wires.deliver(direction, packet.payload);
+                    }
                 }
             }
+            self.driver.turn(now, self.notes)?;
+            let wake = [self.driver.wake(), self.wires.wake()];
+            let wake = wake.into_iter().flatten().min().unwrap_or(end);
+            let past = end + Duration::from_micros(1);
+            let sent = self.wires.sent.notified();
+            self.driver.wait(wake.min(past), sent).await?;
         }
-        while let Ok(event) = self.events.try_recv() {
-            self.event(event)?;
-        }
-        for party in &mut self.parties {
-            party.advance(now)?;
-            while let Some(row) = party.flow.book.settled(now) {
-                self.notes.frame(row)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, event: Event) -> Result<(), Failure> {
-        let now = self.clock.now();
-        self.parties[event.flow].event(now, event)
     }
 }
 
@@ -184,9 +150,7 @@ impl<'a> Simulation<'a> {
 async fn carry(wires: Arc<Wires>, clock: Clock) {
     loop {
         for direction in [Direction::Down, Direction::Up] {
-            while let Some(crate::link::Outcome::Delivered { packet, .. }) =
-                wires.poll(clock.now(), direction)
-            {
+            while let Some(Outcome::Delivered { packet, .. }) = wires.poll(clock.now(), direction) {
                 wires.deliver(direction, packet.payload);
             }
         }

@@ -18,20 +18,20 @@ const HANDSHAKE: usize = 8;
 
 /// A datagram that came out of a connection, or the end of that.
 #[derive(Debug)]
-pub struct Event {
+pub(super) struct Event {
     /// Of which flow.
-    pub flow: usize,
+    pub(super) flow: usize,
     /// The way that it came.
-    pub direction: Direction,
+    pub(super) direction: Direction,
     /// What came.
-    pub what: Result<Bytes, ConnectionError>,
+    pub(super) what: Result<Bytes, ConnectionError>,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub struct Party {
+pub(super) struct Party {
     /// The flow.
-    pub flow: Flow,
+    pub(super) flow: Flow,
     sender: Connection,
     receiver: Connection,
     /// The sender's buffer when nothing is in it, bytes.
@@ -50,7 +50,7 @@ impl Party {
     ///
     /// # Errors
     /// [`Failure`] where this fails.
-    pub async fn meet(
+    pub(super) async fn meet(
         mut flow: Flow,
         number: usize,
         [sender, receiver]: [Endpoint; 2],
@@ -92,7 +92,7 @@ impl Party {
     ///
     /// # Errors
     /// [`Failure`] where it ended, the medium breaks or the session ends.
-    pub fn event(&mut self, now: Duration, event: Event) -> Result<(), Failure> {
+    pub(super) fn event(&mut self, now: Duration, event: Event) -> Result<(), Failure> {
         let bytes = event.what.map_err(broken)?;
         match event.direction {
             Direction::Down => self.flow.receiving.datagram(now, &bytes),
@@ -104,7 +104,7 @@ impl Party {
     ///
     /// # Errors
     /// [`Failure`] where a connection or the session ends, or the medium breaks.
-    pub fn advance(&mut self, now: Duration) -> Result<(), Failure> {
+    pub(super) fn advance(&mut self, now: Duration) -> Result<(), Failure> {
         let transport = self.transport();
         self.flow.sending.advance(now, transport)?;
         while let Some(handed) = self.flow.sending.handed() {

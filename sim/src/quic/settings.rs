@@ -45,8 +45,13 @@ impl Settings {
             .map_err(|error| fail(&error))?;
         let trust = Arc::new(Trust::only(identity.id()));
         let change = |transport: &mut TransportConfig| {
-            // A random bit in every packet; and a link that is away for long is no reason to end.
-            transport.allow_spin(false).max_idle_timeout(None);
+            transport
+                // A random bit in every packet.
+                .allow_spin(false)
+                // A link that is away for long is no reason to end.
+                .max_idle_timeout(None)
+                // The model's packets have 1200 bytes too.
+                .mtu_discovery_config(None);
             if !windowed {
                 transport.congestion_controller_factory(Arc::new(Unlimited));
             }

@@ -116,11 +116,6 @@ impl AsyncUdpSocket for Socket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(address(self.direction))
     }
-
-    // Which keeps quinn from looking for a larger MTU: the modelled packets are of 1200 bytes too.
-    fn may_fragment(&self) -> bool {
-        true
-    }
 }
 
 /// The link takes everything, and drops what it has no room for.

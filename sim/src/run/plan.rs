@@ -38,7 +38,35 @@ impl Plan {
     /// # Errors
     /// [`Failure`] with cause and cure; what can be found out before is, and nothing is written
     /// then.
-    pub fn carry_out(&self, mut said: impl FnMut(&str)) -> Result<Summary, Failure> {
+    pub fn carry_out(&self, said: impl FnMut(&str)) -> Result<Summary, Failure> {
+        self.carry_out_over(said, |policy, flows, paths, end, notes| {
+            let windowed = policy.is_windowed();
+            match self.mode {
+                Mode::Sessions => sessions::run(flows, paths, windowed, end, notes),
+                Mode::Quic => quic::run(flows, paths, windowed, end, notes),
+                Mode::Relay => Err(Failure::new(
+                    Exit::Usage,
+                    "the programs themselves run over the relay; start it with `raq-sim link`",
+                )),
+            }
+        })
+    }
+
+    /// [`Self::carry_out`] over a network of one's own: `run` lets flows run until a time.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`], and what `run` returns.
+    pub fn carry_out_over(
+        &self,
+        mut said: impl FnMut(&str),
+        mut run: impl FnMut(
+            PolicyName,
+            Vec<Flow>,
+            &Paths,
+            Duration,
+            &mut Notes,
+        ) -> Result<Vec<Flow>, Failure>,
+    ) -> Result<Summary, Failure> {
         if self.policies.is_empty() {
             let text = "no policy is given; name one with --policies";
             return Err(Failure::new(Exit::Usage, text));
@@ -56,7 +84,7 @@ impl Plan {
             said(&format!("{}: {name}", self.loaded.name));
             let mut notes = Notes::new(recorder.policy(&name)?);
             let flows = self.flows(*policy, &paths, &mut studio)?;
-            let flows = self.run(*policy, flows, &paths, end, &mut notes)?;
+            let flows = run(*policy, flows, &paths, end, &mut notes)?;
             let mut cpu = None;
             for (number, mut flow) in flows.into_iter().enumerate() {
                 cpu = cpu.or_else(|| cpu_of(&flow));
@@ -76,24 +104,6 @@ impl Plan {
         let summary = summary::of(&Run::read(&self.out)?);
         summary.write(&self.out)?;
         Ok(summary)
-    }
-
-    fn run(
-        &self,
-        policy: PolicyName,
-        flows: Vec<Flow>,
-        paths: &Paths,
-        end: Duration,
-        notes: &mut Notes,
-    ) -> Result<Vec<Flow>, Failure> {
-        match self.mode {
-            Mode::Sessions => sessions::run(flows, paths, policy.is_windowed(), end, notes),
-            Mode::Quic => quic::run(flows, paths, policy.is_windowed(), end, notes),
-            Mode::Relay => Err(Failure::new(
-                Exit::Usage,
-                "the programs themselves run over the relay; start it with `raq-sim link`",
-            )),
-        }
     }
 
     fn flows(

@@ -1,0 +1,113 @@
+//! Flags of `raq-sim agree`.
+
+use std::{num::NonZeroUsize, path::PathBuf, sync::Mutex, thread, time::Duration};
+
+use clap::Args;
+use raq_shared::exit::{Exit, Failure};
+
+use crate::agree::{Cell, Row, START, Way, table};
+
+/// Flags of `raq-sim agree`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct AgreeOptions {
+    /// Scenarios: TOML files, or names that `raq-sim list` shows
+    #[arg(
+        long,
+        value_name = "SCENARIO,…",
+        value_delimiter = ',',
+        default_value = "rfc8867-5.1,loss-5,outage-1s"
+    )]
+    pub scenarios: Vec<PathBuf>,
+    /// How long each is run, in real time where the relay is used
+    #[arg(long, value_name = "N", default_value = "20",
+        value_parser = clap::value_parser!(u16).range(5..=3600))]
+    pub seconds: u16,
+    /// Runs at a time [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+impl AgreeOptions {
+    /// Runs all, prints the table, and fails where something does not agree.
+    ///
+    /// # Errors
+    /// [`Failure`] with cause and cure.
+    pub fn run(&self) -> Result<(), Failure> {
+        let length = Duration::from_secs(self.seconds.into());
+        let mut cells = Vec::new();
+        for scenario in &self.scenarios {
+            cells.extend(Cell::pair(scenario, length)?);
+        }
+        let jobs = self.jobs.map_or_else(cores, NonZeroUsize::get);
+        let rounds = cells.len().div_ceil(jobs) as u64;
+        let takes = rounds * (START + length).as_secs();
+        eprintln!(
+            "{} runs over the relay, {jobs} at a time: {takes} s",
+            cells.len()
+        );
+        let rows = run(&cells, jobs)?;
+        super::print(&table(&rows))?;
+        let wrong = rows.iter().filter(|row| !row.agrees()).count();
+        if wrong == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Failure,
+            format_args!(
+                "{wrong} of {} do not agree within 5 ms and 3 points; if only the relay is off, \
+                 the machine may be too busy: try --jobs 1",
+                rows.len()
+            ),
+        ))
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// All cells in all ways, `jobs` cells at a time.
+fn run(cells: &[Cell], jobs: usize) -> Result<Vec<Row>, Failure> {
+    // What is computed must not slow down what runs in real time.
+    let mut figures = Vec::new();
+    for cell in cells {
+        figures.push((cell.run(Way::Sessions)?, cell.run(Way::Quic)?));
+    }
+    let next = Mutex::new(cells.iter().enumerate());
+    let relayed = Mutex::new(vec![None; cells.len()]);
+    thread::scope(|scope| {
+        for _ in 0..jobs.min(cells.len()) {
+            scope.spawn(|| {
+                loop {
+                    // In a line of its own, so that the others can go on.
+                    let next = locked(&next).next();
+                    let Some((number, cell)) = next else {
+                        return;
+                    };
+                    let found = cell.run(Way::Relay);
+                    locked(&relayed)[number] = Some(found);
+                }
+            });
+        }
+    });
+    let relayed = relayed
+        .into_inner()
+        .unwrap_or_default()
+        .into_iter()
+        .flatten();
+    let all = cells.iter().zip(figures).zip(relayed);
+    all.map(|((cell, (sessions, quic)), relay)| {
+        Ok(Row {
+            cell: cell.clone(),
+            figures: [sessions, quic, relay?],
+        })
+    })
+    .collect()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
