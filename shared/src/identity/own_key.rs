@@ -194,6 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn a_given_key_always_has_the_same_certificate() {
+        let pem = KeyPair::generate_for(&PKCS_ED25519)
+            .unwrap()
+            .serialize_pem();
+        let path = Path::new("given.pem");
+        let [one, other] = [0, 1].map(|_| Identity::from_pem(&pem, path).unwrap());
+        assert_eq!(one.for_tls().0, other.for_tls().0);
+        let error = Identity::from_pem(&pem[..60], path)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("given.pem"), "{error}");
+    }
+
+    #[test]
     fn programs_that_start_together_share_the_key() {
         let dir = tempfile::tempdir().unwrap();
         let ids: Vec<_> = std::thread::scope(|scope| {
