@@ -57,6 +57,7 @@ fn every_command_is_run_by_a_test_here() {
         "cargo xtask ",
         "cargo build --release",
         "target/release/raq-",
+        "chromium --headless ",
     ];
     for line in commands() {
         assert!(
@@ -87,6 +88,10 @@ fn the_programs_do_what_is_said() {
     };
     let mut receiver: Option<(Program, u16)> = None;
     for line in of("target/release/raq-") {
+        // It needs no other program; see below.
+        if line.starts_with("target/release/raq-sim") {
+            continue;
+        }
         if line.starts_with("target/release/raq-recv --listen") {
             // A port that is free here, in the place of one that need not be.
             let mut recv = Program::start("raq-recv", &mut prepared(&line, "0")).unwrap();
@@ -110,6 +115,32 @@ fn the_programs_do_what_is_said() {
     let (recv, _) = receiver.expect("README starts raq-recv");
     interrupt(&recv);
     recv.finish(PATIENCE).unwrap().well().unwrap();
+}
+
+#[test]
+fn the_simulator_makes_the_picture() {
+    let sandbox = Sandbox::new();
+    let built = programs();
+    let folder = sandbox.path("lte");
+    let here = |line: &str| {
+        let line = line.replace("target/release", &built.display().to_string());
+        line.replace("target/lte", &folder.display().to_string())
+    };
+    for line in of("target/release/raq-sim") {
+        run(&mut shell(&here(&line))).well().unwrap();
+    }
+    assert!(folder.join("summary.json").is_file() && folder.join("report.html").is_file());
+    let line = of("chromium")[0].replace("--headless", "--headless --no-sandbox");
+    let found = Command::new("chromium")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if found.is_err() {
+        return skip("Chromium is not installed (Debian: apt-get install chromium)");
+    }
+    run(&mut shell(&here(&line))).well().unwrap();
+    let picture = fs::read(folder.join("report.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000);
 }
 
 #[test]

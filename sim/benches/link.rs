@@ -14,7 +14,8 @@ fn link(criterion: &mut Criterion) {
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
     for (name, toml) in [
         ("rate", "rate = '10Mbit'"),
-        ("trace", "trace = 'starlink.down'"),
+        ("trace of rates", "trace = 'starlink.down'"),
+        ("trace of opportunities", "trace = 'lte.down'"),
         (
             "loss and jitter",
             "rate = '10Mbit'\nloss = 0.05\nburst = 3\njitter = '5ms'",

@@ -17,7 +17,7 @@ const STYLE: &str = "\
     .plots{display:grid;gap:.8rem;\
     grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr))}\
     .plots svg{display:block;width:100%;min-width:23rem;max-width:46rem}\
-    .row{display:flex;flex-wrap:wrap;gap:.8rem}\
+    .row{display:flex;flex-wrap:wrap;gap:.8rem 2.5rem}\
     figure{margin:0 0 1rem}figure img{max-width:100%;display:block}figcaption{font-size:13px}\
     pre{overflow-x:auto}\
     @media(prefers-color-scheme:dark){body{color:#ececf0;background:#18181b}\

@@ -22,7 +22,7 @@ fn options(input: &Path, out: &Path, more: &[&str]) -> RdOptions {
     let needed = ["raq-sim", "rd", "--input", input, "--out", out];
     match Options::parse_from(needed.iter().chain(more)).instrument {
         Instrument::Rd(options) => options,
-        Instrument::Vectors(_) => unreachable!("rd was asked for"),
+        _ => unreachable!("rd was asked for"),
     }
 }
 

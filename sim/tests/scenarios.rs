@@ -21,7 +21,10 @@ fn plan(loaded: &Loaded, seed: u64, policies: &[&str], out: PathBuf) -> Plan {
     Plan {
         loaded: loaded.clone(),
         seed,
-        policies: policies.iter().map(|name| name.parse().unwrap()).collect::<Vec<PolicyName>>(),
+        policies: policies
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect::<Vec<PolicyName>>(),
         mode: Mode::Sessions,
         out,
     }
@@ -48,9 +51,8 @@ fn records(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn alike(names: impl Iterator<Item = &'static str>) {
     for name in names {
         let loaded = Loaded::read(Path::new(name), &[]).unwrap();
-        let text = fs::read_to_string(
-            paths::repository().join(format!("sim/scenarios/{name}.toml")),
-        );
+        let text =
+            fs::read_to_string(paths::repository().join(format!("sim/scenarios/{name}.toml")));
         if text.unwrap().contains("$RAQ_DATA") && !paths::outside_data().exists() {
             support::skip("the recorded traces are not there; set RAQ_DATA");
             continue;
@@ -63,8 +65,14 @@ fn alike(names: impl Iterator<Item = &'static str>) {
                 .unwrap_or_else(|failure| panic!("{name}: {failure}"));
             for policy in ["raq", "gcc"] {
                 let share = summary.figure(policy, "use").unwrap();
-                assert!((0.01..=1.3).contains(&share), "{name}: {policy} uses {share}");
-                assert!(summary.figure(policy, "fps").unwrap() > 1.0, "{name}: {policy}");
+                assert!(
+                    (0.01..=1.3).contains(&share),
+                    "{name}: {policy} uses {share}"
+                );
+                assert!(
+                    summary.figure(policy, "fps").unwrap() > 1.0,
+                    "{name}: {policy}"
+                );
             }
             records(&out)
         };
@@ -150,15 +158,28 @@ fn the_comparators_are_what_they_are_known_for() {
         })
         .collect();
     delays.sort_by(f64::total_cmp);
-    assert!((40.0..=90.0).contains(&delays[2]), "gcc's queues: {delays:?}");
+    assert!(
+        (40.0..=90.0).contains(&delays[2]),
+        "gcc's queues: {delays:?}"
+    );
 
     if !paths::outside_data().exists() {
         return support::skip("the recorded traces are not there; set RAQ_DATA");
     }
     let att = read("att-lte-driving");
     let out = folder.path().join("att");
-    let summary = plan(&att, 1, &["gcc", "salsify"], out).carry_out(|_| ()).unwrap();
+    let summary = plan(&att, 1, &["gcc", "salsify"], out)
+        .carry_out(|_| ())
+        .unwrap();
     let share = |policy| summary.figure(policy, "link_share").unwrap();
-    assert!((0.30..=0.50).contains(&share("gcc")), "gcc: {}", share("gcc"));
-    assert!((0.75..=0.90).contains(&share("salsify")), "salsify: {}", share("salsify"));
+    assert!(
+        (0.30..=0.50).contains(&share("gcc")),
+        "gcc: {}",
+        share("gcc")
+    );
+    assert!(
+        (0.75..=0.90).contains(&share("salsify")),
+        "salsify: {}",
+        share("salsify")
+    );
 }

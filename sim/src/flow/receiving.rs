@@ -63,7 +63,10 @@ impl ReceivingEnd {
             session: Session::new(settings, Duration::ZERO),
             screen,
             timing,
-            decode_time: scenario.media.decode_time.map_or(Duration::ZERO, |time| time.0),
+            decode_time: scenario
+                .media
+                .decode_time
+                .map_or(Duration::ZERO, |time| time.0),
             arrived: Vec::new(),
             feedback: None,
             asked: None,
@@ -134,10 +137,12 @@ impl ReceivingEnd {
         let purpose = match &own {
             Some(Own::Padding(number)) => Some(Use::Padding(*number)),
             Some(_) => None,
-            None => UpdateHeader::parse(bytes).ok().map(|(header, _)| Use::Media {
-                frame: header.frame,
-                index: header.index,
-            }),
+            None => UpdateHeader::parse(bytes)
+                .ok()
+                .map(|(header, _)| Use::Media {
+                    frame: header.frame,
+                    index: header.index,
+                }),
         };
         if let Some(purpose) = purpose {
             self.arrived.push(Arrived { purpose, at: now });
@@ -203,7 +208,8 @@ impl ReceivingEnd {
                         quality: seen.quality,
                     });
                     if seen.shown {
-                        self.decoding.push_back((now + self.decode_time, frame.number));
+                        self.decoding
+                            .push_back((now + self.decode_time, frame.number));
                     }
                     if seen.wants_key_frame {
                         self.ask(now);
@@ -222,7 +228,10 @@ impl ReceivingEnd {
     }
 
     fn show(&mut self, now: Duration) {
-        while let Some((at, frame)) = self.decoding.pop_front_if(|&mut (at, _)| at <= now) {
+        while let Some(&(at, frame)) = self.decoding.front()
+            && at <= now
+        {
+            self.decoding.pop_front();
             self.screen.show(frame);
             self.noted.push_back(SeenFrame::Shown { frame, at });
         }

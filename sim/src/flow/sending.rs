@@ -113,7 +113,10 @@ impl SendingEnd {
             schedule: Schedule::new(rate, flow, scenario.duration.0),
             interval: rate.time_of(1),
             pacer: Pacer::default(),
-            encode_time: scenario.media.encode_time.map_or(Duration::ZERO, |time| time.0),
+            encode_time: scenario
+                .media
+                .encode_time
+                .map_or(Duration::ZERO, |time| time.0),
             encoding: VecDeque::new(),
             started: false,
             transport: IDLE,

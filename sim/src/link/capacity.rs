@@ -84,14 +84,25 @@ impl Capacity {
         self.outages.end(at).is_some()
     }
 
-    pub(super) fn rate_without_outages(&self, at: u64) -> Bitrate {
+    /// The rate at a moment or, where nothing is carried then, the last before it; outages are left
+    /// out. 0 where nothing was carried before.
+    pub(super) fn last_rate(&self, at: u64) -> Bitrate {
+        match &self.supply {
+            Supply::Rates(rates) => Bitrate::from_bits_per_second(rates.last_at(at)),
+            Supply::Opportunities(all) => {
+                // The second that ends with the last opportunity, if that is longer ago.
+                let last = all.first_from(at.max(SECOND)).checked_sub(1);
+                let quiet = last.map_or(at, |number| all.time(number) + SECOND);
+                let end = if at > quiet { quiet - SECOND + 1 } else { at };
+                mean_rate(all, end)
+            }
+        }
+    }
+
+    fn rate_without_outages(&self, at: u64) -> Bitrate {
         match &self.supply {
             Supply::Rates(rates) => Bitrate::from_bits_per_second(rates.at(at)),
-            Supply::Opportunities(all) => {
-                let end = at.max(SECOND);
-                let count = all.first_from(end) - all.first_from(end - SECOND);
-                Bitrate::from_bits_per_second(count * u64::from(OPPORTUNITY) * 8)
-            }
+            Supply::Opportunities(all) => mean_rate(all, at),
         }
     }
 
@@ -194,6 +205,13 @@ impl Used {
             (self.opportunity, self.bytes) = (opportunity, 0);
         }
     }
+}
+
+/// The mean rate of the second before, or of the first.
+fn mean_rate(all: &Opportunities, at: u64) -> Bitrate {
+    let end = at.max(SECOND);
+    let count = all.first_from(end) - all.first_from(end - SECOND);
+    Bitrate::from_bits_per_second(count * u64::from(OPPORTUNITY) * 8)
 }
 
 /// Whole nanoseconds; more than 584 years are as good as for ever.

@@ -22,8 +22,8 @@ pub enum Model {
     /// LTE to a moving car: 5 Mbit/s in the mean.
     ///
     /// The rate wanders over a scale of levels 10 % apart, drawn back to a middle that is a
-    /// sixteenth of the usual one in fades of 1 to 4 s, about two a minute. Some 20 times in the
-    /// trace nothing is carried for 0.2 to 1 s. The scheduler serves the terminal every 1 to 12 ms
+    /// sixteenth of the usual one in fades of 1 to 4 s, about two a minute. Some 10 times in the
+    /// trace nothing is carried for 0.2 to 0.8 s. The scheduler serves the terminal every 1 to 12 ms
     /// with all that it may have since the last time. In mahimahi's form.
     LteDown,
     /// The way back, 1 Mbit/s in the mean, of the same kind.
@@ -94,7 +94,7 @@ fn lte(usual: f64, seed: u64) -> Vec<f64> {
             usual_level
         };
         let drawn = (middle as f64 - level as f64) * 0.012;
-        if chance.f64() < 0.6 {
+        if chance.f64() < 0.4 {
             let up = chance.f64() < 0.5 + drawn.clamp(-0.5, 0.5);
             level = if up {
                 level + 1
@@ -106,8 +106,8 @@ fn lte(usual: f64, seed: u64) -> Vec<f64> {
         if time >= fade_ends && chance.u32(..25_000 / TICK) == 0 {
             fade_ends = time + chance.u32(1000..4000);
         }
-        if time >= outage_ends && chance.u32(..6000 / TICK) == 0 {
-            outage_ends = time + chance.u32(200..1000);
+        if time >= outage_ends && chance.u32(..12_000 / TICK) == 0 {
+            outage_ends = time + chance.u32(200..800);
         }
         if time < outage_ends {
             0.0

@@ -151,7 +151,10 @@ impl<T: Clone> Link<T> {
     fn advance(&mut self, now: u64) {
         let now = self.now.max(now);
         // Each in its turn: what leaves the queue can bring other traffic to send more.
-        let first = |link: &Self| [link.cross.wake(), link.next].into_iter().flatten().min();
+        let first = |link: &Self| {
+            let events = [link.cross.wake(), link.next, link.reorder.deadline()];
+            events.into_iter().flatten().min()
+        };
         while let Some(at) = first(self).filter(|&at| at <= now) {
             self.go_on(at);
             let mut crossing = std::mem::take(&mut self.crossing);

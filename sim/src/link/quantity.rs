@@ -34,8 +34,9 @@ pub struct Size(pub u64);
 /// `"300ms"`.
 ///
 /// A time is what the link carries in it at the rate of the moment a packet arrives; for a trace
-/// of packet opportunities, at the mean rate of the second before. Outages are left out of the
-/// reckoning, and two packets of 1500 bytes always fit.
+/// of packet opportunities, at the mean rate of the second before. Where nothing is carried, the
+/// last rate before counts. Outages are left out of the reckoning, and two packets of 1500 bytes
+/// always fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum QueueSize {

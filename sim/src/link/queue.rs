@@ -48,7 +48,7 @@ impl<T> Queue<T> {
             QueueSize::Packets(count) => self.packets() < count as usize,
             QueueSize::Bytes(most) => bytes <= most,
             QueueSize::Time(time) => {
-                let rate = u128::from(capacity.rate_without_outages(now).bits_per_second());
+                let rate = u128::from(capacity.last_rate(now).bits_per_second());
                 let most = rate * u128::from(nanos(time)) / 8_000_000_000;
                 u128::from(bytes) <= most.max(LEAST_BYTES.into())
             }

@@ -63,6 +63,20 @@ impl Rates {
         self.0.rates[self.piece(at).0]
     }
 
+    /// The last rate up to this moment that was not 0; 0 if there was none.
+    pub(super) fn last_at(&self, at: u64) -> u64 {
+        let (piece, _, carried) = self.piece(at);
+        let rates = &self.0.rates;
+        let in_order = rates[..=piece].iter().rev();
+        // What was carried in earlier rounds was carried by some piece.
+        let earlier = rates.iter().rev().filter(|_| carried > 0);
+        in_order
+            .chain(earlier)
+            .copied()
+            .find(|&rate| rate > 0)
+            .unwrap_or(0)
+    }
+
     /// What is carried before this moment.
     pub(super) fn amount(&self, at: u64) -> u128 {
         let (piece, past, rounds) = self.piece(at);
@@ -119,11 +133,14 @@ mod tests {
             assert_eq!(rates.time_of(1000 * bit), 2 * SECOND);
             assert_eq!(rates.time_of(1001 * bit), 3 * SECOND + SECOND / 500);
             assert_eq!(rates.at(2 * SECOND), 0);
+            assert_eq!(rates.last_at(2 * SECOND), 1000);
+            assert_eq!(rates.last_at(SECOND - 1), 0);
         }
         let looped = Rates::new(&pieces, Some(4 * SECOND)).unwrap();
         assert_eq!(looped.time_of(1500 * bit), 4 * SECOND);
         assert_eq!(looped.time_of(1501 * bit), 5 * SECOND + SECOND / 1000);
         assert_eq!(looped.amount(9 * SECOND), 3000 * bit);
+        assert_eq!(looped.last_at(4 * SECOND), 500);
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl<T> Reorder<T> {
         Some(landing)
     }
 
+    /// When a packet is held no longer.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.held.as_ref().map(|held| held.left + HOLD)
+    }
+
     /// When the packet that is held arrives if none comes behind it.
     pub(super) fn wake(&self) -> Option<u64> {
         self.held.as_ref().map(|held| held.arrived + HOLD)

@@ -216,6 +216,17 @@ fn a_queue_in_time_follows_the_rate_of_a_trace() {
 }
 
 #[test]
+fn a_queue_in_time_stays_as_long_while_nothing_is_carried() {
+    let steps = "queue = '100ms'\nstep = [{at='0s', rate='1.2Mbit'}, {at='1s', rate='0bit'},
+        {at='9s', rate='1Mbit'}]";
+    let silent = "1000\n1010\n1020\n1030\n1040\n8000\n";
+    for (mut link, fit) in [(link(steps), 10), (over_trace(silent, "queue = '1s'"), 5)] {
+        (0..20).for_each(|number| link.offer(millis(5000), packet(number, 1500)));
+        assert_eq!(link.queued_bytes() / 1500, fit);
+    }
+}
+
+#[test]
 fn chance_loses_the_share_it_should() {
     for (loss, burst) in [(0.05, 1.0), (0.5, 1.0), (0.05, 3.0), (0.5, 3.0), (0.2, 8.0)] {
         let toml = format!("rate = '1000Mbit'\nloss = {loss}\nburst = {burst}");

@@ -80,7 +80,7 @@ impl Studio {
             SourceKind::Raq => {
                 let film = film()?;
                 show(&film);
-                Source::Raq(Raq::open(&film)?)
+                Source::Raq(Raq::open(&film, media.model.as_deref().map(locate))?)
             }
             SourceKind::X264 => {
                 let film = film()?;

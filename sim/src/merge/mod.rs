@@ -63,7 +63,14 @@ pub fn rows(folders: &[PathBuf]) -> Result<Vec<Row>, Failure> {
             ));
         }
     }
-    let key = |row: &Row| (row.scenario.clone(), row.mode.name(), row.policy.clone(), row.seed);
+    let key = |row: &Row| {
+        (
+            row.scenario.clone(),
+            row.mode.name(),
+            row.policy.clone(),
+            row.seed,
+        )
+    };
     rows.sort_by_key(key);
     // A folder may have been given along with one that holds it.
     rows.dedup();
@@ -74,7 +81,10 @@ fn gather(folder: &Path, rows: &mut Vec<Row>) -> Result<(), Failure> {
     let cannot = |error: &dyn std::fmt::Display| {
         Failure::new(
             Exit::Failure,
-            format_args!("cannot read {}: {error}; see that it is there and readable", folder.display()),
+            format_args!(
+                "cannot read {}: {error}; see that it is there and readable",
+                folder.display()
+            ),
         )
     };
     let mut below = Vec::new();
@@ -120,9 +130,8 @@ fn flatten(name: &str, value: &serde_json::Value, figures: &mut BTreeMap<String,
 
 /// Means over the seeds, in the order of `rows`.
 pub fn means(rows: &[Row]) -> Vec<Mean> {
-    let same = |a: &Row, b: &Row| {
-        (&a.scenario, a.mode, &a.policy) == (&b.scenario, b.mode, &b.policy)
-    };
+    let same =
+        |a: &Row, b: &Row| (&a.scenario, a.mode, &a.policy) == (&b.scenario, b.mode, &b.policy);
     let groups = rows.chunk_by(same);
     groups
         .map(|group| {
@@ -130,9 +139,8 @@ pub fn means(rows: &[Row]) -> Vec<Mean> {
             for (name, value) in group.iter().flat_map(|row| &row.figures) {
                 values.entry(name).or_default().push(*value);
             }
-            let of = |(name, values): (&str, Vec<f64>)| {
-                Some((name.to_owned(), Interval::of(&values)?))
-            };
+            let of =
+                |(name, values): (&str, Vec<f64>)| Some((name.to_owned(), Interval::of(&values)?));
             Mean {
                 scenario: group[0].scenario.clone(),
                 mode: group[0].mode,
@@ -151,7 +159,10 @@ pub fn write(rows: &[Row], folder: &Path) -> Result<(), Failure> {
     let cannot = |path: &Path, error: &dyn std::fmt::Display| {
         Failure::new(
             Exit::Failure,
-            format_args!("cannot write {}: {error}; choose another folder or free space", path.display()),
+            format_args!(
+                "cannot write {}: {error}; choose another folder or free space",
+                path.display()
+            ),
         )
     };
     fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
@@ -164,7 +175,11 @@ pub fn write(rows: &[Row], folder: &Path) -> Result<(), Failure> {
     columns.dedup();
     let written = (|| -> Result<(), csv::Error> {
         let mut table = csv::Writer::from_path(&path)?;
-        table.write_record(["scenario", "seed", "mode", "policy"].iter().chain(&columns))?;
+        table.write_record(
+            ["scenario", "seed", "mode", "policy"]
+                .iter()
+                .chain(&columns),
+        )?;
         for row in rows {
             let fixed = [
                 row.scenario.clone(),
@@ -173,7 +188,10 @@ pub fn write(rows: &[Row], folder: &Path) -> Result<(), Failure> {
                 row.policy.clone(),
             ];
             let figure = |name: &&str| {
-                row.figures.get(*name).map(f64::to_string).unwrap_or_default()
+                row.figures
+                    .get(*name)
+                    .map(f64::to_string)
+                    .unwrap_or_default()
             };
             table.write_record(fixed.into_iter().chain(columns.iter().map(figure)))?;
         }
@@ -218,7 +236,13 @@ pub fn table(means: &[Mean]) -> String {
     }
     let columns = lines[0].len();
     let widths: Vec<usize> = (0..columns)
-        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0))
+        .map(|at| {
+            lines
+                .iter()
+                .map(|line| line[at].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for line in &lines {

@@ -2,6 +2,7 @@
 
 pub mod agree;
 pub mod completions;
+pub mod link;
 pub mod list;
 pub mod merge;
 pub mod report;
@@ -62,6 +63,8 @@ pub enum Instrument {
     Merge(merge::MergeOptions),
     /// Draws summary and report of a run anew from its records
     Report(report::ReportOptions),
+    /// The link of a scenario in real time, between real programs: a UDP relay
+    Link(link::LinkOptions),
     /// Completions for a shell
     Completions(completions::CompletionOptions),
     /// Rate and distortion of clips at given bitrates, beside other codecs
@@ -203,6 +206,7 @@ impl Options {
             Instrument::Agree(options) => options.run(),
             Instrument::Merge(options) => options.run(),
             Instrument::Report(options) => options.run(),
+            Instrument::Link(options) => options.run(),
             Instrument::Completions(options) => options.run(),
             Instrument::Rd(options) => {
                 let report = rd::run(options)?;

@@ -36,12 +36,22 @@ pub struct RunOptions {
     #[command(flatten)]
     pub scenario: ScenarioArgs,
     /// Who decides how much is sent: raq, gcc, salsify, oracle, fixed:KBPS
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "raq",
-        help_heading = "Simulation")]
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "raq",
+        help_heading = "Simulation"
+    )]
     pub policies: Vec<PolicyName>,
     /// What carries the media
-    #[arg(long, value_name = "MODE", value_enum, default_value = "sessions",
-        help_heading = "Simulation")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_enum,
+        default_value = "sessions",
+        help_heading = "Simulation"
+    )]
     pub mode: ModeArg,
     /// Folder for the records, summary.json and report.html [default: raq-sim/SCENARIO-SEED]
     #[arg(long, value_name = "DIR", help_heading = "Output")]

@@ -29,12 +29,22 @@ pub struct SweepOptions {
         help_heading = "Grid")]
     pub seeds: Seeds,
     /// Who decides how much is sent: raq, gcc, salsify, oracle, fixed:KBPS
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',',
-        default_value = "raq,gcc,salsify,oracle", help_heading = "Grid")]
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "raq,gcc,salsify,oracle",
+        help_heading = "Grid"
+    )]
     pub policies: Vec<PolicyName>,
     /// What carries the media
-    #[arg(long, value_name = "MODE", value_enum, default_value = "sessions",
-        help_heading = "Grid")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_enum,
+        default_value = "sessions",
+        help_heading = "Grid"
+    )]
     pub mode: ModeArg,
     /// Runs at a time [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Work")]

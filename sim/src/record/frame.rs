@@ -45,8 +45,8 @@ pub struct FrameRow {
     pub psnr_y_db: Option<f64>,
     /// SSIM of luma likewise, at most 1; six decimals.
     pub ssim: Option<f64>,
-    /// PSNR of luma, dB, at most 100: the picture on screen at this frame's playout deadline
-    /// against this frame; four decimals.
+    /// PSNR of luma, dB, at most 100: the newest picture on screen at this frame's playout deadline
+    /// that is no newer than this frame, against this frame; four decimals.
     pub psnr_due_db: Option<f64>,
     /// SSIM of luma likewise, at most 1; six decimals.
     pub ssim_due: Option<f64>,

@@ -46,6 +46,8 @@ pub enum Mode {
     Sessions,
     /// QUIC endpoints over a socket in memory.
     Quic,
+    /// Real programs over a relay in real time.
+    Relay,
 }
 
 impl Mode {
@@ -54,6 +56,7 @@ impl Mode {
         match self {
             Self::Sessions => "sessions",
             Self::Quic => "quic",
+            Self::Relay => "relay",
         }
     }
 }

@@ -16,13 +16,21 @@ pub(super) fn html(run: &Run, scenario: Option<&str>) -> Result<String, Failure>
     let summary = summary::of(run);
     let mut page = String::new();
     head(&mut page, run);
+    page.push_str("<div class=\"row\"><section>\n");
     figures(&mut page, &summary);
+    page.push_str("</section><section>\n");
     plots(
         &mut page,
         "Delay against quality",
-        "A point per policy. Signal delay is how old what the viewer sees is: frames that are not \
-         displayed take the time of the next one that is.",
+        "A point per policy. Signal delay is how old what the viewer sees is.",
         [pareto::svg(&summary)],
+    );
+    page.push_str("</section></div>\n");
+    page.push_str(
+        "<p>Use is what was delivered, headers included, of what the link could carry and the \
+         source could give. Queue is queueing delay in the direction of the media. Self-loss is \
+         what was lost because the queue was full. For signal delay a frame that is not displayed \
+         takes the time of the next one that is.</p>\n",
     );
     over_time(&mut page, run);
     pictures(&mut page, run)?;
@@ -77,11 +85,6 @@ fn figures(page: &mut String, summary: &Summary) {
         "",
         &names,
         rows.map(|(name, cells)| (name.to_owned(), cells)),
-    );
-    page.push_str(
-        "<p>Use is what was delivered, headers included, of what the link could carry and the \
-         source could give. Queue is queueing delay in the direction of the media. Self-loss is \
-         what was lost because the queue was full.</p>\n",
     );
 }
 

@@ -45,6 +45,19 @@ impl Notes {
         self.recorder.picture(flow as u32, frame.into(), png)
     }
 
+    /// A packet of other traffic, by the number of its flow.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be written.
+    pub fn cross(&mut self, direction: Direction, outcome: Outcome<usize>) -> Result<(), Failure> {
+        let (packet, row) = self.outcome(direction, outcome);
+        self.datagram(&DatagramRow {
+            flow: packet.payload as u32,
+            kind: Kind::Cross,
+            ..row
+        })
+    }
+
     /// What travelled, and a row about what became of it; flow and kind are for the caller to say.
     pub fn outcome<T>(
         &self,

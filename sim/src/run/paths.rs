@@ -49,7 +49,11 @@ impl Paths {
     /// Warnings about traces that are shorter than the run and begin anew.
     pub fn rounds(&self) -> Vec<String> {
         // A trace ends with its last packet, a moment before the time that it stands for.
-        let duration = self.scenario.duration.0.saturating_sub(Duration::from_secs(1));
+        let duration = self
+            .scenario
+            .duration
+            .0
+            .saturating_sub(Duration::from_secs(1));
         [("down", &self.down), ("up", &self.up)]
             .into_iter()
             .filter_map(|(direction, capacity)| {

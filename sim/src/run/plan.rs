@@ -44,6 +44,10 @@ impl Plan {
             match self.mode {
                 Mode::Sessions => sessions::run(flows, paths, windowed, end, notes),
                 Mode::Quic => quic::run(flows, paths, windowed, end, notes),
+                Mode::Relay => Err(Failure::new(
+                    Exit::Usage,
+                    "the programs themselves run over the relay; start it with `raq-sim link`",
+                )),
             }
         })
     }

@@ -13,15 +13,19 @@ use super::{Rate, Time};
 pub struct MediaConfig {
     /// Where frames come from.
     pub source: SourceKind,
-    /// The clip of the sources `raq` and `x264`, played in a loop; `$RAQ_DATA` may stand in it.
+    /// The clip of the sources `raq` and `x264`, played forwards and backwards in turn; `$RAQ_DATA`
+    /// may stand in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
     /// Scale the clip to this size first.
     #[serde(skip_serializing_if = "Option::is_none", with = "size")]
     pub size: Option<FrameSize>,
-    /// No more than so many frames of the clip.
+    /// No more than so many frames of the clip; 300 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<usize>,
+    /// The model folder of the source `raq`; the program's default where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
     /// The file of the source `sizes`: a line per frame with its bytes, played in a loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sizes: Option<PathBuf>,
@@ -30,7 +34,7 @@ pub struct MediaConfig {
     /// What is never sent more than, headers counted: `"1500kbit"`, `"6Mbit"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<Rate>,
-    /// The least that comparators send at.
+    /// The least that comparators send at, and the lowest rate of `x264`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_rate: Option<Rate>,
     /// A frame shown later than this after its capture has missed its deadline.
@@ -65,6 +69,7 @@ impl Default for MediaConfig {
             clip: None,
             size: None,
             frames: None,
+            model: None,
             sizes: None,
             fps: 30,
             max_rate: None,
@@ -116,7 +121,11 @@ impl MediaConfig {
         needs("clip", self.clip.is_some(), pictures)?;
         needs("size", self.size.is_some() && !pictures, false)?;
         needs("frames", self.frames.is_some() && !pictures, false)?;
-        needs("sizes", self.sizes.is_some(), self.source == SourceKind::Sizes)?;
+        needs(
+            "sizes",
+            self.sizes.is_some(),
+            self.source == SourceKind::Sizes,
+        )?;
         if let (Some(least), Some(most)) = (self.min_rate, self.max_rate)
             && least > most
         {
@@ -124,7 +133,10 @@ impl MediaConfig {
                 "media.min-rate {least} is above media.max-rate {most}; lower it"
             ));
         }
-        if self.encode_time.is_some_and(|time| time.0 > rate.time_of(1)) {
+        if self
+            .encode_time
+            .is_some_and(|time| time.0 > rate.time_of(1))
+        {
             return Err(format!(
                 "media.encode-time is longer than a frame, {}; an encoder must keep up",
                 Time(rate.time_of(1))
@@ -161,4 +173,3 @@ mod size {
         text.parse().map(Some).map_err(D::Error::custom)
     }
 }
-

@@ -154,7 +154,7 @@ impl Scenario {
 }
 
 impl Loaded {
-    /// Reads the scenario `name`, a file or one of the [`catalogue`], with `overrides` as
+    /// Reads the scenario `name`, a file or one of the [`catalogue()`], with `overrides` as
     /// `--set` takes them.
     ///
     /// # Errors
@@ -163,8 +163,9 @@ impl Loaded {
     pub fn read(name: &Path, overrides: &[String]) -> Result<Self, Failure> {
         let (text, folder) = find(name)?;
         let shown = name.display();
-        let fail =
-            |what: &dyn std::fmt::Display| Failure::new(Exit::Usage, format_args!("{shown}: {what}"));
+        let fail = |what: &dyn std::fmt::Display| {
+            Failure::new(Exit::Usage, format_args!("{shown}: {what}"))
+        };
         let mut table: Table = text.parse().map_err(|error| fail(&error))?;
         for assignment in overrides {
             overrides::set(&mut table, assignment).map_err(|what| {
@@ -194,7 +195,7 @@ impl Loaded {
 fn find(name: &Path) -> Result<(String, PathBuf), Failure> {
     let error = match fs::read_to_string(name) {
         Ok(text) => {
-            let folder = name.parent().unwrap_or(Path::new("")).to_owned();
+            let folder = name.parent().unwrap_or_else(|| Path::new("")).to_owned();
             return Ok((text, folder));
         }
         Err(error) => error,
@@ -218,6 +219,9 @@ fn find(name: &Path) -> Result<(String, PathBuf), Failure> {
 
 /// The file's name without `.toml`; other dots belong to it.
 fn called(name: &Path) -> String {
-    let name = name.file_name().unwrap_or(name.as_os_str()).to_string_lossy();
+    let name = name
+        .file_name()
+        .unwrap_or(name.as_os_str())
+        .to_string_lossy();
     name.strip_suffix(".toml").unwrap_or(&name).to_owned()
 }

@@ -30,7 +30,10 @@ pub(super) fn set(scenario: &mut Table, assignment: &str) -> Result<(), String> 
 /// As TOML writes it, or else as text: `5`, `true`, `"a"`, `[1, 2]`, `40ms`.
 fn read(text: &str) -> Value {
     let line = format!("value = {text}");
-    let read = line.parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let read = line
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"));
     read.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
@@ -50,7 +53,9 @@ impl<'a> Place<'a> {
         match inner {
             Value::Table(table) => Ok(Self::Table(table)),
             Value::Array(list) => Ok(Self::List(list)),
-            _ => Err(format!("{name} is a value and holds no keys; shorten the key")),
+            _ => Err(format!(
+                "{name} is a value and holds no keys; shorten the key"
+            )),
         }
     }
 

@@ -75,6 +75,8 @@ pub fn run(
         up: paths.up(),
         notes,
     };
+    simulation.down.watch_cross();
+    simulation.up.watch_cross();
     simulation.run(end)?;
     let parties = simulation.parties.into_iter();
     Ok(parties.map(|party| party.flow).collect())
@@ -125,6 +127,12 @@ impl Simulation<'_> {
                 let party = &mut self.parties[flow];
                 party.answered.extend(party.sender.receive(now, packet));
             }
+        }
+        while let Some(outcome) = self.down.poll_cross(now) {
+            self.notes.cross(Direction::Down, outcome)?;
+        }
+        while let Some(outcome) = self.up.poll_cross(now) {
+            self.notes.cross(Direction::Up, outcome)?;
         }
         for (number, party) in self.parties.iter_mut().enumerate() {
             let Party {
@@ -207,7 +215,11 @@ impl Simulation<'_> {
             self.notes.datagram(&row)?;
         }
         // What all share the first one carries.
-        let further: usize = datagrams.iter().skip(1).map(|handed| handed.bytes.len()).sum();
+        let further: usize = datagrams
+            .iter()
+            .skip(1)
+            .map(|handed| handed.bytes.len())
+            .sum();
         let mut share = bytes - further as u32;
         for Handed { purpose, bytes, .. } in datagrams {
             (row.kind, row.frame, row.index) = match *purpose {

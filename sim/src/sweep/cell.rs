@@ -126,7 +126,14 @@ mod tests {
     fn words_survive_the_shell() {
         let words = ["lte", "a b", "it's", "link.down.rate=2Mbit", "", "$HOME"];
         let quoted = words.map(|word| quoted(Path::new(word)));
-        let expected = ["lte", "'a b'", "'it'\\''s'", "link.down.rate=2Mbit", "''", "'$HOME'"];
+        let expected = [
+            "lte",
+            "'a b'",
+            "'it'\\''s'",
+            "link.down.rate=2Mbit",
+            "''",
+            "'$HOME'",
+        ];
         assert_eq!(quoted, expected);
     }
 }

@@ -18,7 +18,11 @@ use super::Cell;
 ///
 /// # Errors
 /// The first [`Failure`], with the cell's name.
-pub fn run(cells: &[Cell], jobs: usize, over: &(impl Fn(&Cell, bool) + Sync)) -> Result<(), Failure> {
+pub fn run(
+    cells: &[Cell],
+    jobs: usize,
+    over: &(impl Fn(&Cell, bool) + Sync),
+) -> Result<(), Failure> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let failure: Mutex<Option<Failure>> = Mutex::new(None);
     let work = || {

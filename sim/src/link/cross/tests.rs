@@ -222,3 +222,25 @@ fn what_makes_no_sense_is_refused() {
         assert!(toml::from_str::<LinkConfig>(&toml).is_err(), "{cross}");
     }
 }
+
+#[test]
+fn other_traffic_does_not_depend_on_who_looks() {
+    for more in [
+        "",
+        "discipline = 'codel'",
+        "reorder = 0.4\nloss = 0.3",
+        "reorder = 0.2\ndelay = '30ms'",
+    ] {
+        let toml = format!(
+            "rate = '1Mbit'\nqueue = '100ms'\nduplicate = 0.1\n{more}\n\
+             cross = [{{ kind = 'bulk' }}, {{ kind = 'constant', rate = '4kbit' }}]"
+        );
+        let (mut often, mut once) = (link(&toml, 1), link(&toml, 1));
+        let end = 30 * SECOND;
+        (0..30_000).for_each(|tick| while often.poll(Duration::from_millis(1) * tick).is_some() {});
+        assert_eq!(often.poll(end), None);
+        assert_eq!(once.poll(end), None);
+        assert_eq!(often.cross(), once.cross(), "{more}");
+        assert_eq!(often.cross_delivered(), once.cross_delivered(), "{more}");
+    }
+}

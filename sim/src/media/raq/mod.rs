@@ -8,7 +8,7 @@ mod coder;
 mod latents;
 mod screen;
 
-use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
+use std::{cell::RefCell, fmt, path::PathBuf, rc::Rc, sync::Arc};
 
 use raq_shared::{
     codebooks::Codebooks,
@@ -39,16 +39,19 @@ impl fmt::Debug for Raq {
 }
 
 impl Raq {
-    /// Opens the model that `RAQ_MODEL` or the program's surroundings name.
+    /// Opens the model in `folder`, or that which `RAQ_MODEL` or the program's surroundings name.
     ///
     /// # Errors
     /// [`Failure`] with cause and cure, where model or ONNX Runtime are missing or do not fit.
-    pub fn open(film: &Arc<Film>) -> Result<Self, Failure> {
+    pub fn open(film: &Arc<Film>, folder: Option<PathBuf>) -> Result<Self, Failure> {
         let Opened {
             model,
             codebooks,
             temporal,
-        } = Opened::open(&ModelArgs::default())?;
+        } = Opened::open(&ModelArgs {
+            model: folder,
+            ..ModelArgs::default()
+        })?;
         let encoding = Encoding::new(Arc::clone(film), model.encoder()?, temporal.stages.dim())?;
         let mut decoder = model.decoder()?;
         decoder.prepare(film.size())?;

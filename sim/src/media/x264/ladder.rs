@@ -20,6 +20,9 @@ use crate::{media::film::Film, rd::ffmpeg::Ffmpeg};
 
 /// The most rungs.
 const RUNGS: u32 = 10;
+/// With a buffer of one frame x264 takes less than the rate it is given: the highest rung is given
+/// so much more than is ever sent.
+const ABOVE: f64 = 1.4;
 /// Rungs are no closer than this.
 const STEP: f64 = 1.2;
 /// Frames before the ones that are used, until rate control has settled.
@@ -49,7 +52,8 @@ struct Step {
 }
 
 impl Ladder {
-    /// Encodes `film` at up to 10 rates from `least` to `most`, evenly spaced in their logarithm.
+    /// Encodes `film` at up to 10 rates from `least` to a little above `most`, evenly spaced in
+    /// their logarithm.
     ///
     /// # Errors
     /// [`Failure`] with ffmpeg's own words, or where temporary files cannot be written.
@@ -85,6 +89,7 @@ impl Ladder {
         let following = raw("following.yuv", &mut { following })?;
         let alone = raw("alone.yuv", &mut film.clip().frames.iter())?;
         let mut steps = Vec::new();
+        let most = most.scaled(ABOVE);
         for (number, rate) in rates(least, most).into_iter().enumerate() {
             let encode = |raw, kind, rate: Bitrate| {
                 let bitstream = folder.path().join(format!("{kind:?}-{number}.nut"));
