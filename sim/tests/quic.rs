@@ -98,6 +98,33 @@ fn modes_agree_where_the_link_is_away() {
 }
 
 #[test]
+fn other_traffic_is_the_same_in_both_modes() {
+    let cross = |mode| {
+        let folder = tempdir().unwrap();
+        run(
+            folder.path(),
+            mode,
+            3,
+            "rfc8867-5.6",
+            "fixed:300",
+            &["duration=20s"],
+        );
+        let rows = Run::read(folder.path())
+            .unwrap()
+            .policies
+            .remove(0)
+            .datagrams;
+        let cross = rows
+            .iter()
+            .filter(|row| row.kind == Kind::Cross && row.lost.is_none());
+        cross.map(|row| f64::from(row.bytes)).sum::<f64>()
+    };
+    let [model, quinn] = [Mode::Sessions, Mode::Quic].map(cross);
+    assert!(model > 500_000.0, "{model}");
+    assert!((0.97..1.03).contains(&(model / quinn)), "{model} {quinn}");
+}
+
+#[test]
 fn modes_agree_on_a_trace() {
     modes_agree("lte", &["duration=60s"]);
 }

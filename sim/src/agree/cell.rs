@@ -107,7 +107,8 @@ impl Cell {
             policies: vec![self.policy],
             mode: match way {
                 Way::Sessions => Mode::Sessions,
-                Way::Quic | Way::Relay => Mode::Quic,
+                Way::Quic => Mode::Quic,
+                Way::Relay => Mode::Relay,
             },
             out: folder.path().to_owned(),
         };

@@ -135,6 +135,9 @@ impl<'a> Simulation<'a> {
                         self.wires.deliver(direction, packet.payload);
                     }
                 }
+                while let Some(outcome) = self.wires.poll_cross(now, direction) {
+                    self.notes.cross(direction, outcome)?;
+                }
             }
             self.driver.turn(now, self.notes)?;
             let wake = [self.driver.wake(), self.wires.wake()];

@@ -63,10 +63,12 @@ impl Wires {
     }
 
     /// From now on, which is the beginning of `clock`, other links are there; what travels on those
-    /// before is gone.
+    /// before is gone. What becomes of other traffic is kept, see [`Self::poll_cross`].
     pub(super) fn replace(&self, paths: &Paths, clock: Clock) {
         let mut state = self.state();
         (state.down, state.up) = (paths.down(), paths.up());
+        state.down.watch_cross();
+        state.up.watch_cross();
         state.clock = clock;
     }
 
@@ -96,6 +98,11 @@ impl Wires {
     /// The next thing that one direction did by `now`.
     pub(super) fn poll(&self, now: Duration, direction: Direction) -> Option<Outcome<Load>> {
         self.state().link(direction).poll(now)
+    }
+
+    /// The next packet of other traffic that came to its end by `now`.
+    pub(super) fn poll_cross(&self, now: Duration, direction: Direction) -> Option<Outcome<usize>> {
+        self.state().link(direction).poll_cross(now)
     }
 
     /// When [`Self::poll`] may have something.
