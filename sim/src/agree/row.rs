@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Cell, Way};
-use crate::record::{DatagramRow, Direction};
+use crate::{measure::queue::Delays, record::DatagramRow};
 
 /// How far queueing delays may be apart, milliseconds.
 const QUEUE: f64 = 5.0;
@@ -22,24 +22,10 @@ pub struct Figures {
 
 impl Figures {
     /// From the records of a flow, and the use of the link; none where nothing left a queue.
-    ///
-    /// Bytes are counted, not rows: datagrams that share a packet are rows of their own in mode
-    /// `sessions` alone.
     pub fn of(datagrams: &[DatagramRow], used_share: f64) -> Option<Self> {
-        let down = |row: &&DatagramRow| row.is_own() && row.direction == Direction::Down;
-        let rows = datagrams.iter().filter(down);
-        let mut delays: Vec<_> = rows
-            .filter_map(|row| Some((row.queued_us()?, u64::from(row.bytes))))
-            .collect();
-        delays.sort_unstable();
-        let all: u64 = delays.iter().map(|(_, bytes)| bytes).sum();
-        let mut below = 0;
-        let found = delays.into_iter().find(|(_, bytes)| {
-            below += bytes;
-            100 * below >= 95 * all
-        });
+        let found = Delays::of(datagrams).percentile(95.0)?;
         Some(Self {
-            queue_p95_ms: found?.0 as f64 / 1000.0,
+            queue_p95_ms: found as f64 / 1000.0,
             used_share,
         })
     }

@@ -2,15 +2,43 @@
 
 use crate::record::{DatagramRow, Direction};
 
-/// How long the own datagrams waited in the media direction, microseconds, ascending: from being
-/// offered to having left the queue. Those lost behind the queue count, those lost in it do not.
-pub fn delays(datagrams: &[DatagramRow]) -> Vec<u64> {
-    let own = datagrams
-        .iter()
-        .filter(|row| row.is_own() && row.direction == Direction::Down);
-    let mut delays: Vec<_> = own.filter_map(DatagramRow::queued_us).collect();
-    delays.sort_unstable();
-    delays
+/// How long the own bytes waited in the media direction: from being offered to having left the
+/// queue. Those lost behind the queue count, those lost in it do not.
+///
+/// Bytes are counted, not rows: datagrams that share a packet are rows of their own where the mode
+/// can tell them apart, and bare acknowledgements, which are small, hardly count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delays {
+    /// Microseconds and bytes, ascending.
+    sorted: Vec<(u64, u64)>,
+    bytes: u64,
+}
+
+impl Delays {
+    /// Of the records of a policy.
+    pub fn of(datagrams: &[DatagramRow]) -> Self {
+        let own = datagrams
+            .iter()
+            .filter(|row| row.is_own() && row.direction == Direction::Down);
+        let mut sorted: Vec<_> = own
+            .filter_map(|row| Some((row.queued_us()?, u64::from(row.bytes))))
+            .collect();
+        sorted.sort_unstable();
+        let bytes = sorted.iter().map(|(_, bytes)| bytes).sum();
+        Self { sorted, bytes }
+    }
+
+    /// What `percent` of the bytes, above 0 and at most 100, do not exceed, microseconds (nearest
+    /// rank); none where nothing left the queue.
+    pub fn percentile(&self, percent: f64) -> Option<u64> {
+        let wanted = self.bytes as f64 * percent / 100.0;
+        let mut below = 0;
+        let found = self.sorted.iter().find(|(_, bytes)| {
+            below += bytes;
+            below as f64 >= wanted
+        });
+        found.or(self.sorted.last()).map(|(delay, _)| *delay)
+    }
 }
 
 #[cfg(test)]
@@ -30,6 +58,10 @@ mod tests {
         rows[3].left_us = None;
         rows[3].lost = Some(Loss::Queue);
         rows[4].lost = Some(Loss::Random);
-        assert_eq!(delays(&rows), [10, 50]);
+        rows[4].bytes = 9 * rows[0].bytes;
+        let delays = Delays::of(&rows);
+        let found = [1.0, 10.0, 10.1, 50.0, 100.0].map(|percent| delays.percentile(percent));
+        assert_eq!(found, [10, 10, 50, 50, 50].map(Some));
+        assert_eq!(Delays::of(&rows[1..4]).percentile(50.0), None);
     }
 }

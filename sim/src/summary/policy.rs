@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     measure::{
         Estimator, Gaps, Losses, Quality, Shown, Span, Supply, Traffic, fairness,
-        percentile::percentile, queue, ramp_up, signal,
+        percentile::percentile, queue::Delays, ramp_up, signal,
     },
     record::{PolicyRun, Run},
 };
@@ -22,7 +22,7 @@ pub struct PolicySummary {
     pub link_share: Option<f64>,
     /// [`Traffic::offered_share`].
     pub offered_share: Option<f64>,
-    /// [`queue::delays`].
+    /// [`Delays`].
     pub queue_ms: Option<QueueFigures>,
     /// [`signal::delays`].
     pub signal_ms: Option<SignalFigures>,
@@ -122,7 +122,7 @@ impl PolicySummary {
             used_share: share(traffic.used_share),
             link_share: share(traffic.link_share),
             offered_share: share(traffic.offered_share),
-            queue_ms: QueueFigures::of(&queue::delays(&policy.datagrams)),
+            queue_ms: QueueFigures::of(&Delays::of(&policy.datagrams)),
             signal_ms: SignalFigures::of(&signal::delays(record, frames)),
             shown_share: share(shown.shown_share),
             rendered_share: share(shown.rendered_share),
@@ -159,9 +159,8 @@ impl PolicySummary {
 }
 
 impl QueueFigures {
-    /// Of microseconds, ascending.
-    fn of(sorted: &[u64]) -> Option<Self> {
-        let of = |percent| percentile(sorted, percent).map(|us| us as f64 / 1000.0);
+    fn of(delays: &Delays) -> Option<Self> {
+        let of = |percent| delays.percentile(percent).map(|us| us as f64 / 1000.0);
         Some(Self {
             p50: of(50.0)?,
             p95: of(95.0)?,
@@ -174,8 +173,12 @@ impl QueueFigures {
 impl SignalFigures {
     /// Of microseconds, ascending.
     fn of(sorted: &[u64]) -> Option<Self> {
-        let QueueFigures { p50, p95, p99, .. } = QueueFigures::of(sorted)?;
-        Some(Self { p50, p95, p99 })
+        let of = |percent| percentile(sorted, percent).map(|us| us as f64 / 1000.0);
+        Some(Self {
+            p50: of(50.0)?,
+            p95: of(95.0)?,
+            p99: of(99.0)?,
+        })
     }
 }
 
