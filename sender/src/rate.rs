@@ -14,6 +14,8 @@ pub const PATH_OVERHEAD: usize = 64;
 const LEAST: usize = 120;
 /// Most bytes per tile: more than an update can use.
 pub const MOST_PER_TILE: usize = 512;
+/// Most bytes of a frame: the header counts its datagrams in a byte, and tiles fill them unevenly.
+const MOST: usize = 255 * 1000;
 /// What may wait in front of a frame before the frame is rather skipped: more is only delay.
 const MAX_BACKLOG: Duration = Duration::from_millis(100);
 
@@ -52,7 +54,7 @@ impl RateControl {
         Self {
             frame_rate,
             max_rate,
-            most: (tiles * MOST_PER_TILE).max(LEAST),
+            most: (tiles * MOST_PER_TILE).clamp(LEAST, MOST),
             saved: 0.0,
             last: None,
         }
@@ -103,6 +105,7 @@ impl RateControl {
             let mut allowance = Allowance::of(bytes, count);
             if max_datagram < allowance.datagram_bytes {
                 allowance.datagram_bytes = max_datagram;
+                allowance.bytes = bytes.min(usize::from(u8::MAX) * max_datagram);
                 let needed = bytes.div_ceil(max_datagram.max(1)).min(u8::MAX.into());
                 allowance.count = allowance.count.max(needed as u8);
             }
@@ -194,6 +197,24 @@ mod tests {
         assert!(allowance.bytes <= TILES * MOST_PER_TILE);
         let fits = usize::from(allowance.count) * allowance.datagram_bytes;
         assert!(fits >= allowance.bytes);
+    }
+
+    #[test]
+    fn a_frame_never_needs_more_datagrams_than_can_be_counted() {
+        let mut wide = RateControl::new(FrameRate::new(1, 1).unwrap(), 10_000, None);
+        for max_datagram in [1162, 300] {
+            let path = Path {
+                max_datagram,
+                budget: Some(5_000_000),
+                ..path(0)
+            };
+            let taken = wide.allow(due(0), &path).unwrap();
+            let of = usize::from(taken.count);
+            assert!(
+                taken.bytes.div_ceil(of) <= taken.datagram_bytes,
+                "{taken:?}"
+            );
+        }
     }
 
     #[test]

@@ -247,7 +247,10 @@ fn an_interrupted_run_leaves_what_was_finished() {
     // As a kill during the second policy would leave it.
     fs::remove_dir_all(out.join("oracle")).unwrap();
     let rows = fs::read(out.join("fixed-400/frames.csv")).unwrap();
-    fs::write(out.join("fixed-400/frames.csv"), &rows[..rows.len() - 30]).unwrap();
+    fs::write(out.join("fixed-400/frames.csv"), &rows[..rows.len() / 2]).unwrap();
+    let rows = fs::read(out.join("fixed-400/datagrams.csv")).unwrap();
+    fs::write(out.join("fixed-400/datagrams.csv"), &rows[..rows.len() / 2]).unwrap();
+    fs::remove_file(out.join("summary.json")).unwrap();
     let output = raq_sim(folder.path(), &["report", "out"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(
@@ -255,7 +258,91 @@ fn an_interrupted_run_leaves_what_was_finished() {
         "{}",
         said(&output)
     );
+    let told = "fixed:400's records end after 2.";
+    assert!(said(&output).contains(told), "{}", said(&output));
     assert!(printed(&output).contains("fixed:400"));
+}
+
+#[test]
+fn a_frame_that_one_byte_cannot_count_is_cut() {
+    let folder = tempdir().unwrap();
+    scenario(folder.path(), "");
+    for mode in ["sessions", "quic"] {
+        let args = [
+            "run",
+            "short.toml",
+            "--no-report",
+            "--set",
+            "media.fps=1",
+            "--set",
+            "media.max-rate=40Mbit",
+            "--set",
+            "link.down.rate=40Mbit",
+            "--policies",
+            "fixed:30000,oracle,raq",
+            "--mode",
+            mode,
+            "--out",
+            mode,
+        ];
+        let output = raq_sim(folder.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{mode}: {}", said(&output));
+    }
+}
+
+#[test]
+fn paths_begin_where_they_stand_and_a_result_can_be_run_again() {
+    let folder = tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let text = SHORT.replace("rate = \"800kbit\"", "trace = \"here.down\"");
+    fs::write(inner.join("short.toml"), text).unwrap();
+    let lines: Vec<String> = (1..=500).map(|n| format!("{}\n", 8 * n)).collect();
+    fs::write(inner.join("here.down"), lines.concat()).unwrap();
+    fs::write(folder.path().join("typed.down"), lines[..400].concat()).unwrap();
+    let run = |args: &[&str]| {
+        let all = [&["run", "--no-report", "--policies", "oracle"], args].concat();
+        let output = raq_sim(folder.path(), &all);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        printed(&output)
+    };
+    let first = run(&["inner/short.toml", "--seed", "3", "--out", "a"]);
+    assert_eq!(run(&["a/scenario.toml", "--out", "b"]), first);
+    let set = "link.down.trace=typed.down";
+    run(&["inner/short.toml", "--set", set, "--out", "c"]);
+    let text = fs::read_to_string(folder.path().join("c/scenario.toml")).unwrap();
+    assert!(text.contains("typed.down"), "{text}");
+}
+
+#[test]
+fn a_sweep_fails_where_expectations_are_missed_and_names_are_not_one() {
+    let folder = tempdir().unwrap();
+    scenario(
+        folder.path(),
+        "[[expect]]\nmetric = 'use'\npolicy = 'oracle'\nmost = 0.1\n",
+    );
+    let grid = [
+        "sweep",
+        "short.toml",
+        "--seeds",
+        "1-2",
+        "--out",
+        "grid",
+        "--policies",
+    ];
+    let output = raq_sim(folder.path(), &[&grid[..], &["oracle,fixed:400"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("2 expectations were missed: short 1 oracle"));
+    fs::create_dir(folder.path().join("other")).unwrap();
+    fs::copy(
+        folder.path().join("short.toml"),
+        folder.path().join("other/short.toml"),
+    )
+    .unwrap();
+    let args = ["sweep", "short.toml", "other/short.toml", "--out", "two"];
+    let output = raq_sim(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("called short"), "{}", said(&output));
 }
 
 #[test]

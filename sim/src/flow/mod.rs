@@ -70,13 +70,14 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Flow `number` of `scenario`, whose connection is made but where nothing was said yet.
+    /// A flow of `scenario`, by its number, whose connection is made but where nothing was said yet;
+    /// its first frame is captured `phase` after its start.
     ///
     /// # Errors
     /// [`Failure`] where the medium's size is out of range.
     pub fn new(
         scenario: &Scenario,
-        number: usize,
+        (number, phase): (usize, Duration),
         medium: Medium,
         policy: Box<dyn Policy>,
     ) -> Result<Self, Failure> {
@@ -86,7 +87,7 @@ impl Flow {
             coder,
             screen,
         } = medium;
-        let sending = SendingEnd::new(scenario, number, &agreement, coder, policy)?;
+        let sending = SendingEnd::new(scenario, (number, phase), &agreement, coder, policy)?;
         let receiving = ReceivingEnd::new(scenario, &agreement, screen, timing);
         Ok(Self {
             sending,

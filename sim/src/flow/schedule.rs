@@ -11,17 +11,19 @@ use crate::scenario::FlowConfig;
 pub struct Schedule {
     rate: FrameRate,
     flow: FlowConfig,
+    first: Duration,
     end: Duration,
     next: u64,
 }
 
 impl Schedule {
-    /// Of a flow whose scenario ends at `end`.
-    pub fn new(rate: FrameRate, flow: &FlowConfig, end: Duration) -> Self {
+    /// Of a flow whose scenario ends at `end`; its first frame comes `phase` after its start.
+    pub fn new(rate: FrameRate, flow: &FlowConfig, phase: Duration, end: Duration) -> Self {
         let stop = flow.stop.map_or(end, |stop| stop.0.min(end));
         let mut schedule = Self {
             rate,
             flow: flow.clone(),
+            first: flow.start.0 + phase,
             end: stop,
             next: 0,
         };
@@ -31,7 +33,7 @@ impl Schedule {
 
     /// Number and time of the next frame.
     pub fn next(&self) -> Option<(u32, Duration)> {
-        let at = self.flow.start.0 + self.rate.time_of(self.next);
+        let at = self.first + self.rate.time_of(self.next);
         (at < self.end).then_some((self.next as u32, at))
     }
 
@@ -68,10 +70,11 @@ mod tests {
             ..FlowConfig::default()
         };
         let rate = FrameRate::new(10, 1).unwrap();
-        let mut schedule = Schedule::new(rate, &flow, Duration::from_secs(9));
+        let phase = Duration::from_millis(7);
+        let mut schedule = Schedule::new(rate, &flow, phase, Duration::from_secs(9));
         let mut frames = Vec::new();
         while let Some((number, at)) = schedule.next() {
-            assert_eq!(at, Duration::from_millis(1000 + 100 * u64::from(number)));
+            assert_eq!(at, Duration::from_millis(1007 + 100 * u64::from(number)));
             frames.push(number);
             schedule.advance();
         }

@@ -82,13 +82,13 @@ pub struct SendingEnd {
 }
 
 impl SendingEnd {
-    /// Of flow `number` of the scenario.
+    /// Of a flow of the scenario, by its number, which captures its first frame `phase` after its start.
     ///
     /// # Errors
     /// [`Failure`] where the medium's size is out of range.
     pub fn new(
         scenario: &Scenario,
-        number: usize,
+        (number, phase): (usize, Duration),
         agreement: &Agreement,
         mut coder: Box<dyn Coder>,
         policy: Box<dyn Policy>,
@@ -110,7 +110,7 @@ impl SendingEnd {
             session,
             coder,
             policy,
-            schedule: Schedule::new(rate, flow, scenario.duration.0),
+            schedule: Schedule::new(rate, flow, phase, scenario.duration.0),
             interval: rate.time_of(1),
             pacer: Pacer::default(),
             encode_time: scenario

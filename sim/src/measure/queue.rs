@@ -37,7 +37,9 @@ impl Delays {
             below += bytes;
             below as f64 >= wanted
         });
-        found.or(self.sorted.last()).map(|(delay, _)| *delay)
+        found
+            .or_else(|| self.sorted.last())
+            .map(|(delay, _)| *delay)
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Row {
     pub mode: Mode,
     /// The policy's name.
     pub policy: String,
+    /// The scenario as run, its seed left out: only what is equal in it is a sample of the same.
+    #[serde(skip)]
+    pub setting: String,
     /// Figures by name, as `queue_ms.p95`; those that do not apply are missing.
     pub figures: BTreeMap<String, f64>,
 }
@@ -64,16 +67,32 @@ pub fn rows(folders: &[PathBuf]) -> Result<Vec<Row>, Failure> {
         }
     }
     let key = |row: &Row| {
-        (
-            row.scenario.clone(),
-            row.mode.name(),
-            row.policy.clone(),
-            row.seed,
-        )
+        let Row {
+            scenario,
+            policy,
+            setting,
+            ..
+        } = row.clone();
+        (scenario, setting, row.mode.name(), policy, row.seed)
     };
     rows.sort_by_key(key);
     // A folder may have been given along with one that holds it.
     rows.dedup();
+    if let Some(pair) = rows.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])) {
+        let Row {
+            scenario,
+            policy,
+            seed,
+            ..
+        } = &pair[0];
+        return Err(Failure::new(
+            Exit::Failure,
+            format_args!(
+                "{scenario} with {policy} and seed {seed} is there twice, with different figures: \
+                 of different programs or traces; leave one of the folders out"
+            ),
+        ));
+    }
     Ok(rows)
 }
 
@@ -94,12 +113,16 @@ fn gather(folder: &Path, rows: &mut Vec<Row>) -> Result<(), Failure> {
             below.push(path);
         } else if path.file_name().is_some_and(|name| name == "summary.json") {
             let summary = Summary::read(folder)?;
+            let scenario = fs::read_to_string(folder.join("scenario.toml")).unwrap_or_default();
+            let seedless = scenario.lines().filter(|line| !line.starts_with("seed = "));
+            let setting: Vec<&str> = seedless.collect();
             for (policy, _) in summary.policies.iter() {
                 rows.push(Row {
                     scenario: summary.scenario.clone(),
                     seed: summary.seed,
                     mode: summary.mode,
                     policy: policy.to_owned(),
+                    setting: setting.join("\n"),
                     figures: figures(&summary, policy),
                 });
             }
@@ -130,8 +153,9 @@ fn flatten(name: &str, value: &serde_json::Value, figures: &mut BTreeMap<String,
 
 /// Means over the seeds, in the order of `rows`.
 pub fn means(rows: &[Row]) -> Vec<Mean> {
-    let same =
-        |a: &Row, b: &Row| (&a.scenario, a.mode, &a.policy) == (&b.scenario, b.mode, &b.policy);
+    let same = |a: &Row, b: &Row| {
+        (&a.scenario, &a.setting, a.mode, &a.policy) == (&b.scenario, &b.setting, b.mode, &b.policy)
+    };
     let groups = rows.chunk_by(same);
     groups
         .map(|group| {

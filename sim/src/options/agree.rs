@@ -42,10 +42,10 @@ impl AgreeOptions {
         let jobs = self.jobs.map_or_else(cores, NonZeroUsize::get);
         let rounds = cells.len().div_ceil(jobs) as u64;
         let takes = rounds * (START + length).as_secs();
-        eprintln!(
+        super::tell(&format!(
             "{} runs over the relay, {jobs} at a time: {takes} s",
             cells.len()
-        );
+        ));
         let rows = run(&cells, jobs)?;
         super::print(&table(&rows))?;
         let wrong = rows.iter().filter(|row| !row.agrees()).count();

@@ -70,12 +70,15 @@ impl LinkOptions {
                 ),
             )
         })?;
+        let length = self.duration.unwrap_or(loaded.scenario.duration.0);
         let recorder = match &self.out {
-            Some(out) => Some(Recorder::create(
-                out,
-                &self.record(&loaded, seed),
-                &loaded.to_toml(),
-            )?),
+            Some(out) => {
+                let record = Self::record(&loaded, seed, length);
+                let recorder = Recorder::create(out, &record, &loaded.to_toml(seed))?;
+                // In case that this ends all of a sudden.
+                recorder.link(paths.rows(length))?;
+                Some(recorder)
+            }
             None => None,
         };
         let mut notes = match &recorder {
@@ -93,10 +96,10 @@ impl LinkOptions {
             end: self.duration,
         };
         let address = socket.local_addr().unwrap_or(self.listen);
-        eprintln!(
+        super::tell(&format!(
             "listening on {address} for {to}, over the link of {}",
             loaded.name
-        );
+        ));
         let mut failed = None;
         let mut last = Duration::ZERO;
         let links = Links {
@@ -119,8 +122,9 @@ impl LinkOptions {
             }
         })?;
         if let (Some(recorder), Some(notes)) = (recorder, notes) {
-            recorder.link(paths.rows(last))?;
             notes.into_recorder().finish()?;
+            recorder.record(&Self::record(&loaded, seed, last))?;
+            recorder.link(paths.rows(last))?;
         }
         super::print(&format!("{counts}\n"))?;
         failed.map_or(Ok(()), Err)
@@ -141,15 +145,14 @@ impl LinkOptions {
             .ok_or_else(|| wrong(&"no address of the kind that is listened on"))
     }
 
-    fn record(&self, loaded: &Loaded, seed: u64) -> RunRecord {
-        let length = self.duration.unwrap_or(loaded.scenario.duration.0);
+    fn record(loaded: &Loaded, seed: u64, length: Duration) -> RunRecord {
         RunRecord {
             version: VERSION,
             scenario: loaded.name.clone(),
             description: loaded.scenario.description.clone(),
             seed,
             mode: Mode::Relay,
-            duration_us: length.as_micros() as u64,
+            duration_us: (length.as_micros() as u64).max(1),
             fps: f64::from(loaded.scenario.media.fps),
             flows: 1,
             playout_us: loaded.scenario.media.playout.0.as_micros() as u64,

@@ -307,6 +307,11 @@ fn ascending(rates: &[Bitrate]) -> Vec<Bitrate> {
     rates
 }
 
+/// A line on standard error; where nobody reads it any more the work goes on.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout

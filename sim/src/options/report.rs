@@ -26,11 +26,15 @@ impl ReportOptions {
     /// # Errors
     /// [`Failure`] with cause and cure.
     pub fn run(&self) -> Result<(), Failure> {
-        let summary: Summary = summary::of(&Run::read(&self.folder)?);
+        let run = Run::read(&self.folder)?;
+        for note in &run.notes {
+            super::tell(note);
+        }
+        let summary: Summary = summary::of(&run);
         summary.write(&self.folder)?;
         let page = report::write(&self.folder)?;
         super::print(&summary.table())?;
-        eprintln!("open {}", page.display());
+        super::tell(&format!("open {}", page.display()));
         Ok(())
     }
 }

@@ -9,9 +9,8 @@ use crate::{
     policy::PolicyName,
     record::{Mode, Run},
     report,
-    run::{Plan, verdict},
+    run::{Miss, Plan},
     scenario::Loaded,
-    summary::{self, Summary},
 };
 
 /// Which scenario, and what is changed in it.
@@ -108,41 +107,25 @@ impl RunOptions {
     /// [`Failure`] with cause and cure.
     pub fn run(&self) -> Result<(), Failure> {
         let plan = self.plan()?;
-        let summary = plan.carry_out(|text| eprintln!("{text}"))?;
+        let summary = plan.carry_out(super::tell)?;
         if !self.no_report {
             report::write(&plan.out)?;
         }
         super::print(&summary.table())?;
-        eprintln!("results are in {}", plan.out.display());
-        let judged = judge(&plan, &summary);
+        super::tell(&format!("results are in {}", plan.out.display()));
+        let misses = plan.misses(&summary)?;
         if self.discard_records {
             Run::discard(&plan.out)?;
         }
-        judged
+        judge(&plan.loaded.name, &misses)
     }
 }
 
-/// Fails where an expectation of the scenario is missed.
+/// Fails where expectations are missed.
 ///
 /// # Errors
 /// [`Failure`] that names what was missed.
-pub fn judge(plan: &Plan, summary: &Summary) -> Result<(), Failure> {
-    let scenario = &plan.loaded.scenario;
-    let mut phases = Vec::new();
-    if scenario.expectations.iter().any(|it| it.phase.is_some()) {
-        let run = Run::read(&plan.out)?;
-        for phase in &scenario.phases {
-            if let Some((from, to)) = scenario.phase(&phase.name) {
-                let part = run.between(from.0, to.0);
-                phases.push((phase.name.clone(), summary::of(&part)));
-            }
-        }
-    }
-    let policies: Vec<String> = plan.policies.iter().map(PolicyName::to_string).collect();
-    let misses = verdict(scenario, &policies, |phase| {
-        let found = phase.and_then(|name| phases.iter().find(|(it, _)| it == name));
-        found.map_or(summary, |(_, summary)| summary)
-    });
+pub fn judge(scenario: &str, misses: &[Miss]) -> Result<(), Failure> {
     if misses.is_empty() {
         return Ok(());
     }
@@ -150,9 +133,8 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Result<(), Failure> {
     Err(Failure::new(
         Exit::Failure,
         format_args!(
-            "{} of the expectations of {} missed: {}",
+            "{} of the expectations of {scenario} missed: {}",
             misses.len(),
-            plan.loaded.name,
             missed.join("; ")
         ),
     ))

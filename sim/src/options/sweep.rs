@@ -1,10 +1,19 @@
 //! Flags of `raq-sim sweep`.
 
-use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, thread};
+use std::{
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use raq_shared::exit::Failure;
+use raq_shared::exit::{Exit, Failure};
 
 use super::run::ModeArg;
 use crate::{
@@ -70,11 +79,23 @@ impl SweepOptions {
     /// # Errors
     /// [`Failure`] where a scenario cannot be read.
     pub fn cells(&self) -> Result<Vec<Cell>, Failure> {
-        let mut cells = Vec::new();
+        let mut cells: Vec<Cell> = Vec::new();
+        let mut policies = self.policies.clone();
+        policies.sort_by_key(|policy| self.policies.iter().position(|it| it == policy));
+        policies.dedup();
         for given in &self.scenarios {
             let loaded = Loaded::read(given, &self.overrides)?;
+            if cells.iter().any(|cell| cell.loaded.name == loaded.name) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format_args!(
+                        "two scenarios are called {}; leave one out or rename its file",
+                        loaded.name
+                    ),
+                ));
+            }
             for seed in self.seeds.0.clone() {
-                for &policy in &self.policies {
+                for &policy in &policies {
                     cells.push(Cell {
                         given: given.clone(),
                         overrides: self.overrides.clone(),
@@ -108,11 +129,21 @@ impl SweepOptions {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta:>5} {msg}") {
             bar.set_style(style);
         }
-        sweep::run(&cells, jobs, &|cell: &Cell, kept| {
+        let (kept, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        sweep::run(&cells, jobs, &|cell: &Cell, misses| {
             bar.set_message(cell.name());
             bar.inc(1);
-            if kept {
-                tracing::debug!(cell = cell.name(), "its results are there");
+            match misses {
+                None => drop(kept.fetch_add(1, Ordering::Relaxed)),
+                Some(misses) => {
+                    let named = misses
+                        .into_iter()
+                        .map(|miss| format!("{}: {miss}", cell.name()));
+                    missed
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .extend(named);
+                }
             }
         })?;
         bar.finish_and_clear();
@@ -120,8 +151,21 @@ impl SweepOptions {
         let rows = merge::rows(&folders)?;
         merge::write(&rows, &self.out)?;
         super::print(&merge::table(&merge::means(&rows)))?;
-        eprintln!("{} runs; means are in {}", cells.len(), self.out.display());
-        Ok(())
+        super::tell(&format!(
+            "{} runs, {} of them from before; means are in {}",
+            cells.len(),
+            kept.into_inner(),
+            self.out.display()
+        ));
+        let mut missed = missed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        missed.sort_unstable();
+        match missed.len() {
+            0 => Ok(()),
+            count => Err(Failure::new(
+                Exit::Failure,
+                format_args!("{count} expectations were missed: {}", missed.join("; ")),
+            )),
+        }
     }
 }
 

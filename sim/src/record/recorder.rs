@@ -18,8 +18,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the folder with `run.json` and `scenario.toml`. What an earlier run of the same
-    /// policies left there is removed, so that runs do not mix.
+    /// Creates the folder with `run.json` and `scenario.toml`. What an earlier run left there is
+    /// removed, so that runs do not mix.
     ///
     /// # Errors
     /// [`Failure`] where it cannot be written.
@@ -28,7 +28,9 @@ impl Recorder {
         for file in ["link.csv", "summary.json", "report.html"] {
             remove(&folder.join(file))?;
         }
-        for policy in &run.policies {
+        let earlier = read_json::<RunRecord>(&folder.join("run.json"));
+        let earlier = earlier.map_or_else(|_| Vec::new(), |run| run.policies);
+        for policy in run.policies.iter().chain(&earlier) {
             let policy = folder.join(folder_name(policy));
             for file in ["frames.csv", "datagrams.csv", "cpu.json"] {
                 remove(&policy.join(file))?;
@@ -39,6 +41,9 @@ impl Recorder {
                     remove(&path)?;
                 }
             }
+            // Where something else is in it, it stays.
+            let _ = fs::remove_dir(policy.join("pictures"));
+            let _ = fs::remove_dir(&policy);
         }
         save_json(&folder.join("run.json"), run)?;
         let path = folder.join("scenario.toml");
@@ -46,6 +51,14 @@ impl Recorder {
         Ok(Self {
             folder: folder.to_owned(),
         })
+    }
+
+    /// Writes `run.json` anew, where the end of the run was not known before.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be written.
+    pub fn record(&self, run: &RunRecord) -> Result<(), Failure> {
+        save_json(&self.folder.join("run.json"), run)
     }
 
     /// Writes `link.csv`.

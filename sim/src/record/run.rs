@@ -65,13 +65,25 @@ impl Run {
         let record: RunRecord = read_json(&path)?;
         check(&record).map_err(|why| cannot_read(&path, &why))?;
         let mut notes = Vec::new();
+        // It is what a run writes last.
+        let finished = folder.join("summary.json").exists();
         let mut link: Vec<LinkRow> = read_table(&folder.join("link.csv"), &mut notes)?;
         link.sort_by_key(|row| row.t_us);
         let mut policies = Vec::new();
         for name in &record.policies {
             let folder = folder.join(folder_name(name));
             if folder.join("frames.csv").exists() {
-                policies.push(PolicyRun::read(name, &folder, &mut notes)?);
+                let policy = PolicyRun::read(name, &folder, &mut notes)?;
+                let last = policy.last_us();
+                if !finished && last < record.duration_us / 50 * 49 {
+                    notes.push(format!(
+                        "{name}'s records end after {:.1} of {:.1} s: the run was interrupted, and its \
+                         rates and shares are of the whole time",
+                        last as f64 / 1e6,
+                        record.duration_us as f64 / 1e6
+                    ));
+                }
+                policies.push(policy);
             } else {
                 notes.push(format!("{name} has no records: the run did not come to it"));
             }
@@ -86,6 +98,13 @@ impl Run {
 }
 
 impl PolicyRun {
+    /// When the last thing happened, microseconds.
+    fn last_us(&self) -> u64 {
+        let frame = self.frames.iter().map(|row| row.captured_us).max();
+        let datagram = self.datagrams.iter().map(|row| row.offered_us).max();
+        frame.max(datagram).unwrap_or(0)
+    }
+
     fn read(name: &str, folder: &Path, notes: &mut Vec<String>) -> Result<Self, Failure> {
         let mut frames: Vec<FrameRow> = read_table(&folder.join("frames.csv"), notes)?;
         frames.sort_by_key(|row| (row.flow, row.frame));
@@ -256,8 +275,11 @@ mod tests {
         assert_eq!(raq.datagrams[0].queued_us(), Some(400));
         assert_eq!(raq.cpu.unwrap().frames, 3);
         assert_eq!((raq.pictures[0].flow, raq.pictures[0].frame), (0, 1));
-        assert_eq!(run.notes.len(), 1);
-        assert!(run.notes[0].starts_with("fixed:500 "), "{:?}", run.notes);
+        let [early, missing] = &run.notes[..] else {
+            panic!("{:?}", run.notes)
+        };
+        assert!(early.starts_with("raq's records end after "), "{early}");
+        assert!(missing.starts_with("fixed:500 "), "{missing}");
     }
 
     #[test]

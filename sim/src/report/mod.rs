@@ -29,15 +29,12 @@ use crate::{
 };
 
 /// Reads the records in `folder` and writes `report.html` beside them; gives its path. What was
-/// left out in reading is said on standard error and on the page.
+/// left out in reading is said on the page.
 ///
 /// # Errors
 /// [`Failure`] where the records cannot be read or the page cannot be written.
 pub fn write(folder: &Path) -> Result<PathBuf, Failure> {
     let run = Run::read(folder)?;
-    for note in &run.notes {
-        eprintln!("{note}");
-    }
     let scenario = fs::read_to_string(folder.join("scenario.toml")).ok();
     let path = folder.join("report.html");
     let page = page::html(&run, scenario.as_deref())?;

@@ -8,4 +8,4 @@ mod verdict;
 pub use notes::Notes;
 pub use paths::Paths;
 pub use plan::Plan;
-pub use verdict::{Miss, verdict};
+pub use verdict::Miss;

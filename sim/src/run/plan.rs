@@ -77,7 +77,11 @@ impl Plan {
         }
         let mut studio = Studio::open(&self.loaded)?;
         let end = self.loaded.scenario.duration.0;
-        let recorder = Recorder::create(&self.out, &self.record(&studio), &self.loaded.to_toml())?;
+        let recorder = Recorder::create(
+            &self.out,
+            &self.record(&studio),
+            &self.loaded.to_toml(self.seed),
+        )?;
         recorder.link(paths.rows(end))?;
         for policy in &self.policies {
             let name = policy.to_string();
@@ -129,7 +133,10 @@ impl Plan {
                     seed: self.seed.wrapping_add(number as u64),
                     capacity: paths.carries(),
                 };
-                Flow::new(scenario, number, medium, policy.build(&setup))
+                // Cameras do not begin at the same moment.
+                let phase = fastrand::Rng::with_seed(setup.seed).f64();
+                let phase = setup.interval.mul_f64(phase);
+                Flow::new(scenario, (number, phase), medium, policy.build(&setup))
             })
             .collect()
     }

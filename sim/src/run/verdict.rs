@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use raq_shared::exit::Failure;
+
+use super::Plan;
 use crate::{
+    policy::PolicyName,
+    record::Run,
     scenario::{Expectation, Scenario},
-    summary::Summary,
+    summary::{self, Summary},
 };
 
 /// An expectation that was missed.
@@ -30,9 +35,35 @@ impl fmt::Display for Miss {
     }
 }
 
+impl Plan {
+    /// The expectations of the scenario that the run missed, whose summary this is and whose records
+    /// are in the folder.
+    ///
+    /// # Errors
+    /// [`Failure`] where the records cannot be read.
+    pub fn misses(&self, summary: &Summary) -> Result<Vec<Miss>, Failure> {
+        let scenario = &self.loaded.scenario;
+        let mut phases = Vec::new();
+        if scenario.expectations.iter().any(|it| it.phase.is_some()) {
+            let run = Run::read(&self.out)?;
+            for phase in &scenario.phases {
+                if let Some((from, to)) = scenario.phase(&phase.name) {
+                    let part = run.between(from.0, to.0);
+                    phases.push((phase.name.clone(), summary::of(&part)));
+                }
+            }
+        }
+        let policies: Vec<String> = self.policies.iter().map(PolicyName::to_string).collect();
+        Ok(verdict(scenario, &policies, |phase| {
+            let found = phase.and_then(|name| phases.iter().find(|(it, _)| it == name));
+            found.map_or(summary, |(_, summary)| summary)
+        }))
+    }
+}
+
 /// The expectations of `scenario` that are missed. `of` gives the summary of a phase, or of the
 /// whole run; an expectation of a policy that did not run is not looked at.
-pub fn verdict<'a>(
+fn verdict<'a>(
     scenario: &Scenario,
     policies: &[String],
     mut of: impl FnMut(Option<&str>) -> &'a Summary,

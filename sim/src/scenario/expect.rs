@@ -29,6 +29,13 @@ impl Expectation {
     /// Cause and cure.
     pub fn check(&self) -> Result<(), String> {
         let metric = &self.metric;
+        if [self.least, self.most]
+            .into_iter()
+            .flatten()
+            .any(f64::is_nan)
+        {
+            return Err(format!("expect {metric}: nan is no bound; give a number"));
+        }
         match (self.least, self.most) {
             (None, None) => Err(format!(
                 "expect {metric}: neither least nor most is given; give one"

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod expect;
+mod files;
 mod flow;
 mod gcc;
 mod media;
@@ -23,6 +24,10 @@ pub use flow::{FlowConfig, Pause};
 pub use gcc::GccConfig;
 pub use media::{MediaConfig, SourceKind};
 
+/// Longer delays are not on this planet.
+const LONGEST_DELAY: std::time::Duration = std::time::Duration::from_secs(60);
+/// Nothing can be said of less.
+const SHORTEST: std::time::Duration = std::time::Duration::from_millis(100);
 /// More flows than any scenario needs.
 const MOST_FLOWS: usize = 64;
 
@@ -119,13 +124,18 @@ impl Scenario {
 
     /// What keys cannot know of each other.
     fn check(&self) -> Result<(), String> {
-        if self.duration.0.is_zero() {
-            return Err("duration is nothing; give some time, as in \"60s\"".into());
+        if self.duration.0 < SHORTEST {
+            return Err("duration is next to nothing; give some time, as in \"60s\"".into());
         }
         if self.given_flows.len() > MOST_FLOWS {
             return Err(format!("more than {MOST_FLOWS} flows; leave some out"));
         }
         for (number, flow) in self.flows().iter().enumerate() {
+            if flow.delay.is_some_and(|delay| delay.0 > LONGEST_DELAY) {
+                return Err(format!(
+                    "flow {number} has a delay of over a minute; give less"
+                ));
+            }
             if flow.start >= self.duration || flow.stop.is_some_and(|stop| stop <= flow.start) {
                 return Err(format!(
                     "flow {number} ends before it begins; mend its start or stop, or the duration"
@@ -134,7 +144,14 @@ impl Scenario {
         }
         let times: Vec<_> = self.phases.iter().map(|phase| phase.at).collect();
         if !times.is_sorted_by(|a, b| a < b) || times.last() >= Some(&self.duration) {
-            return Err("phases must follow each other within the duration; sort them".into());
+            let text = "phases must follow each other within the duration; sort them, or mend the \
+                        duration or with --set phase=[] leave them out";
+            return Err(text.into());
+        }
+        let mut names: Vec<_> = self.phases.iter().map(|phase| &phase.name).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two phases are named {:?}; rename one", twice[0]));
         }
         self.media.check()?;
         self.gcc.check()?;
@@ -167,10 +184,16 @@ impl Loaded {
             Failure::new(Exit::Usage, format_args!("{shown}: {what}"))
         };
         let mut table: Table = text.parse().map_err(|error| fail(&error))?;
+        // Paths in the file begin at the file, those of the command line where it was typed.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        files::anchor(&mut table, &folder);
         for assignment in overrides {
             overrides::set(&mut table, assignment).map_err(|what| {
                 Failure::new(Exit::Usage, format_args!("--set {assignment}: {what}"))
             })?;
+        }
+        if let Ok(here) = std::env::current_dir() {
+            files::anchor(&mut table, &here);
         }
         let scenario: Scenario = table.try_into().map_err(|error| fail(&error))?;
         scenario.check().map_err(|what| fail(&what))?;
@@ -185,9 +208,13 @@ impl Loaded {
         })
     }
 
-    /// The scenario as a file that gives the same run.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(&self.scenario).unwrap_or_else(|error| format!("# {error}\n"))
+    /// The scenario as a file that gives the same run with this seed.
+    pub fn to_toml(&self, seed: u64) -> String {
+        let scenario = Scenario {
+            seed,
+            ..self.scenario.clone()
+        };
+        toml::to_string(&scenario).unwrap_or_else(|error| format!("# {error}\n"))
     }
 }
 

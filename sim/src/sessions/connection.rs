@@ -28,6 +28,9 @@ const BUFFER: usize = 64 << 10;
 /// What quinn counts for each of them besides.
 const ENTRY: usize = 32;
 
+/// The longest datagram that fits a packet along with an acknowledgement of one range.
+const LONGEST: usize = 1150;
+
 /// What travels.
 #[derive(Debug, Clone)]
 pub(super) struct Packet {
@@ -80,8 +83,11 @@ impl Connection {
     }
 
     /// Takes a datagram to send. Where the buffer is full the oldest are thrown away, as quinn does;
-    /// how many were.
+    /// how many were. One that fits no packet is thrown away itself.
     pub(super) fn send(&mut self, handed: Handed) -> usize {
+        if handed.bytes.len() > LONGEST {
+            return 1;
+        }
         let mut dropped = 0;
         while !self.has_room(handed.bytes.len()) && self.pop().is_some() {
             dropped += 1;

@@ -10,7 +10,7 @@ use raq_shared::exit::Failure;
 use crate::{
     policy::PolicyName,
     record::{Mode, Run, folder_name},
-    run::Plan,
+    run::{Miss, Plan},
     scenario::Loaded,
     summary::Summary,
 };
@@ -68,32 +68,41 @@ impl Cell {
         words.join(" ")
     }
 
-    /// Whether the folder holds the results of this very cell.
+    /// Whether the folder holds the results of this very cell, made after this program and the files
+    /// that the scenario names.
     pub fn is_done(&self) -> bool {
         let plan = self.plan();
+        let changed = |path: PathBuf| fs::metadata(path).and_then(|it| it.modified()).ok();
+        let Some(made) = changed(plan.out.join("summary.json")) else {
+            return false;
+        };
+        let program = std::env::current_exe().ok();
+        let needed = self.loaded.files().into_iter().chain(program);
+        let newer = needed
+            .into_iter()
+            .any(|path| changed(path).is_none_or(|at| at > made));
         let same = |file: &str, text: &str| {
             fs::read_to_string(plan.out.join(file)).is_ok_and(|found| found == text)
         };
         let summary = Summary::read(&plan.out);
         let right = summary.is_ok_and(|summary| {
-            summary.seed == self.seed
-                && summary.mode == self.mode
-                && summary.policies.get(&self.policy.to_string()).is_some()
+            summary.mode == self.mode && summary.policies.get(&self.policy.to_string()).is_some()
         });
-        right && same("scenario.toml", &self.loaded.to_toml())
+        !newer && right && same("scenario.toml", &self.loaded.to_toml(self.seed))
     }
 
-    /// Runs it.
+    /// Runs it; the expectations that it misses.
     ///
     /// # Errors
     /// [`Failure`] as of the run.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub fn run(&self) -> Result<Vec<Miss>, Failure> {
         let plan = self.plan();
-        plan.carry_out(|_| ())?;
+        let summary = plan.carry_out(|_| ())?;
+        let misses = plan.misses(&summary)?;
         if !self.keep_records {
             Run::discard(&plan.out)?;
         }
-        Ok(())
+        Ok(misses)
     }
 
     fn plan(&self) -> Plan {

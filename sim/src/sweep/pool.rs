@@ -11,17 +11,18 @@ use std::{
 use raq_shared::exit::{Exit, Failure};
 
 use super::Cell;
+use crate::run::Miss;
 
 /// Runs the cells whose results are not there, `jobs` at a time, in their order. After a failure no
-/// further one is begun; what is done is kept. `over` is told of every cell that is over, and whether
-/// its results were there already.
+/// further one is begun; what is done is kept. `over` is told of every cell that is over, and what
+/// expectations it missed, or nothing where its results were there already.
 ///
 /// # Errors
 /// The first [`Failure`], with the cell's name.
 pub fn run(
     cells: &[Cell],
     jobs: usize,
-    over: &(impl Fn(&Cell, bool) + Sync),
+    over: &(impl Fn(&Cell, Option<Vec<Miss>>) + Sync),
 ) -> Result<(), Failure> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let failure: Mutex<Option<Failure>> = Mutex::new(None);
@@ -31,11 +32,11 @@ pub fn run(
         {
             let kept = cell.is_done();
             if kept {
-                over(cell, true);
+                over(cell, None);
                 continue;
             }
             match cell.run() {
-                Ok(()) => over(cell, false),
+                Ok(misses) => over(cell, Some(misses)),
                 Err(error) => {
                     failed.store(true, Ordering::Relaxed);
                     let name = cell.name();
