@@ -83,7 +83,7 @@ mod tests {
                 ..plot("many", series)
             }
         };
-        assert_eq!(places(&few(2), 700.0)[1], (194.4, 38.0));
+        assert_eq!(places(&few(2), 700.0)[1], (200.4, 38.0));
         assert_eq!(places(&few(6), 700.0)[4], (LEFT, 60.0));
         let top = |count| {
             let svg = few(count).to_svg();

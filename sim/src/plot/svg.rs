@@ -6,7 +6,7 @@ use super::{Axis, Draw, Legend, Plot, Series, legend};
 use crate::html::escape;
 
 /// Margins of the area for curves, without the legend.
-pub(super) const LEFT: f64 = 62.0;
+pub(super) const LEFT: f64 = 68.0;
 pub(super) const TOP: f64 = 36.0;
 const RIGHT: f64 = 14.0;
 const BOTTOM: f64 = 50.0;
@@ -75,7 +75,7 @@ impl Area<'_> {
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-             <text transform=\"translate(16 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+             <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
             left.midpoint(right),
             bottom + 38.0,
             escape(self.x.label),
