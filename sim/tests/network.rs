@@ -13,6 +13,13 @@ fn raq_sim(folder: &Path, args: &[&str]) -> Output {
     command.current_dir(folder).args(args).output().unwrap()
 }
 
+/// Runs it to a good end.
+fn well(folder: &Path, args: &[&str]) -> Output {
+    let output = raq_sim(folder, args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+    output
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -56,8 +63,7 @@ fn a_run_leaves_records_a_summary_and_a_page() {
         "--out",
         "out",
     ];
-    let output = raq_sim(folder.path(), &args);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = well(folder.path(), &args);
     let table = printed(&output);
     assert!(
         table.contains("fixed:400") && table.contains("oracle"),
@@ -85,8 +91,7 @@ fn a_run_leaves_records_a_summary_and_a_page() {
     let before = fs::read(out.join("summary.json")).unwrap();
     fs::remove_file(out.join("summary.json")).unwrap();
     fs::remove_file(out.join("report.html")).unwrap();
-    let output = raq_sim(folder.path(), &["report", "out"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    well(folder.path(), &["report", "out"]);
     assert_eq!(fs::read(out.join("summary.json")).unwrap(), before);
     assert!(out.join("report.html").is_file());
 }
@@ -220,8 +225,7 @@ fn a_short_trace_begins_anew_and_says_so_once() {
         "--out",
         "out",
     ];
-    let output = raq_sim(folder.path(), &args);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = well(folder.path(), &args);
     assert_eq!(
         said(&output).matches("begins anew").count(),
         1,
@@ -251,8 +255,7 @@ fn an_interrupted_run_leaves_what_was_finished() {
     let rows = fs::read(out.join("fixed-400/datagrams.csv")).unwrap();
     fs::write(out.join("fixed-400/datagrams.csv"), &rows[..rows.len() / 2]).unwrap();
     fs::remove_file(out.join("summary.json")).unwrap();
-    let output = raq_sim(folder.path(), &["report", "out"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = well(folder.path(), &["report", "out"]);
     assert!(
         said(&output).contains("oracle has no records"),
         "{}",
@@ -302,8 +305,7 @@ fn paths_begin_where_they_stand_and_a_result_can_be_run_again() {
     fs::write(folder.path().join("typed.down"), lines[..400].concat()).unwrap();
     let run = |args: &[&str]| {
         let all = [&["run", "--no-report", "--policies", "oracle"], args].concat();
-        let output = raq_sim(folder.path(), &all);
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let output = well(folder.path(), &all);
         printed(&output)
     };
     let first = run(&["inner/short.toml", "--seed", "3", "--out", "a"]);
@@ -359,8 +361,7 @@ fn a_sweep_is_its_command_lines_and_goes_on_where_it_stopped() {
     ];
     let sweep = |out: &str, more: &[&str]| {
         let args = [&grid[..], &["--out", out], more].concat();
-        let output = raq_sim(folder.path(), &args);
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let output = well(folder.path(), &args);
         printed(&output)
     };
     let table = sweep("grid", &[]);
@@ -381,8 +382,7 @@ fn a_sweep_is_its_command_lines_and_goes_on_where_it_stopped() {
         let output = raq_sim(folder.path(), &words);
         assert_eq!(output.status.code(), Some(0), "{line}: {}", said(&output));
     }
-    let output = raq_sim(folder.path(), &["merge", "lines", "--out", "lines"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = well(folder.path(), &["merge", "lines", "--out", "lines"]);
     assert_eq!(printed(&output), table);
     let again = fs::read_to_string(folder.path().join("lines/merged.csv")).unwrap();
     assert_eq!(again, merged);
@@ -403,8 +403,7 @@ fn a_sweep_is_its_command_lines_and_goes_on_where_it_stopped() {
     sweep("grid", &["--set", "link.down.rate=700kbit"]);
     assert!(of(&kept) > before.0);
 
-    let output = raq_sim(folder.path(), &["merge", ".", "--out", "all"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    well(folder.path(), &["merge", ".", "--out", "all"]);
     fs::create_dir(folder.path().join("empty")).unwrap();
     let output = raq_sim(folder.path(), &["merge", "empty", "--out", "all"]);
     assert_eq!(output.status.code(), Some(1));
@@ -432,8 +431,7 @@ fn scenarios_are_listed_and_found_by_name() {
         "--out",
         "o",
     ];
-    let output = raq_sim(folder.path(), &args);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    well(folder.path(), &args);
     assert!(!folder.path().join("o/report.html").exists());
     let output = raq_sim(folder.path(), &["completions", "bash"]);
     assert!(printed(&output).contains("raq-sim"));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use raq_sim::{
-    agree::{Cell, Figures, Way},
+    agree::{Cell, Figures},
     record::{DatagramRow, Direction, Kind, Mode, Run},
     run::Plan,
     scenario::Loaded,
@@ -134,7 +134,7 @@ fn modes_agree_on_a_trace() {
 fn a_flow_gets_through_real_sockets_and_the_relay() {
     let length = Duration::from_secs(1);
     let [fixed, _] = Cell::pair(Path::new("rfc8867-5.1"), length).unwrap();
-    let figures = fixed.run(Way::Relay).unwrap();
+    let figures = fixed.run(Mode::Relay).unwrap();
     assert!(figures.used_share > 0.3, "{figures:?}");
     assert!(figures.queue_p95_ms > 1.0, "{figures:?}");
 }

@@ -18,32 +18,7 @@ use crate::{
 /// The share of the link's mean capacity that `fixed` sends at.
 const FIXED: f64 = 0.6;
 
-/// How media is carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// Mode `sessions`.
-    Sessions,
-    /// Mode `quic`.
-    Quic,
-    /// Real sockets and the relay, in real time.
-    Relay,
-}
-
-impl Way {
-    /// All, in the order of the table.
-    pub const ALL: [Self; 3] = [Self::Sessions, Self::Quic, Self::Relay];
-
-    /// For tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sessions => "sessions",
-            Self::Quic => "quic",
-            Self::Relay => "relay",
-        }
-    }
-}
-
-/// A policy on a scenario, the same in all ways.
+/// A policy on a scenario, the same in all modes.
 #[derive(Debug, Clone)]
 pub struct Cell {
     loaded: Loaded,
@@ -96,7 +71,7 @@ impl Cell {
     ///
     /// # Errors
     /// [`Failure`] where it cannot be run.
-    pub fn run(&self, way: Way) -> Result<Figures, Failure> {
+    pub fn run(&self, mode: Mode) -> Result<Figures, Failure> {
         let folder = tempfile::tempdir().map_err(|error| {
             let text = format_args!("no place for records: {error}; free space or set TMPDIR");
             Failure::new(Exit::Failure, text)
@@ -105,16 +80,12 @@ impl Cell {
             loaded: self.loaded.clone(),
             seed: self.loaded.scenario.seed,
             policies: vec![self.policy],
-            mode: match way {
-                Way::Sessions => Mode::Sessions,
-                Way::Quic => Mode::Quic,
-                Way::Relay => Mode::Relay,
-            },
+            mode,
             out: folder.path().to_owned(),
         };
-        let summary = match way {
-            Way::Sessions | Way::Quic => plan.carry_out(|_| {}),
-            Way::Relay => plan.carry_out_over(
+        let summary = match mode {
+            Mode::Sessions | Mode::Quic => plan.carry_out(|_| {}),
+            Mode::Relay => plan.carry_out_over(
                 |_| {},
                 |_, flows, paths, end, notes| relayed::run(flows, paths, end, notes),
             ),
@@ -124,8 +95,8 @@ impl Cell {
         let figures = run.policies.first().zip(used);
         let figures = figures.and_then(|(run, used)| Figures::of(&run.datagrams, used));
         figures.ok_or_else(|| {
-            let (scenario, way) = (self.scenario(), way.name());
-            let text = format_args!("{scenario} over {way}: nothing was sent; give more seconds");
+            let (scenario, mode) = (self.scenario(), mode.name());
+            let text = format_args!("{scenario} over {mode}: nothing was sent; give more seconds");
             Failure::new(Exit::Failure, text)
         })
     }
@@ -141,7 +112,7 @@ mod tests {
         let [fixed, salsify] = Cell::pair(Path::new("rfc8867-5.1"), length).unwrap();
         assert_eq!(fixed.policy().to_string(), "fixed:600");
         assert_eq!(salsify.policy(), PolicyName::Salsify);
-        let [sessions, quic] = [Way::Sessions, Way::Quic].map(|way| fixed.run(way).unwrap());
+        let [sessions, quic] = [Mode::Sessions, Mode::Quic].map(|mode| fixed.run(mode).unwrap());
         assert!((0.58..0.63).contains(&sessions.used_share), "{sessions:?}");
         assert!(
             (sessions.queue_p95_ms - quic.queue_p95_ms).abs() < 1.0,

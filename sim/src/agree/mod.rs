@@ -9,7 +9,7 @@ mod cell;
 mod relayed;
 mod row;
 
-pub use cell::{Cell, Way};
+pub use cell::Cell;
 pub use row::{Figures, Row, table};
 
 use std::time::Duration;

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Cell, Way};
-use crate::{measure::queue::Delays, record::DatagramRow};
+use super::Cell;
+use crate::{
+    measure::queue::Delays,
+    record::{DatagramRow, Mode},
+};
 
 /// How far queueing delays may be apart, milliseconds.
 const QUEUE: f64 = 5.0;
@@ -31,12 +34,12 @@ impl Figures {
     }
 }
 
-/// A cell with its figures in each [`Way`].
+/// A cell with its figures in each [`Mode`].
 #[derive(Debug, Clone)]
 pub struct Row {
     /// What was run.
     pub cell: Cell,
-    /// In the order of [`Way::ALL`].
+    /// In the order of [`Mode::ALL`].
     pub figures: [Figures; 3],
 }
 
@@ -67,8 +70,8 @@ pub fn table(rows: &[Row]) -> String {
     text.push('\n');
     let _ = write!(text, "{:<18} {:<11}", "scenario", "policy");
     for _ in 0..2 {
-        for way in Way::ALL {
-            let _ = write!(text, " {:>9}", way.name());
+        for mode in Mode::ALL {
+            let _ = write!(text, " {:>9}", mode.name());
         }
         let _ = write!(text, " {:>5}", "apart");
     }

@@ -29,6 +29,9 @@ use raq_shared::exit::{Exit, Failure};
 
 use crate::{media::Medium, policy::Policy, scenario::Scenario};
 
+/// The longest datagram; every path that QUIC works on carries it, along with an acknowledgement.
+pub const MAX_DATAGRAM: usize = 1150;
+
 /// What a datagram of a flow is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Use {

@@ -18,7 +18,7 @@ use raq_shared::{
 };
 
 use super::{
-    Handed, Use,
+    Handed, MAX_DATAGRAM, Use,
     book::SentFrame,
     feedback::{self, Arrived, Own},
     pacer::Pacer,
@@ -30,8 +30,6 @@ use crate::{
     scenario::Scenario,
 };
 
-/// The longest datagram; every path that QUIC works on carries it.
-const MAX_DATAGRAM: usize = 1150;
 /// Datagrams that feedback may still tell of.
 const REMEMBERED: usize = 1 << 14;
 /// The name of the model that both ends claim to have.
@@ -72,6 +70,8 @@ pub struct SendingEnd {
     estimate: Bitrate,
     control: VecDeque<Vec<u8>>,
     handed: VecDeque<Handed>,
+    /// Bytes in `handed`: the network may take them late.
+    handed_bytes: usize,
     noted: VecDeque<SentFrame>,
     /// Number of the next datagram that the policy is told of.
     sequence: u64,
@@ -123,6 +123,7 @@ impl SendingEnd {
             estimate: Bitrate::ZERO,
             control: VecDeque::new(),
             handed: VecDeque::new(),
+            handed_bytes: 0,
             noted: VecDeque::new(),
             sequence: 0,
             sequences: BTreeMap::new(),
@@ -144,9 +145,11 @@ impl SendingEnd {
         self.control.pop_front()
     }
 
-    /// The next datagram to hand to the network.
+    /// The next datagram to hand to the network. What is not taken counts as queued.
     pub fn handed(&mut self) -> Option<Handed> {
-        self.handed.pop_front()
+        let handed = self.handed.pop_front()?;
+        self.handed_bytes -= handed.bytes.len();
+        Some(handed)
     }
 
     /// What is to be noted of a frame.
@@ -248,7 +251,7 @@ impl SendingEnd {
             && ready <= now
         {
             let mut transport = self.transport;
-            transport.queued += self.pacer.bytes();
+            transport.queued += self.pacer.bytes() + self.handed_bytes;
             let permitted = self.policy.permit(now, &transport);
             self.estimate = self.policy.estimate();
             let path = Path {
@@ -388,6 +391,7 @@ impl SendingEnd {
         if let Some(frame) = handed.ends {
             self.noted.push_back(SentFrame::Left { frame, at: now });
         }
+        self.handed_bytes += handed.bytes.len();
         self.handed.push_back(handed);
     }
 }

@@ -5,7 +5,10 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Mutex, thread, time::Duration}
 use clap::Args;
 use raq_shared::exit::{Exit, Failure};
 
-use crate::agree::{Cell, Row, START, Way, table};
+use crate::{
+    agree::{Cell, Row, START, table},
+    record::Mode,
+};
 
 /// Flags of `raq-sim agree`.
 #[derive(Args, Clone, Debug)]
@@ -39,7 +42,7 @@ impl AgreeOptions {
         for scenario in &self.scenarios {
             cells.extend(Cell::pair(scenario, length)?);
         }
-        let jobs = self.jobs.map_or_else(cores, NonZeroUsize::get);
+        let jobs = super::jobs(self.jobs);
         let rounds = cells.len().div_ceil(jobs) as u64;
         let takes = rounds * (START + length).as_secs();
         super::tell(&format!(
@@ -63,16 +66,12 @@ impl AgreeOptions {
     }
 }
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// All cells in all ways, `jobs` cells at a time.
+/// All cells in all modes, `jobs` cells at a time.
 fn run(cells: &[Cell], jobs: usize) -> Result<Vec<Row>, Failure> {
     // What is computed must not slow down what runs in real time.
     let mut figures = Vec::new();
     for cell in cells {
-        figures.push((cell.run(Way::Sessions)?, cell.run(Way::Quic)?));
+        figures.push((cell.run(Mode::Sessions)?, cell.run(Mode::Quic)?));
     }
     let next = Mutex::new(cells.iter().enumerate());
     let relayed = Mutex::new(vec![None; cells.len()]);
@@ -85,7 +84,7 @@ fn run(cells: &[Cell], jobs: usize) -> Result<Vec<Row>, Failure> {
                     let Some((number, cell)) = next else {
                         return;
                     };
-                    let found = cell.run(Way::Relay);
+                    let found = cell.run(Mode::Relay);
                     locked(&relayed)[number] = Some(found);
                 }
             });

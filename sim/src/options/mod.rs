@@ -11,7 +11,9 @@ pub mod sweep;
 
 use std::{
     io::{self, Write as _},
+    num::NonZeroUsize,
     path::PathBuf,
+    thread,
     time::Duration,
 };
 
@@ -305,6 +307,12 @@ fn ascending(rates: &[Bitrate]) -> Vec<Bitrate> {
     rates.sort_unstable();
     rates.dedup();
     rates
+}
+
+/// So many at a time: as many as asked for, or one per core.
+fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    asked.map_or_else(cores, NonZeroUsize::get)
 }
 
 /// A line on standard error; where nobody reads it any more the work goes on.

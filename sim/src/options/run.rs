@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use raq_shared::exit::{Exit, Failure};
 
 use crate::{
-    policy::PolicyName,
+    policy::{PolicyName, distinct},
     record::{Mode, Run},
     report,
     run::{Miss, Plan},
@@ -89,12 +89,10 @@ impl RunOptions {
     pub fn plan(&self) -> Result<Plan, Failure> {
         let loaded = Loaded::read(&self.scenario.scenario, &self.scenario.overrides)?;
         let seed = self.scenario.seed.unwrap_or(loaded.scenario.seed);
-        let mut policies = self.policies.clone();
-        policies.dedup();
         let default = || PathBuf::from(format!("raq-sim/{}-{seed}", loaded.name));
         Ok(Plan {
             seed,
-            policies,
+            policies: distinct(&self.policies),
             mode: self.mode.into(),
             out: self.out.clone().unwrap_or_else(default),
             loaded,

@@ -8,7 +8,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
 };
 
 use clap::Args;
@@ -18,7 +17,7 @@ use raq_shared::exit::{Exit, Failure};
 use super::run::ModeArg;
 use crate::{
     merge,
-    policy::PolicyName,
+    policy::{PolicyName, distinct},
     scenario::Loaded,
     sweep::{self, Cell},
 };
@@ -80,9 +79,7 @@ impl SweepOptions {
     /// [`Failure`] where a scenario cannot be read.
     pub fn cells(&self) -> Result<Vec<Cell>, Failure> {
         let mut cells: Vec<Cell> = Vec::new();
-        let mut policies = self.policies.clone();
-        policies.sort_by_key(|policy| self.policies.iter().position(|it| it == policy));
-        policies.dedup();
+        let policies = distinct(&self.policies);
         for given in &self.scenarios {
             let loaded = Loaded::read(given, &self.overrides)?;
             if cells.iter().any(|cell| cell.loaded.name == loaded.name) {
@@ -122,8 +119,7 @@ impl SweepOptions {
             let lines: Vec<String> = cells.iter().map(|cell| cell.command() + "\n").collect();
             return super::print(&lines.concat());
         }
-        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let jobs = self.jobs.map_or_else(cores, NonZeroUsize::get);
+        let jobs = super::jobs(self.jobs);
         // It draws itself on standard error, and only on a terminal.
         let bar = ProgressBar::new(cells.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta:>5} {msg}") {

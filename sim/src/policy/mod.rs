@@ -29,7 +29,7 @@ use raq_shared::units::Bitrate;
 
 pub use fixed::Fixed;
 pub use gcc::Gcc;
-pub use name::PolicyName;
+pub use name::{PolicyName, distinct};
 pub use oracle::Oracle;
 pub use raq::Raq;
 pub use salsify::Salsify;

@@ -37,6 +37,13 @@ impl PolicyName {
     }
 }
 
+/// The names, each once, in their order.
+pub fn distinct(names: &[PolicyName]) -> Vec<PolicyName> {
+    let first = |(at, name): &(usize, &PolicyName)| !names[..*at].contains(name);
+    let kept = names.iter().enumerate().filter(first);
+    kept.map(|(_, name)| *name).collect()
+}
+
 impl PolicyName {
     /// Whether QUIC's congestion window limits it: the product leaves it in force, comparators bring
     /// their own control.
@@ -100,6 +107,15 @@ impl FromStr for PolicyName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_given_again_counts_once() {
+        let names: Vec<PolicyName> = ["raq", "gcc", "raq", "fixed:5", "gcc"]
+            .map(|name| name.parse().unwrap())
+            .to_vec();
+        let once: Vec<String> = distinct(&names).iter().map(ToString::to_string).collect();
+        assert_eq!(once, ["raq", "gcc", "fixed:5"]);
+    }
 
     #[test]
     fn names_are_read_as_they_are_written() {

@@ -1,6 +1,6 @@
 //! A flow whose ends are joined by a connection of quinn's.
 
-use std::{collections::VecDeque, fmt::Display, net::SocketAddr, time::Duration};
+use std::{fmt::Display, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendDatagramError, SendStream};
@@ -11,7 +11,11 @@ use raq_shared::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::settings::Settings;
-use crate::{flow::Flow, policy::Transport, record::Direction};
+use crate::{
+    flow::{Flow, MAX_DATAGRAM},
+    policy::Transport,
+    record::Direction,
+};
 
 /// Turns that the sessions' handshake may take.
 const HANDSHAKE: usize = 8;
@@ -36,9 +40,6 @@ pub(super) struct Party {
     receiver: Connection,
     /// The sender's buffer when nothing is in it, bytes.
     room: usize,
-    /// Datagrams that it had no room for.
-    waiting: VecDeque<Bytes>,
-    waiting_bytes: usize,
     /// Dropped, they would end what they belong to.
     _streams: [(SendStream, RecvStream); 2],
     _endpoints: [Endpoint; 2],
@@ -81,8 +82,6 @@ impl Party {
             room: sender.datagram_send_buffer_space(),
             sender,
             receiver,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
             _streams: streams,
             _endpoints: endpoints,
         })
@@ -107,17 +106,11 @@ impl Party {
     pub(super) fn advance(&mut self, now: Duration) -> Result<(), Failure> {
         let transport = self.transport();
         self.flow.sending.advance(now, transport)?;
-        while let Some(handed) = self.flow.sending.handed() {
-            self.waiting_bytes += handed.bytes.len();
-            self.waiting.push_back(handed.bytes);
-        }
         // quinn would throw away the oldest to make room.
-        while let Some(first) = self.waiting.front()
-            && first.len() <= self.sender.datagram_send_buffer_space()
-            && let Some(bytes) = self.waiting.pop_front()
+        while self.sender.datagram_send_buffer_space() >= MAX_DATAGRAM
+            && let Some(handed) = self.flow.sending.handed()
         {
-            self.waiting_bytes -= bytes.len();
-            send(&self.sender, bytes)?;
+            send(&self.sender, handed.bytes)?;
         }
         self.flow.receiving.advance(now)?;
         while let Some(handed) = self.flow.receiving.handed() {
@@ -136,7 +129,7 @@ impl Party {
             window: path.cwnd,
             round_trip: path.rtt,
             shortest: path.min_rtt,
-            queued: self.waiting_bytes + unsent,
+            queued: unsent,
         }
     }
 }

@@ -51,6 +51,9 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// All, the fastest first.
+    pub const ALL: [Self; 3] = [Self::Sessions, Self::Quic, Self::Relay];
+
     /// As in the file.
     pub fn name(self) -> &'static str {
         match self {

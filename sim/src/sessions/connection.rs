@@ -13,7 +13,11 @@ use super::{
     ranges::varint,
     recovery::{Recovery, Sent},
 };
-use crate::{cubic::Cubic, flow::Handed, policy::Transport};
+use crate::{
+    cubic::Cubic,
+    flow::{Handed, MAX_DATAGRAM},
+    policy::Transport,
+};
 
 /// Bytes of a QUIC packet at most: what every path carries (RFC 9000, section 14).
 const MTU: u32 = 1200;
@@ -27,9 +31,6 @@ const LEAST: u32 = 8 + 6 + 16;
 const BUFFER: usize = 64 << 10;
 /// What quinn counts for each of them besides.
 const ENTRY: usize = 32;
-
-/// The longest datagram that fits a packet along with an acknowledgement of one range.
-const LONGEST: usize = 1150;
 
 /// What travels.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ impl Connection {
     /// Takes a datagram to send. Where the buffer is full the oldest are thrown away, as quinn does;
     /// how many were. One that fits no packet is thrown away itself.
     pub(super) fn send(&mut self, handed: Handed) -> usize {
-        if handed.bytes.len() > LONGEST {
+        if handed.bytes.len() > MAX_DATAGRAM {
             return 1;
         }
         let mut dropped = 0;

@@ -12,7 +12,7 @@ use raq_shared::exit::{Exit, Failure};
 
 use crate::{
     cubic::Cubic,
-    flow::{Flow, Handed, Use},
+    flow::{Flow, Handed, MAX_DATAGRAM, Use},
     link::{Link, Outcome, Packet as LinkPacket},
     record::{DatagramRow, Direction, Kind},
     run::{Notes, Paths},
@@ -25,8 +25,6 @@ const INITIAL_WINDOW: u64 = 12_000;
 const SEGMENT: u16 = 1200;
 /// Rounds without time passing that mean a mistake.
 const STUCK: usize = 100_000;
-/// The longest datagram.
-const DATAGRAM: usize = 1150;
 
 /// What a link carries.
 #[derive(Debug, Clone)]
@@ -161,11 +159,11 @@ impl Simulation<'_> {
                 flow.sending.datagram(now, &handed.bytes)?;
             }
             flow.sending.advance(now, sender.transport())?;
-            while sender.has_room(DATAGRAM)
+            while sender.has_room(MAX_DATAGRAM)
                 && let Some(handed) = flow.sending.handed()
             {
                 sender.send(handed);
-                if !sender.has_room(DATAGRAM) {
+                if !sender.has_room(MAX_DATAGRAM) {
                     transmit(sender, now, |packet| self.down.offer(now, load(packet)));
                 }
             }
