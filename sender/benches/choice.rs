@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use raq_recv::intake::Intake;
 use raq_send::choice::scan::Scan;
 use raq_send::choice::{Picture, Speed};
-use raq_send::frame_coder::{Allowance, FrameCoder, Stamp};
+use raq_send::frame_coder::{Allowance, FrameCoder};
 use raq_shared::coding::{Sink, write};
 use raq_shared::tile::TileGrid;
 
@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// Codes the next frame and returns its datagrams.
-    fn frame(&mut self, clip: &[synthetic::Frame]) -> Vec<bytes::Bytes> {
+    fn frame(&mut self, clip: &[synthetic::Frame]) -> Vec<bytes::BytesMut> {
         let shown = &clip[self.frame as usize % clip.len()];
         let picture = Picture {
             target: &shown.latents,
@@ -141,11 +141,10 @@ impl Session {
             fewest: 1,
             datagram_bytes: BYTES,
         };
-        let stamp = Stamp::default();
         let datagrams = self
             .coder
-            .encode(self.frame, picture, allowance, stamp, || false);
-        let datagrams = datagrams.to_vec();
+            .encode(self.frame, picture, allowance, 0, || false);
+        let datagrams = std::mem::take(datagrams);
         for datagram in &datagrams {
             self.intake.datagram(datagram).expect("in order");
         }

@@ -3,16 +3,16 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use raq_shared::wire::report::Report;
-use raq_shared::wire::update::TIME_UNITS;
+use raq_shared::wire::update::time_units;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::choice::Picture;
 use crate::clock::Clock;
 use crate::event::{Encoded, Event};
 use crate::feedback::Feedback;
-use crate::frame_coder::{Allowance, FrameCoder, Stamp};
+use crate::frame_coder::{Allowance, FrameCoder};
 
 /// Something for the thread to do.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Job {
         /// What it may take.
         allowance: Allowance,
         /// A list to be filled.
-        datagrams: Vec<Bytes>,
+        datagrams: Vec<BytesMut>,
     },
     /// The receiver tells what it has.
     Report(Report),
@@ -81,29 +81,20 @@ impl CodeThread {
         encoded: &Encoded,
         allowance: Allowance,
         now: Duration,
-        datagrams: &mut Vec<Bytes>,
+        datagrams: &mut Vec<BytesMut>,
     ) {
         let captured = &encoded.captured;
         let picture = Picture {
             target: &encoded.latents,
             luma: captured.frame.luma_tensor(),
         };
-        let delay = units(now.saturating_sub(captured.captured));
-        let stamp = Stamp {
-            capture: units(captured.captured) as u32,
-            send_delay: u16::try_from(delay).unwrap_or(u16::MAX),
-        };
+        let capture = time_units(captured.captured) as u32;
         let (clock, ends) = (self.clock, now + self.patience);
         let expired = || clock.now() >= ends;
         let coded = self
             .coder
-            .encode(captured.number, picture, allowance, stamp, expired);
+            .encode(captured.number, picture, allowance, capture, expired);
         datagrams.clear();
-        datagrams.extend_from_slice(coded);
+        datagrams.append(coded);
     }
-}
-
-/// In the units of the wire.
-fn units(time: Duration) -> u128 {
-    time.as_micros() * u128::from(TIME_UNITS) / 1_000_000
 }

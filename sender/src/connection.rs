@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
 use raq_shared::latent::Latents;
@@ -17,14 +17,14 @@ use crate::clock::Clock;
 use crate::code::Job;
 use crate::event::{Encoded, Event};
 use crate::mailbox::Mailbox;
-use crate::outbox::Outbox;
 use crate::session::{End, Input, Output, Session};
 use crate::tally::{Tally, Times};
+use crate::uplink::Uplink;
 
 /// How long the control stream may take no bytes.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look whether QUIC has room for what waits.
-const PUMP: Duration = Duration::from_millis(1);
+/// How often to look whether QUIC has sent everything.
+const FLUSH: Duration = Duration::from_millis(1);
 /// Most bytes taken from the control stream at once.
 const CHUNK: usize = 64 << 10;
 
@@ -45,7 +45,7 @@ pub(crate) struct Sending<'a, S> {
     pub(crate) clock: Clock,
     pub(crate) pipeline: Pipeline,
     pub(crate) tally: Tally,
-    pub(crate) outbox: Outbox,
+    pub(crate) uplink: Uplink,
     pub(crate) control: SendStream,
     pub(crate) control_in: Option<RecvStream>,
     pub(crate) interrupts: watch::Receiver<bool>,
@@ -56,7 +56,7 @@ pub(crate) struct Sending<'a, S> {
     /// Frames that are encoded and wait for the session's word.
     pub(crate) encoded: Vec<Encoded>,
     /// Lists of datagrams to be filled again.
-    pub(crate) spare: Vec<Vec<Bytes>>,
+    pub(crate) spare: Vec<Vec<BytesMut>>,
     pub(crate) source: SourceEnd,
     pub(crate) flushing: bool,
     pub(crate) failure: Option<Failure>,
@@ -82,10 +82,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     return end;
                 }
             }
-            let tally = &mut self.tally;
-            if let Err(error) = self.outbox.pump(self.connection, |sent| tally.sent(sent)) {
-                self.lose(error);
-            } else if self.flushing && self.outbox.is_empty(self.connection) {
+            if self.flushing && self.uplink.queued(self.connection) == 0 {
                 self.flushing = false;
                 self.session.handle(self.clock.now(), Input::Flushed);
             } else {
@@ -119,8 +116,12 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     self.recycle(encoded);
                 }
             }
-            Output::Datagram(datagram) => self.outbox.datagram(datagram),
-            Output::Sent(sent) => self.outbox.sent(sent),
+            Output::Datagram { bytes, .. } => {
+                if let Err(error) = self.uplink.send(self.connection, bytes) {
+                    self.lose(error);
+                }
+            }
+            Output::Sent(sent) => self.tally.sent(sent),
             Output::StopSource => {
                 self.source.stopped = true;
                 self.pipeline.mailbox.close();
@@ -135,7 +136,6 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
     /// Waits for the next thing that happens and tells the session.
     async fn input(&mut self) {
         let deadline = self.session.deadline().map(|at| self.clock.instant(at));
-        let pump = self.flushing || self.outbox.is_waiting();
         let connected = self.lost.is_none();
         tokio::select! {
             // What the receiver said last is heard before the end of the connection.
@@ -164,7 +164,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 self.session.handle(self.clock.now(), Input::Stop);
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
-            () = sleep(PUMP), if pump => {}
+            () = sleep(FLUSH), if self.flushing => {}
         }
     }
 
@@ -177,7 +177,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     number, captured, ..
                 } = encoded.captured;
                 self.encoded.push(encoded);
-                let path = self.outbox.path(now, self.connection);
+                let path = self.uplink.path(now, self.connection);
                 tracing::trace!(number, ?path, "encoded");
                 self.session.handle(
                     now,
@@ -202,12 +202,11 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 });
                 self.recycle(encoded);
                 let coded = Input::Coded {
-                    datagrams: &datagrams,
+                    datagrams: &mut datagrams,
                     level,
                     codewords,
                 };
                 self.session.handle(now, coded);
-                datagrams.clear();
                 self.spare.push(datagrams);
             }
             Event::Shipped => self.session.handle(now, Input::Shipped),

@@ -30,9 +30,9 @@ use crate::event::Event;
 use crate::frame_coder::FrameCoder;
 use crate::mailbox::Mailbox;
 use crate::options::Options;
-use crate::outbox::Outbox;
 use crate::session::{End, Session, Settings};
 use crate::tally::Tally;
+use crate::uplink::Uplink;
 
 /// Pictures under way: one being filled, one waiting, one being encoded, one being coded.
 const FRAMES: usize = 4;
@@ -88,6 +88,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         codebooks: codebooks.clone(),
         video,
         max_rate: options.max_rate,
+        latency: options.latency,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -197,7 +198,7 @@ impl Sender {
             clock,
             pipeline,
             tally: Tally::new(clock, stats),
-            outbox: Outbox::new(connection),
+            uplink: Uplink::new(connection),
             control,
             control_in: Some(control_in),
             interrupts,

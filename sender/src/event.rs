@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use raq_shared::exit::Failure;
 use raq_shared::latent::Latents;
 use raq_shared::stage::MAX_STAGES;
@@ -30,7 +30,7 @@ pub(crate) enum Event {
         /// Its buffers, to be used again.
         encoded: Encoded,
         /// Its datagrams.
-        datagrams: Vec<Bytes>,
+        datagrams: Vec<BytesMut>,
         /// Its quality level, 0..=96.
         level: u8,
         /// K̃ per stage, 0 for stages that the model does not have.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use raq_shared::coding::{Framing, Sink, Tables, write};
 use raq_shared::stage::{MAX_STAGES, Stages};
 use raq_shared::tile::scene::FrameHead;
@@ -69,15 +69,6 @@ impl Allowance {
     }
 }
 
-/// When a frame was captured and is sent, in units of 100 µs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Stamp {
-    /// Capture time since the session began; 24 bits are sent.
-    pub capture: u32,
-    /// From capture to sending, saturating.
-    pub send_delay: u16,
-}
-
 /// Turns frames into datagrams and remembers what the receiver has.
 #[derive(Debug)]
 pub struct FrameCoder {
@@ -92,7 +83,7 @@ pub struct FrameCoder {
     buffer: BytesMut,
     /// Coded bits per bit of the estimate, running mean.
     ratio: f32,
-    datagrams: Vec<Bytes>,
+    datagrams: Vec<BytesMut>,
     /// Number and datagrams of the frame coded last, where it had room.
     coded: Option<(u32, u8)>,
 }
@@ -192,7 +183,9 @@ impl FrameCoder {
     }
 
     /// Codes frame `frame`. The datagrams take at most the allowance's bytes; there are none where
-    /// it has no room for their headers. `expired` ends the choice early; it is asked often.
+    /// it has no room for their headers. `capture` is when it was captured, in units of 100 µs since
+    /// the session began; 24 bits are sent. Whoever sends the datagrams takes them out and stamps
+    /// them. `expired` ends the choice early; it is asked often.
     ///
     /// # Panics
     /// When the picture has another size, or frame numbers do not ascend.
@@ -201,16 +194,16 @@ impl FrameCoder {
         frame: u32,
         picture: Picture<'_>,
         mut allowance: Allowance,
-        stamp: Stamp,
+        capture: u32,
         mut expired: impl FnMut() -> bool,
-    ) -> &[Bytes] {
+    ) -> &mut Vec<BytesMut> {
         self.datagrams.clear();
         self.coded = None;
         let headers = usize::from(allowance.count) * UPDATE_HEADER_LEN;
         let names = self.name_bits();
         let least = LEAST_BODY + (names / 8.0).ceil() as usize;
         if allowance.bytes < headers + usize::from(allowance.count) * least {
-            return &self.datagrams;
+            return &mut self.datagrams;
         }
         let standing = Standing {
             loss: self.loss,
@@ -230,7 +223,7 @@ impl FrameCoder {
                 datagram_bits: (body - OVERHEAD_BITS - names) / self.ratio,
             };
             self.chooser.fill(picture, budget, &mut expired);
-            self.write_all(frame, allowance, stamp);
+            self.write_all(frame, allowance, capture);
             let spare = allowance.bytes.saturating_sub(self.total());
             if !self.chooser.wants_more() || (spare as f32) * 8.0 < 2.0 * OPERATION_BITS {
                 break;
@@ -247,13 +240,13 @@ impl FrameCoder {
         if enough < allowance.count {
             allowance.count = enough;
             self.chooser.respread(enough);
-            self.write_all(frame, allowance, stamp);
+            self.write_all(frame, allowance, capture);
         }
-        self.shrink(frame, allowance, stamp);
+        self.shrink(frame, allowance, capture);
         self.chooser.finish();
         self.note(frame, allowance.count);
         self.coded = Some((frame, allowance.count));
-        &self.datagrams
+        &mut self.datagrams
     }
 
     /// Bits in which a datagram names K̃ of every stage.
@@ -268,9 +261,9 @@ impl FrameCoder {
     }
 
     /// Takes operations back until everything fits.
-    fn shrink(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
+    fn shrink(&mut self, frame: u32, allowance: Allowance, capture: u32) {
         loop {
-            let longest = self.datagrams.iter().map(Bytes::len).max().unwrap_or(0);
+            let longest = self.datagrams.iter().map(BytesMut::len).max().unwrap_or(0);
             let over = (self.total().saturating_sub(allowance.bytes))
                 .max(longest.saturating_sub(allowance.datagram_bytes));
             if over == 0 {
@@ -280,12 +273,12 @@ impl FrameCoder {
             if !self.chooser.take_back(count) {
                 return;
             }
-            self.write_all(frame, allowance, stamp);
+            self.write_all(frame, allowance, capture);
         }
     }
 
     fn total(&self) -> usize {
-        self.datagrams.iter().map(Bytes::len).sum()
+        self.datagrams.iter().map(BytesMut::len).sum()
     }
 
     fn floor_back(&self, frame: u32) -> u8 {
@@ -306,7 +299,7 @@ impl FrameCoder {
         }
     }
 
-    fn write_all(&mut self, frame: u32, allowance: Allowance, stamp: Stamp) {
+    fn write_all(&mut self, frame: u32, allowance: Allowance, capture: u32) {
         self.datagrams.clear();
         // At once, while no datagram holds the buffer that is to be used again.
         let most = usize::from(allowance.count).saturating_mul(allowance.datagram_bytes);
@@ -323,15 +316,16 @@ impl FrameCoder {
                 names_codewords: framing.codewords.is_some(),
                 level: framing.level,
                 frame: frame as u16,
-                capture: stamp.capture,
-                send_delay: stamp.send_delay,
+                capture,
+                // Stamped when it leaves.
+                send_delay: 0,
                 index: framing.index,
                 count: framing.count,
                 floor: framing.floor,
             };
             self.buffer.extend_from_slice(&header.encode());
             self.buffer.extend_from_slice(&body);
-            self.datagrams.push(self.buffer.split().freeze());
+            self.datagrams.push(self.buffer.split());
         }
         (self.sink, self.body) = (sink, body);
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! driver: connects, moves bytes between QUIC and the session
-//!   session: handshake, each frame's bytes, reports (no sockets, clocks, threads)
+//!   session: handshake, each frame's bytes, when datagrams leave, reports (no sockets, clocks, threads)
 //!   capture thread: camera, y4m or test pattern, at the source's pace
 //!   encode thread: encoder network, latents rounded to the grid
 //!   code thread: choice of operations and K̃, range coding, what the receiver has
@@ -19,6 +19,7 @@ pub mod flight;
 pub mod frame_coder;
 pub mod loss;
 pub mod mirror;
+pub mod pacer;
 pub mod rate;
 pub mod session;
 
@@ -41,6 +42,6 @@ mod mailbox;
 #[cfg(feature = "program")]
 pub mod options;
 #[cfg(feature = "program")]
-mod outbox;
-#[cfg(feature = "program")]
 mod tally;
+#[cfg(feature = "program")]
+mod uplink;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub struct Options {
     /// Send no more than this, whatever the network carries: 300k, 2M or 150000 bits a second
     #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
     pub max_rate: Option<Bitrate>,
+    /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
+    pub latency: Duration,
     /// How much work the choice may do for a frame: fast, medium or thorough
     #[arg(long, value_name = "SPEED", default_value_t)]
     pub speed: Speed,
@@ -137,6 +141,18 @@ impl Options {
             frames: self.frames.unwrap_or(u32::MAX),
             duration: self.duration.unwrap_or(Duration::MAX),
         }
+    }
+}
+
+/// How old a frame may be, at least and at most.
+const LATENCIES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(5);
+
+fn parse_latency(text: &str) -> Result<Duration, String> {
+    let latency = parse_duration(text)?;
+    if LATENCIES.contains(&latency) {
+        Ok(latency)
+    } else {
+        Err("give 20ms to 5s".into())
     }
 }
 
@@ -295,6 +311,10 @@ mod tests {
         assert_eq!((some.codewords, some.speed), (Some(300), Speed::Fast));
         assert_eq!(some.max_rate, Some(Bitrate::from_kilobits_per_second(2000)));
         assert!(parse(&["--max-rate", "much"]).is_err());
+        assert_eq!(some.latency, Duration::from_millis(100));
+        for (latency, fits) in [("19ms", false), ("20ms", true), ("5s", true), ("6s", false)] {
+            assert_eq!(parse(&["--latency", latency]).is_ok(), fits, "{latency}");
+        }
         assert!(parse(&["--speed", "slow"]).is_err());
     }
 }

@@ -6,38 +6,34 @@
 //!
 //! ```text
 //! preface, Hello -> Welcome [-> Shipment] -> Start
-//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent;  Datagram -> Report
+//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent, as time goes by;  Datagram -> Report
 //!   SourceEnd -> Flush -> Flushed -> Bye -> Done -> End
 //! ```
 
 mod end;
 mod input;
 mod output;
+mod streaming;
 
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
 use raq_shared::frame::SizeError;
-use raq_shared::stage::MAX_STAGES;
-use raq_shared::tile::TileGrid;
 use raq_shared::units::Bitrate;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
-use raq_shared::wire::datagram::MAX_JUMP;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
-use raq_shared::wire::report::Report;
 use raq_shared::wire::{self, PROTOCOL_VERSION, shipment};
 
 pub use end::End;
 pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
-use crate::frame_coder::Allowance;
-use crate::rate::{Path, RateControl};
+use crate::rate::Path;
+use streaming::Streaming;
 
 /// How long the receiver may take to answer Hello: it loads its decoder meanwhile.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(20);
@@ -47,8 +43,6 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-/// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
-const MAX_SKIPPED: u32 = MAX_JUMP / 2;
 
 /// What this end holds and sends.
 #[derive(Clone, Debug)]
@@ -65,6 +59,9 @@ pub struct Settings {
     pub video: VideoFormat,
     /// What is never sent more than, whatever the path carries.
     pub max_rate: Option<Bitrate>,
+    /// How old a frame may be when it leaves, at least two frame times; what is older then is
+    /// dropped. A frame whose coding ends later still has one frame time to leave.
+    pub latency: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +75,9 @@ enum State {
     Streaming,
     /// Told to stop: waits for the end of the source.
     Stopping,
-    /// Waits for the last frames to be coded.
+    /// Waits for the last frames to be coded and to leave.
     Finishing,
-    /// Waits until everything has left.
+    /// Waits until QUIC has sent everything.
     Flushing,
     /// Waits for Done.
     Bye,
@@ -89,11 +86,11 @@ enum State {
     Ended,
 }
 
-#[derive(Debug)]
-struct Frame {
-    number: u32,
-    captured: Duration,
-    allowance: Allowance,
+impl State {
+    /// Whether frames may leave.
+    fn streams(self) -> bool {
+        matches!(self, Self::Streaming | Self::Stopping | Self::Finishing)
+    }
 }
 
 /// One session; see the module.
@@ -102,16 +99,9 @@ pub struct Session {
     settings: Settings,
     state: State,
     reader: ControlReader,
-    rate: RateControl,
-    /// Frames that are being coded.
-    coding: VecDeque<Frame>,
+    streaming: Streaming,
     outputs: VecDeque<Output>,
     patience_ends: Option<Duration>,
-    counts: Counts,
-    /// The number after the last frame of the source.
-    next: u32,
-    /// The number after the last frame given out or being coded.
-    next_sent: u32,
     stopped: bool,
 }
 
@@ -121,18 +111,12 @@ impl Session {
     /// # Errors
     /// [`SizeError`] where the video's size is out of range.
     pub fn new(settings: Settings, now: Duration) -> Result<Self, SizeError> {
-        let tiles = TileGrid::of(settings.video.size()?).tiles();
-        let rate = RateControl::new(settings.video.frame_rate, tiles, settings.max_rate);
         let mut session = Self {
             state: State::Preface,
             reader: ControlReader::default(),
-            rate,
-            coding: VecDeque::new(),
+            streaming: Streaming::new(&settings)?,
             outputs: VecDeque::new(),
             patience_ends: Some(now + WELCOME_PATIENCE),
-            counts: Counts::default(),
-            next: 0,
-            next_sent: 0,
             stopped: false,
             settings,
         };
@@ -154,7 +138,7 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => self.report(bytes),
+            Input::Datagram(bytes) => self.outputs.extend(self.streaming.datagram(bytes)),
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -174,12 +158,15 @@ impl Session {
                 datagrams,
                 level,
                 codewords,
-            } => self.coded(now, datagrams, level, codewords),
-            Input::Skipped { frames } => {
-                self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(frames);
+            } => {
+                if self.state.streams() {
+                    self.streaming.coded(now, datagrams, level, codewords);
+                }
+                datagrams.clear();
             }
+            Input::Skipped { frames } => self.streaming.skipped(frames),
             Input::SourceEnd { next } => {
-                self.next = self.next.max(next);
+                self.streaming.seen(next);
                 if matches!(self.state, State::Streaming | State::Stopping) {
                     self.finish(now);
                 }
@@ -188,6 +175,10 @@ impl Session {
             Input::Lost => self.end(End::Lost),
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),
+        }
+        if self.state.streams() {
+            self.streaming.pump(now, &mut self.outputs);
+            self.flush_when_idle(now);
         }
     }
 
@@ -198,112 +189,32 @@ impl Session {
 
     /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Duration> {
-        self.patience_ends
+        let leaves = self.streaming.wake().filter(|_| self.state.streams());
+        [self.patience_ends, leaves].into_iter().flatten().min()
     }
 
     /// What was sent so far.
     pub fn counts(&self) -> Counts {
-        self.counts
+        self.streaming.counts
     }
 
     fn encoded(&mut self, now: Duration, number: u32, captured: Duration, path: &Path) {
-        self.next = self.next.max(number.saturating_add(1));
-        if !matches!(self.state, State::Streaming) || number < self.next_sent {
-            self.outputs.push_back(Output::Discard { number });
-            return;
-        }
-        let overdue = number - self.next_sent >= MAX_SKIPPED;
-        let mut allowance = self.rate.allow(now, path);
-        if allowance.is_none() && overdue {
-            allowance = Some(self.rate.least(path));
-        }
-        let Some(allowance) = allowance else {
-            self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
-            self.outputs.push_back(Output::Discard { number });
-            return;
+        self.streaming.seen(number.saturating_add(1));
+        let output = match self.state {
+            State::Streaming => self.streaming.encoded(now, number, captured, path),
+            _ => Output::Discard { number },
         };
-        self.next_sent = number.saturating_add(1);
-        self.coding.push_back(Frame {
-            number,
-            captured,
-            allowance,
-        });
-        self.outputs.push_back(Output::Code { number, allowance });
-    }
-
-    fn coded(
-        &mut self,
-        now: Duration,
-        datagrams: &[Bytes],
-        level: u8,
-        codewords: [u16; MAX_STAGES],
-    ) {
-        let Some(frame) = self.coding.pop_front() else {
-            return;
-        };
-        if matches!(
-            self.state,
-            State::Streaming | State::Stopping | State::Finishing
-        ) {
-            self.give_out(&frame, datagrams, level, codewords);
-        }
-        if self.state == State::Finishing {
-            self.flush_when_coded(now);
-        }
-    }
-
-    fn give_out(
-        &mut self,
-        frame: &Frame,
-        datagrams: &[Bytes],
-        level: u8,
-        codewords: [u16; MAX_STAGES],
-    ) {
-        let bytes: usize = datagrams.iter().map(Bytes::len).sum();
-        // The header counts them in a byte.
-        let count = datagrams.len() as u8;
-        self.rate.spent(frame.allowance, bytes, count);
-        if datagrams.is_empty() {
-            self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
-            return;
-        }
-        let given = datagrams.iter().cloned().map(Output::Datagram);
-        self.outputs.extend(given);
-        self.counts.frames_sent += 1;
-        self.counts.bytes += bytes as u64;
-        self.outputs.push_back(Output::Sent(Sent {
-            number: frame.number,
-            captured: frame.captured,
-            level,
-            codewords,
-            budget: frame.allowance.bytes as u64,
-            datagrams: count,
-            bytes: bytes as u64,
-        }));
-    }
-
-    fn report(&mut self, bytes: &[u8]) {
-        match Report::parse(bytes) {
-            Ok(report) => {
-                self.counts.reports += 1;
-                self.outputs.push_back(Output::Report(report));
-            }
-            Err(error) => {
-                self.counts.malformed += 1;
-                tracing::trace!(%error, len = bytes.len(), "not a report");
-            }
-        }
+        self.outputs.push_back(output);
     }
 
     /// The source has ended.
     fn finish(&mut self, now: Duration) {
         self.state = State::Finishing;
         self.patience_ends = Some(now + FINISH_PATIENCE);
-        self.flush_when_coded(now);
     }
 
-    fn flush_when_coded(&mut self, now: Duration) {
-        if self.coding.is_empty() {
+    fn flush_when_idle(&mut self, now: Duration) {
+        if self.state == State::Finishing && self.streaming.is_idle() {
             self.state = State::Flushing;
             self.patience_ends = Some(now + FINISH_PATIENCE);
             self.outputs.push_back(Output::Flush);
@@ -315,7 +226,7 @@ impl Session {
             return;
         }
         // The receiver takes a total that is no further away than a frame number may be.
-        let frames_sent = self.next.min(self.next_sent.saturating_add(MAX_JUMP));
+        let frames_sent = self.streaming.total();
         self.say(&Message::Bye { frames_sent });
         self.state = State::Bye;
         self.patience_ends = Some(now + DONE_PATIENCE);
@@ -351,10 +262,7 @@ impl Session {
             State::Shipping => self.end(End::Silent("the receiver does not take the codebooks")),
             // A source that does not end, such as a camera that gives no frames.
             State::Stopping => self.finish(now),
-            State::Finishing => {
-                self.coding.clear();
-                self.flush_when_coded(now);
-            }
+            State::Finishing => self.streaming.give_up(&mut self.outputs),
             State::Flushing => self.flushed(now),
             State::Bye => self.end(End::Silent("the receiver does not say Done")),
             State::Left => self.end(End::Left),
@@ -417,7 +325,7 @@ impl Session {
                 let shipment = shipment::encode(&self.settings.codebooks);
                 self.patience_ends = Some(now + shipment::patience(shipment.len()));
                 self.outputs.push_back(Output::Shipment(shipment));
-                self.counts.codebook_shipped = true;
+                self.streaming.counts.codebook_shipped = true;
                 self.state = State::Shipping;
             }
         }

@@ -42,8 +42,11 @@ impl Tally {
         self.times.push_back(times);
     }
 
-    /// Notes a frame whose last datagram went just now.
+    /// Notes a frame of which no more datagrams go from now on.
     pub(crate) fn sent(&mut self, sent: Sent) {
+        if sent.left == 0 {
+            return;
+        }
         let now = self.clock.now();
         self.first.get_or_insert(sent.captured);
         self.last = now;
@@ -69,6 +72,7 @@ impl Tally {
             budget: sent.budget,
             bytes: sent.bytes,
             datagrams: sent.datagrams,
+            left: sent.left,
             encode_ms: millis(encode),
             code_ms: millis(code),
         }));
@@ -86,6 +90,12 @@ impl Tally {
             counts.frames_skipped,
             counts.bytes
         );
+        if counts.datagrams_dropped > 0 {
+            tracing::info!(
+                "{} datagrams became too old to leave",
+                counts.datagrams_dropped
+            );
+        }
         self.stats.write(SenderRecord::Summary(SenderSummary {
             frames_sent: counts.frames_sent,
             frames_skipped: counts.frames_skipped,

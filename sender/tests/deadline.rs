@@ -4,7 +4,7 @@ mod synthetic;
 
 use raq_recv::intake::Intake;
 use raq_send::choice::{Picture, Speed};
-use raq_send::frame_coder::{Allowance, FrameCoder, Stamp};
+use raq_send::frame_coder::{Allowance, FrameCoder};
 use raq_shared::tile::TileGrid;
 
 #[test]
@@ -29,7 +29,7 @@ fn the_choice_ends_when_its_time_is_over() {
             asked += 1;
             asked > patience
         };
-        let datagrams = coder.encode(0, picture, allowance, Stamp::default(), expired);
+        let datagrams = coder.encode(0, picture, allowance, 0, expired);
         assert_eq!(datagrams.len(), 2, "the frame is sent whatever it holds");
         for datagram in datagrams {
             intake.datagram(datagram).unwrap();

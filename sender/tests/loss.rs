@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raq_send::choice::{Picture, Speed};
-use raq_send::frame_coder::{Allowance, FrameCoder, Stamp};
+use raq_send::frame_coder::{Allowance, FrameCoder};
 use raq_shared::coding::{Tables, tables::TableCounts};
 use raq_shared::frame::Grid;
 use raq_shared::latent::Latents;
@@ -57,7 +57,7 @@ fn code(coder: &mut FrameCoder, frame: u32, value: i16, bytes: usize) -> Vec<(u3
         luma: &luma,
     };
     let allowance = Allowance::of(bytes, Some(2));
-    coder.encode(frame, picture, allowance, Stamp::default(), || false);
+    coder.encode(frame, picture, allowance, 0, || false);
     let updates = coder.chooser().updates().flatten();
     updates.map(|update| (update.tile, update.start)).collect()
 }

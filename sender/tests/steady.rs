@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use raq_recv::intake::Intake;
 use raq_send::choice::{Picture, Speed};
-use raq_send::frame_coder::{Allowance, FrameCoder, Stamp};
+use raq_send::frame_coder::{Allowance, FrameCoder};
 use raq_shared::tile::TileGrid;
 
 /// Counts what is asked of the system's allocator.
@@ -70,7 +70,7 @@ fn frames_allocate_nothing() {
         // More than one datagram, and now and then fewer bytes.
         let allowance = Allowance::of(if frame % 5 == 0 { 900 } else { 2500 }, None);
         let before = ASKED.load(Ordering::Relaxed);
-        let datagrams = coder.encode(frame, picture, allowance, Stamp::default(), || false);
+        let datagrams = coder.encode(frame, picture, allowance, 0, || false);
         let sent = ASKED.load(Ordering::Relaxed);
         for datagram in datagrams {
             intake.datagram(datagram).unwrap();

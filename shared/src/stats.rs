@@ -62,7 +62,7 @@ pub struct FrameSent {
     pub frame: u32,
     /// When it was captured (for a file: when it was due).
     pub capture_unix_us: u64,
-    /// When its last datagram was handed to QUIC.
+    /// When its last datagram was handed to QUIC, or dropped.
     pub sent_unix_us: u64,
     /// Quality level, 0 to 96.
     pub level: u8,
@@ -70,10 +70,12 @@ pub struct FrameSent {
     pub codewords: Vec<u16>,
     /// Bytes that it might have taken.
     pub budget: u64,
-    /// Bytes of its datagrams, headers included.
+    /// Bytes of its datagrams that left, headers included.
     pub bytes: u64,
     /// Number of its datagrams.
     pub datagrams: u8,
+    /// Those of them that left; the others became too old.
+    pub left: u8,
     /// Time in the encoder network.
     pub encode_ms: f64,
     /// Time in choosing operations and coding them.

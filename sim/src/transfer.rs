@@ -9,7 +9,7 @@ use std::{
 use raq_recv::intake::{Intake, Refused};
 use raq_send::{
     choice::{Picture, Speed},
-    frame_coder::{Allowance, FrameCoder, Stamp},
+    frame_coder::{Allowance, FrameCoder},
     loss::Loss,
 };
 use raq_shared::{
@@ -138,14 +138,11 @@ impl Transfer {
             target: latents,
             luma,
         };
-        let stamp = Stamp {
-            capture: (f64::from(frame) / self.fps * f64::from(TIME_UNITS)) as u32,
-            send_delay: 0,
-        };
+        let capture = (f64::from(frame) / self.fps * f64::from(TIME_UNITS)) as u32;
         let began = now();
         let datagrams = self
             .coder
-            .encode(frame, picture, allowance, stamp, || false);
+            .encode(frame, picture, allowance, capture, || false);
         self.tally.coding.push(now() - began);
 
         let bytes: usize = datagrams.iter().map(|datagram| datagram.len()).sum();

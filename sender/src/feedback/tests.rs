@@ -16,7 +16,7 @@ use raq_shared::tile::{Basis, Start, TileGrid};
 
 use super::*;
 use crate::choice::{Picture, Speed};
-use crate::frame_coder::{Allowance, Stamp};
+use crate::frame_coder::Allowance;
 
 const DIM: usize = 3;
 const TILES: TileGrid = TileGrid {
@@ -87,11 +87,10 @@ impl Ends {
             target: &self.latents,
             luma: &self.luma,
         };
-        let stamp = Stamp::default();
         let now = FRAME * self.number;
         let datagrams = self
             .coder
-            .encode(self.number, picture, self.allowance, stamp, || false);
+            .encode(self.number, picture, self.allowance, 0, || false);
         self.number += 1;
         self.count = datagrams.len();
         for datagram in datagrams {

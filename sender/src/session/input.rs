@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use raq_shared::stage::MAX_STAGES;
 
 use crate::rate::Path;
@@ -29,8 +29,8 @@ pub enum Input<'a> {
     },
     /// The frame of the oldest unanswered [`Output::Code`](super::Output::Code) is coded.
     Coded {
-        /// Its datagrams; none where there was no room for any.
-        datagrams: &'a [Bytes],
+        /// Its datagrams; none where there was no room for any. The session takes them out.
+        datagrams: &'a mut Vec<BytesMut>,
         /// Quality level of the frame, 0..=96.
         level: u8,
         /// K̃ per stage, 0 for stages that the model does not have.
@@ -46,7 +46,7 @@ pub enum Input<'a> {
         /// The number after the last frame of the source, sent or not.
         next: u32,
     },
-    /// Everything given out has left this end.
+    /// QUIC has sent everything given out.
     Flushed,
     /// The connection is gone.
     Lost,

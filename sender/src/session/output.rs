@@ -33,20 +33,27 @@ pub enum Output {
     },
     /// Tell the coder what the receiver has.
     Report(Report),
-    /// Send this datagram.
-    Datagram(Bytes),
-    /// Those were all datagrams of a frame.
+    /// Send this datagram, now.
+    Datagram {
+        /// Number of its frame.
+        frame: u32,
+        /// Its place in the frame, from 0.
+        index: u8,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// Those were all datagrams of a frame that leave.
     Sent(Sent),
     /// Capture no more; then say [`Input::SourceEnd`](super::Input::SourceEnd).
     StopSource,
-    /// Wait until everything given out has left, then say
+    /// Wait until QUIC has sent everything given out, then say
     /// [`Input::Flushed`](super::Input::Flushed).
     Flush,
     /// The session is over; close the connection.
     End(End),
 }
 
-/// A frame that was given out in datagrams.
+/// A frame that was coded, and has left as far as it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// Frame number.
@@ -61,19 +68,23 @@ pub struct Sent {
     pub budget: u64,
     /// Number of datagrams.
     pub datagrams: u8,
-    /// Bytes of all datagrams, headers included.
+    /// Those of them that left; the others became too old.
+    pub left: u8,
+    /// Bytes of those that left, headers included.
     pub bytes: u64,
 }
 
 /// Counts of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Frames sent.
+    /// Frames of which datagrams left.
     pub frames_sent: u32,
-    /// Frames of the source that were not sent.
+    /// Frames of the source of which none did.
     pub frames_skipped: u32,
-    /// Bytes of all datagrams, headers included.
+    /// Bytes of all datagrams that left, headers included.
     pub bytes: u64,
+    /// Datagrams that became too old to leave.
+    pub datagrams_dropped: u64,
     /// Reports that came.
     pub reports: u64,
     /// Datagrams from the receiver that were no reports.

@@ -1,9 +1,13 @@
+use bytes::BytesMut;
 use raq_shared::codebook::Codebook;
+use raq_shared::stage::MAX_STAGES;
 use raq_shared::tile::scene::Arrivals;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
-use raq_shared::wire::report::{Audit, FrameReport};
+use raq_shared::wire::datagram::MAX_JUMP;
+use raq_shared::wire::report::{Audit, FrameReport, Report};
 
 use super::*;
+use crate::frame_coder::Allowance;
 
 const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
 
@@ -23,6 +27,7 @@ fn settings() -> Settings {
             colour_range: ColourRange::Limited,
         },
         max_rate: None,
+        latency: at(100),
     }
 }
 
@@ -124,12 +129,34 @@ fn the_codebook_is_shipped_when_asked_for() {
     assert_eq!(session.deadline(), None);
 }
 
-fn coded(datagrams: &[Bytes]) -> Input<'_> {
-    Input::Coded {
-        datagrams,
+/// Has the frame that is being coded take these bytes.
+fn code(session: &mut Session, millis: u64, datagrams: &[&[u8]]) {
+    let mut datagrams = datagrams.iter().map(|&it| BytesMut::from(it)).collect();
+    let coded = Input::Coded {
+        datagrams: &mut datagrams,
         level: 50,
         codewords: CODEWORDS,
+    };
+    session.handle(at(millis), coded);
+    assert!(datagrams.is_empty(), "they are taken");
+}
+
+fn datagram(frame: u32, index: u8, bytes: &[u8]) -> Output {
+    Output::Datagram {
+        frame,
+        index,
+        bytes: bytes.to_vec().into(),
     }
+}
+
+/// Calls the session when it wants to be called, up to a time; what comes out and when.
+fn until(session: &mut Session, millis: u64) -> Vec<(Duration, Output)> {
+    let mut all = Vec::new();
+    while let Some(now) = session.deadline().filter(|&it| it <= at(millis)) {
+        session.handle(now, Input::Timeout);
+        all.extend(outputs(session).into_iter().map(|output| (now, output)));
+    }
+    all
 }
 
 /// The allowance that a frame is given now.
@@ -145,8 +172,7 @@ fn a_frame_is_coded_given_out_and_counted() {
     let mut session = streaming();
     session.handle(at(40), encoded(0, 33, 1000));
     let allowance = allowed(&mut session);
-    let datagrams = [Bytes::from_static(b"one"), Bytes::from_static(b"three")];
-    session.handle(at(50), coded(&datagrams));
+    code(&mut session, 50, &[b"one", b"three"]);
     let sent = Sent {
         number: 0,
         captured: at(33),
@@ -154,12 +180,103 @@ fn a_frame_is_coded_given_out_and_counted() {
         codewords: CODEWORDS,
         budget: allowance.bytes as u64,
         datagrams: 2,
+        left: 2,
         bytes: 8,
     };
-    let [one, three] = datagrams.map(Output::Datagram);
-    assert_eq!(outputs(&mut session), [one, three, Output::Sent(sent)]);
+    assert_eq!(outputs(&mut session), [datagram(0, 0, b"one")]);
+    assert_eq!(session.counts().frames_sent, 0);
+    // 3 and 64 bytes at twice the estimate.
+    let then = at(50) + Duration::from_micros(67 * 8 / 2);
+    let outputs = until(&mut session, 90);
+    let rest = [datagram(0, 1, b"three"), Output::Sent(sent)];
+    assert!(outputs.into_iter().eq(rest.map(|output| (then, output))));
     let counts = session.counts();
     assert_eq!((counts.frames_sent, counts.bytes), (1, 8));
+    assert_eq!((counts.frames_skipped, counts.datagrams_dropped), (0, 0));
+}
+
+#[test]
+fn a_budget_leaves_at_once() {
+    let mut session = streaming();
+    let path = Path {
+        budget: Some(900),
+        ..path(1)
+    };
+    let frame = Input::Encoded {
+        number: 0,
+        captured: at(33),
+        path,
+    };
+    session.handle(at(40), frame);
+    allowed(&mut session);
+    code(&mut session, 50, &[b"one", b"three"]);
+    let all = outputs(&mut session);
+    assert_eq!(all[..2], [datagram(0, 0, b"one"), datagram(0, 1, b"three")]);
+    assert!(matches!(all[2..], [Output::Sent(_)]));
+}
+
+/// The `left` of frames as they are done with.
+fn left(outputs: Vec<(Duration, Output)>) -> Vec<(u128, u32, u8)> {
+    let sent = outputs
+        .into_iter()
+        .filter_map(|(now, output)| match output {
+            Output::Sent(sent) => Some((now.as_millis(), sent.number, sent.left)),
+            _ => None,
+        });
+    sent.collect()
+}
+
+#[test]
+fn what_is_too_old_does_not_leave() {
+    let mut session = streaming();
+    session.handle(at(10), encoded(0, 10, 50));
+    allowed(&mut session);
+    // At twice the estimate 36 and 64 bytes take 8 ms, 1186 and 64 bytes 100 ms.
+    code(&mut session, 12, &[&[0; 36], &[0; 1186], &[0; 36]]);
+    outputs(&mut session);
+    let done = left(until(&mut session, 800));
+    assert_eq!(done, [(110, 0, 2)], "100 ms after its capture");
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.bytes), (1, 1222));
+    assert_eq!((counts.frames_skipped, counts.datagrams_dropped), (0, 1));
+    assert_eq!(session.deadline(), None);
+}
+
+#[test]
+fn a_frame_that_never_leaves_counts_as_skipped() {
+    let mut session = streaming();
+    for number in 0..2 {
+        session.handle(at(10 + 34 * u64::from(number)), encoded(number, 10, 50));
+        allowed(&mut session);
+    }
+    code(&mut session, 45, &[&[0; 1186]]);
+    outputs(&mut session);
+    code(&mut session, 46, &[b"never"]);
+    assert_eq!(left(until(&mut session, 800)), [(110, 1, 0)]);
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.frames_skipped), (1, 1));
+}
+
+#[test]
+fn a_frame_coded_late_still_has_a_frame_time_to_leave() {
+    let mut session = streaming();
+    session.handle(at(10), encoded(0, 10, 50));
+    allowed(&mut session);
+    code(&mut session, 300, &[b"late", &[0; 1186], b"too late"]);
+    assert_eq!(outputs(&mut session), [datagram(0, 0, b"late")]);
+    assert_eq!(left(until(&mut session, 800)), [(333, 0, 2)]);
+}
+
+#[test]
+fn what_waits_here_counts_as_queued() {
+    let mut session = streaming();
+    session.handle(at(10), encoded(0, 10, 100));
+    allowed(&mut session);
+    code(&mut session, 12, &[&[0; 1000][..]; 3]);
+    outputs(&mut session);
+    // 2000 bytes take 160 ms.
+    session.handle(at(13), encoded(1, 13, 100));
+    assert_eq!(outputs(&mut session), [Output::Discard { number: 1 }]);
 }
 
 #[test]
@@ -167,7 +284,7 @@ fn a_frame_without_room_counts_as_skipped() {
     let mut session = streaming();
     session.handle(at(40), encoded(0, 33, 1000));
     allowed(&mut session);
-    session.handle(at(50), coded(&[]));
+    code(&mut session, 50, &[]);
     assert_eq!(outputs(&mut session), []);
     let counts = session.counts();
     assert_eq!((counts.frames_sent, counts.frames_skipped), (0, 1));
@@ -265,10 +382,17 @@ fn what_is_under_way_is_sent_before_the_bye() {
     session.handle(at(10), encoded(0, 5, 1000));
     session.handle(at(11), Input::SourceEnd { next: 1 });
     allowed(&mut session);
-    session.handle(at(20), coded(&[Bytes::from_static(b"frame")]));
-    let given = outputs(&mut session);
-    assert_eq!(given.last(), Some(&Output::Flush));
-    assert!(matches!(given[given.len() - 2], Output::Sent(_)));
+    code(&mut session, 20, &[b"frame", b"of two"]);
+    assert_eq!(outputs(&mut session), [datagram(0, 0, b"frame")]);
+    let given = until(&mut session, 29);
+    let [
+        (_, Output::Datagram { .. }),
+        (_, Output::Sent(_)),
+        (_, Output::Flush),
+    ] = given[..]
+    else {
+        panic!("{given:?}")
+    };
     session.handle(at(30), Input::Flushed);
     let bye = bytes(&Message::Bye { frames_sent: 1 });
     assert_eq!(outputs(&mut session), [Output::Control(bye)]);
@@ -306,6 +430,35 @@ fn a_source_that_does_not_end_is_not_waited_for() {
     assert_eq!(outputs(&mut session), []);
     session.handle(deadline, Input::Timeout);
     assert_eq!(outputs(&mut session), [Output::Flush]);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_what_takes_too_long() {
+    let mut session = streaming();
+    for number in 0..2 {
+        session.handle(at(10 + 34 * u64::from(number)), encoded(number, 10, 1000));
+        allowed(&mut session);
+    }
+    code(&mut session, 45, &[b"here"]);
+    session.handle(at(46), Input::SourceEnd { next: 2 });
+    outputs(&mut session);
+    let deadline = session.deadline().unwrap();
+    session.handle(deadline, Input::Timeout);
+    assert_eq!(outputs(&mut session), [Output::Flush]);
+    code(&mut session, 9000, &[b"far too late"]);
+    assert_eq!(outputs(&mut session), []);
+}
+
+#[test]
+fn nothing_leaves_after_the_end() {
+    let mut session = streaming();
+    session.handle(at(10), encoded(0, 10, 50));
+    allowed(&mut session);
+    code(&mut session, 12, &[&[0; 500][..]; 3]);
+    outputs(&mut session);
+    session.handle(at(13), Input::Lost);
+    assert_eq!(end_of(&mut session), End::Lost);
+    assert_eq!(session.deadline(), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The header of a datagram of updates.
 
+use std::time::Duration;
+
 use super::datagram::DatagramError;
 use crate::coding::Coding;
 use crate::tile::content::MAX_DEPTH;
@@ -18,6 +20,13 @@ const PADDED: u8 = 4;
 const LENGTH: usize = 2;
 /// Units of capture times in a second.
 pub const TIME_UNITS: u32 = 10_000;
+/// Where the send delay stands in the header.
+const SEND_DELAY: std::ops::Range<usize> = 7..9;
+
+/// `time` in the header's units of 100 µs, rounded down.
+pub fn time_units(time: Duration) -> u64 {
+    u64::try_from(time.as_micros() * u128::from(TIME_UNITS) / 1_000_000).unwrap_or(u64::MAX)
+}
 
 /// What a datagram of updates says about itself. Big-endian on the wire:
 ///
@@ -45,7 +54,7 @@ pub struct UpdateHeader {
     pub frame: u16,
     /// When the frame was captured, 100 µs since the session began, 24 bits, wrapping.
     pub capture: u32,
-    /// How long after capture it was sent, in units of 100 µs, saturating.
+    /// How long after capture it left the pacer, in units of 100 µs, saturating.
     pub send_delay: u16,
     /// Which datagram of the frame this is, below `count`.
     pub index: u8,
@@ -73,9 +82,17 @@ impl UpdateHeader {
         bytes[1] = self.level;
         bytes[2..4].copy_from_slice(&self.frame.to_be_bytes());
         bytes[4..7].copy_from_slice(&self.capture.to_be_bytes()[1..]);
-        bytes[7..9].copy_from_slice(&self.send_delay.to_be_bytes());
+        bytes[SEND_DELAY].copy_from_slice(&self.send_delay.to_be_bytes());
         (bytes[9], bytes[10], bytes[11]) = (self.index, self.count, self.floor);
         bytes
+    }
+
+    /// Writes into a datagram, as it leaves, how long after capture that is, in units of 100 µs. One
+    /// that is shorter than a header stays as it is.
+    pub fn stamp(datagram: &mut [u8], send_delay: u16) {
+        if datagram.len() >= UPDATE_HEADER_LEN {
+            datagram[SEND_DELAY].copy_from_slice(&send_delay.to_be_bytes());
+        }
     }
 
     /// Lengthens a datagram without padding to `len` bytes, for what its size is to do on the path.
@@ -174,6 +191,19 @@ mod tests {
         let bytes = [0x23, 77, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 3, 6, 4];
         assert_eq!(header.encode(), bytes);
         assert_eq!(UpdateHeader::parse(&bytes), Ok((header, &[][..])));
+    }
+
+    #[test]
+    fn a_stamp_changes_the_send_delay_alone() {
+        let mut datagram = [0x20, 96, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+        UpdateHeader::stamp(&mut datagram, 0xabcd);
+        assert_eq!(
+            datagram,
+            [0x20, 96, 1, 2, 3, 4, 5, 0xab, 0xcd, 8, 9, 10, 11]
+        );
+        let mut short = [0x20; UPDATE_HEADER_LEN - 1];
+        UpdateHeader::stamp(&mut short, 0xabcd);
+        assert_eq!(short, [0x20; UPDATE_HEADER_LEN - 1]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) enum SentFrame {
         datagrams: u8,
         said: Coded,
     },
-    /// Its last datagram was handed to the network.
+    /// A datagram of it was handed to the network.
     Left { frame: u32, at: Duration },
 }
 

@@ -2,7 +2,7 @@
 //! sockets, clocks or threads.
 //!
 //! ```text
-//! Coder -> raq_send::Session -> Pacer ==datagrams==> raq_recv::Session -> Screen
+//! Coder -> raq_send::Session -> (Pacer) ==datagrams==> raq_recv::Session -> Screen
 //!             ^ Policy <====== feedback, reports <======
 //! ```
 //!
@@ -55,8 +55,8 @@ pub struct Handed {
     pub purpose: Use,
     /// Its bytes.
     pub bytes: Bytes,
-    /// The frame of which this is the last datagram.
-    pub ends: Option<u32>,
+    /// The frame that it belongs to.
+    pub frame: Option<u32>,
 }
 
 /// Both ends of a flow, and what is noted of its frames.

@@ -1,4 +1,4 @@
-//! Lets datagrams go one by one at a rate.
+//! Lets datagrams of comparators go one by one at a rate; the product's session brings its own pacer.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -60,7 +60,7 @@ mod tests {
             pacer.push(Handed {
                 purpose: Use::Padding(n),
                 bytes: vec![0; 61].into(),
-                ends: None,
+                frame: None,
             });
         }
         assert_eq!(pacer.bytes(), 183);

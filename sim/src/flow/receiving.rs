@@ -182,7 +182,7 @@ impl ReceivingEnd {
             self.handed.push_back(Handed {
                 purpose: Use::Feedback,
                 bytes: feedback::encode(now, arrived).into(),
-                ends: None,
+                frame: None,
             });
         }
         self.arrived.clear();
@@ -196,7 +196,7 @@ impl ReceivingEnd {
                 Output::Datagram(bytes) => self.handed.push_back(Handed {
                     purpose: Use::Feedback,
                     bytes,
-                    ends: None,
+                    frame: None,
                 }),
                 Output::Frame(frame) => {
                     let seen = self.screen.decode(&frame)?;
@@ -243,7 +243,7 @@ impl ReceivingEnd {
             self.handed.push_back(Handed {
                 purpose: Use::Feedback,
                 bytes: feedback::key_frame().into(),
-                ends: None,
+                frame: None,
             });
         }
     }

@@ -1,12 +1,13 @@
-//! The end that captures: schedule, coder, session, policy and pacer.
+//! The end that captures: schedule, coder, session, policy and, for comparators, a pacer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
+use bytes::BytesMut;
 use raq_send::{
-    frame_coder::{Allowance, Stamp},
+    frame_coder::Allowance,
     rate::{PATH_OVERHEAD, Path},
     session::{End, Input, Output, Session, Settings},
 };
@@ -14,7 +15,7 @@ use raq_shared::{
     exit::{Exit, Failure},
     stage::MAX_STAGES,
     units::Bitrate,
-    wire::{message::ModelId, update::TIME_UNITS},
+    wire::{message::ModelId, update::time_units},
 };
 
 use super::{
@@ -32,6 +33,8 @@ use crate::{
 
 /// Datagrams that feedback may still tell of.
 const REMEMBERED: usize = 1 << 14;
+/// How old a frame may be when it leaves: what raq-send starts with.
+const LATENCY: Duration = Duration::from_millis(100);
 /// The name of the model that both ends claim to have.
 pub(super) const MODEL: (ModelId, &str) = (ModelId([0; 32]), "simulated");
 
@@ -78,7 +81,7 @@ pub struct SendingEnd {
     sequences: BTreeMap<Use, u64>,
     order: VecDeque<Use>,
     padding: u16,
-    datagrams: Vec<bytes::Bytes>,
+    datagrams: Vec<BytesMut>,
 }
 
 impl SendingEnd {
@@ -101,6 +104,7 @@ impl SendingEnd {
             codebooks: agreement.codebooks.clone(),
             video: agreement.video,
             max_rate: scenario.media.most(),
+            latency: LATENCY,
         };
         let session = Session::new(settings, Duration::ZERO)
             .map_err(|error| Failure::new(Exit::Failure, error))?;
@@ -287,12 +291,19 @@ impl SendingEnd {
                 Output::Discard { number } => self.note(number, None, &Coded::default()),
                 Output::Report(report) => self.coder.report(&report),
                 Output::End(end) => return Err(ended(&end)),
-                // Datagrams were taken when they were coded.
-                Output::Datagram(_)
-                | Output::Sent(_)
-                | Output::Shipment(_)
-                | Output::StopSource
-                | Output::Flush => {}
+                Output::Datagram {
+                    frame,
+                    index,
+                    bytes,
+                } => self.pacer.push(Handed {
+                    purpose: Use::Media {
+                        frame: frame as u16,
+                        index,
+                    },
+                    bytes,
+                    frame: Some(frame),
+                }),
+                Output::Sent(_) | Output::Shipment(_) | Output::StopSource | Output::Flush => {}
             }
         }
         Ok(())
@@ -300,41 +311,26 @@ impl SendingEnd {
 
     fn code(&mut self, now: Duration, frame: u32, allowance: Allowance) -> Result<(), Failure> {
         let captured = self.encoding.front().map_or(now, |captured| captured.at);
-        let delay = units(now.saturating_sub(captured));
-        let stamp = Stamp {
-            capture: units(captured) as u32,
-            send_delay: u16::try_from(delay).unwrap_or(u16::MAX),
-        };
+        let capture = time_units(captured) as u32;
         let mut datagrams = std::mem::take(&mut self.datagrams);
         datagrams.clear();
-        let coded = self.coder.code(frame, allowance, stamp, &mut datagrams)?;
+        let coded = self.coder.code(frame, allowance, capture, &mut datagrams)?;
         let mut codewords = [0; MAX_STAGES];
         for (to, &from) in codewords.iter_mut().zip(&coded.codewords) {
             *to = from;
         }
+        self.note(frame, Some((allowance, &datagrams)), &coded);
         let input = Input::Coded {
-            datagrams: &datagrams,
+            datagrams: &mut datagrams,
             level: coded.level.unwrap_or(0),
             codewords,
         };
         self.session.handle(now, input);
-        self.note(frame, Some((allowance, &datagrams)), &coded);
-        let last = datagrams.len().saturating_sub(1);
-        for (index, bytes) in datagrams.drain(..).enumerate() {
-            self.pacer.push(Handed {
-                purpose: Use::Media {
-                    frame: frame as u16,
-                    index: index as u8,
-                },
-                bytes,
-                ends: (index == last).then_some(frame),
-            });
-        }
         self.datagrams = datagrams;
         Ok(())
     }
 
-    fn note(&mut self, frame: u32, coded: Option<(Allowance, &[bytes::Bytes])>, said: &Coded) {
+    fn note(&mut self, frame: u32, coded: Option<(Allowance, &[BytesMut])>, said: &Coded) {
         let captured = self.encoding.front().map_or(Duration::ZERO, |it| it.at);
         let datagrams = coded.map_or(&[][..], |(_, datagrams)| datagrams);
         self.noted.push_back(SentFrame::Coded {
@@ -361,7 +357,7 @@ impl SendingEnd {
                 Handed {
                     purpose: Use::Padding(number),
                     bytes: feedback::padding(number, len).into(),
-                    ends: None,
+                    frame: None,
                 },
             );
         }
@@ -388,17 +384,12 @@ impl SendingEnd {
             at: now,
             padding: matches!(handed.purpose, Use::Padding(_)),
         });
-        if let Some(frame) = handed.ends {
+        if let Some(frame) = handed.frame {
             self.noted.push_back(SentFrame::Left { frame, at: now });
         }
         self.handed_bytes += handed.bytes.len();
         self.handed.push_back(handed);
     }
-}
-
-/// In the units of the wire.
-fn units(time: Duration) -> u128 {
-    time.as_micros() * u128::from(TIME_UNITS) / 1_000_000
 }
 
 fn ended(end: &End) -> Failure {

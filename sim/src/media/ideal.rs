@@ -3,12 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use raq_recv::assembly::ReceivedFrame;
-use raq_send::{
-    frame_coder::{Allowance, Stamp},
-    rate::MOST_PER_TILE,
-};
+use raq_send::{frame_coder::Allowance, rate::MOST_PER_TILE};
 use raq_shared::{
     codebook::{Codebook, CodewordShape},
     codebooks::{Codebooks, Stage},
@@ -121,23 +118,24 @@ impl Sized {
     }
 
     /// A frame of `bytes` bytes in `count` datagrams that differ by at most one byte; a little more
-    /// where so few bytes do not hold their headers.
+    /// where so few bytes do not hold their headers. `capture` is the time of capture in the header's
+    /// units.
     pub fn frame(
         &mut self,
         frame: u32,
         bytes: usize,
         count: u8,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) {
         let of = usize::from(count);
         for index in 0..count {
             let len = (bytes + of - 1 - usize::from(index)) / of;
-            datagrams.push(self.datagram(frame, index, count, stamp, len));
+            datagrams.push(self.datagram(frame, index, count, capture, len));
         }
     }
 
-    fn datagram(&mut self, frame: u32, index: u8, count: u8, stamp: Stamp, len: usize) -> Bytes {
+    fn datagram(&mut self, frame: u32, index: u8, count: u8, capture: u32, len: usize) -> BytesMut {
         let framing = Framing {
             grid: self.grid,
             stages: &self.temporal.stages,
@@ -155,8 +153,8 @@ impl Sized {
             names_codewords: false,
             level: 0,
             frame: frame as u16,
-            capture: stamp.capture,
-            send_delay: stamp.send_delay,
+            capture,
+            send_delay: 0,
             index,
             count,
             floor: 0,
@@ -165,7 +163,7 @@ impl Sized {
         datagram.extend_from_slice(&header.encode());
         datagram.extend_from_slice(&self.body);
         UpdateHeader::pad(&mut datagram, len);
-        datagram.into()
+        BytesMut::from(&datagram[..])
     }
 }
 
@@ -181,11 +179,11 @@ impl Coder for Ideal {
         &mut self,
         frame: u32,
         allowance: Allowance,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure> {
         let Allowance { bytes, count, .. } = allowance;
-        self.0.frame(frame, bytes, count, stamp, datagrams);
+        self.0.frame(frame, bytes, count, capture, datagrams);
         Ok(Coded::default())
     }
 
@@ -225,13 +223,12 @@ mod tests {
         for (frame, bytes) in [120, 600, 1150, 1151, 7000, 25_000].into_iter().enumerate() {
             let allowance = Allowance::of(bytes, None);
             let mut datagrams = Vec::new();
-            let coded =
-                medium
-                    .coder
-                    .code(frame as u32, allowance, Stamp::default(), &mut datagrams);
+            let coded = medium
+                .coder
+                .code(frame as u32, allowance, 0, &mut datagrams);
             assert_eq!(coded.unwrap(), Coded::default());
             assert_eq!(datagrams.len(), usize::from(allowance.count));
-            assert_eq!(datagrams.iter().map(Bytes::len).sum::<usize>(), bytes);
+            assert_eq!(datagrams.iter().map(BytesMut::len).sum::<usize>(), bytes);
             for datagram in &datagrams {
                 assert!(datagram.len() <= allowance.datagram_bytes);
                 intake.datagram(datagram).unwrap();

@@ -15,8 +15,8 @@ pub mod x264;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use raq_send::frame_coder::{Allowance, Stamp};
+use bytes::BytesMut;
+use raq_send::frame_coder::Allowance;
 use raq_shared::{
     codebooks::Codebooks, exit::Failure, model::Temporal, video::VideoFormat, wire::report::Report,
 };
@@ -55,7 +55,8 @@ pub trait Coder: fmt::Debug {
     /// [`Failure`] where the medium breaks.
     fn capture(&mut self, frame: u32) -> Result<(), Failure>;
 
-    /// Codes the frame captured last into `datagrams`, which are empty before.
+    /// Codes the frame captured last into `datagrams`, which are empty before. `capture` is when that
+    /// was, in the header's units.
     ///
     /// # Errors
     /// [`Failure`] where the medium breaks.
@@ -63,8 +64,8 @@ pub trait Coder: fmt::Debug {
         &mut self,
         frame: u32,
         allowance: Allowance,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure>;
 
     /// Takes a report of the receiver.

@@ -2,8 +2,8 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use bytes::Bytes;
-use raq_send::frame_coder::{Allowance, Stamp};
+use bytes::BytesMut;
+use raq_send::frame_coder::Allowance;
 use raq_shared::{
     exit::{Exit, Failure},
     units::Bitrate,
@@ -116,13 +116,13 @@ impl Coder for Recorded {
         &mut self,
         frame: u32,
         allowance: Allowance,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure> {
         let bytes = self.sizes.of(frame).min(allowance.bytes);
         if bytes > 0 {
             let count = Allowance::of(bytes, None).count;
-            self.coder.frame(frame, bytes, count, stamp, datagrams);
+            self.coder.frame(frame, bytes, count, capture, datagrams);
         }
         Ok(Coded::default())
     }
@@ -143,15 +143,13 @@ mod tests {
         let mut bytes = |frame, may| {
             let (allowance, mut datagrams) = (Allowance::of(may, None), Vec::new());
             let coder = &mut medium.coder;
-            coder
-                .code(frame, allowance, Stamp::default(), &mut datagrams)
-                .unwrap();
+            coder.code(frame, allowance, 0, &mut datagrams).unwrap();
             assert!(
                 datagrams
                     .iter()
                     .all(|it| it.len() <= allowance.datagram_bytes)
             );
-            datagrams.iter().map(Bytes::len).sum::<usize>()
+            datagrams.iter().map(BytesMut::len).sum::<usize>()
         };
         let found = [0, 1, 2, 3, 4, 5].map(|frame| bytes(frame, 300_000));
         assert_eq!(found, [1000, 5000, 0, 200_000, 1000, 5000]);

@@ -107,6 +107,7 @@ mod tests {
             budget: 0,
             bytes: 0,
             datagrams: 1,
+            left: 1,
             encode_ms: 0.0,
             code_ms: 0.0,
         }

@@ -2,11 +2,11 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use raq_send::{
     choice::{Picture, Speed},
     feedback::Feedback,
-    frame_coder::{Allowance, FrameCoder, Stamp},
+    frame_coder::{Allowance, FrameCoder},
 };
 use raq_shared::{
     exit::{Exit, Failure},
@@ -65,8 +65,8 @@ impl Coder for RaqCoder {
         &mut self,
         frame: u32,
         allowance: Allowance,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure> {
         if self.feedback.mismatches() > 0 {
             return Err(broken(format_args!(
@@ -81,10 +81,10 @@ impl Coder for RaqCoder {
         let watch = Stopwatch::start();
         let coded = self
             .coder
-            .encode(frame, picture, allowance, stamp, || false);
+            .encode(frame, picture, allowance, capture, || false);
         self.took += watch.time();
-        datagrams.extend_from_slice(coded);
-        let bytes: usize = datagrams.iter().map(Bytes::len).sum();
+        datagrams.append(coded);
+        let bytes: usize = datagrams.iter().map(BytesMut::len).sum();
         if bytes > allowance.bytes {
             return Err(broken(format_args!(
                 "frame {frame} takes {bytes} bytes of {allowance:?}"

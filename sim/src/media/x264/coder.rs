@@ -2,8 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use bytes::Bytes;
-use raq_send::frame_coder::{Allowance, Stamp};
+use bytes::BytesMut;
+use raq_send::frame_coder::Allowance;
 use raq_shared::{
     exit::Failure,
     wire::{report::Report, update::UPDATE_HEADER_LEN},
@@ -70,8 +70,8 @@ impl Coder for X264Coder {
         &mut self,
         frame: u32,
         allowance: Allowance,
-        stamp: Stamp,
-        datagrams: &mut Vec<Bytes>,
+        capture: u32,
+        datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure> {
         let Some((best, largest)) = self.account.allow(allowance.bytes) else {
             return Ok(Coded::default());
@@ -85,7 +85,7 @@ impl Coder for X264Coder {
             .max(1);
         let count = u8::try_from(bytes.div_ceil(room).max(1)).unwrap_or(u8::MAX);
         let bytes = bytes + usize::from(count) * UPDATE_HEADER_LEN;
-        self.sized.frame(frame, bytes, count, stamp, datagrams);
+        self.sized.frame(frame, bytes, count, capture, datagrams);
         self.account.spend(bytes);
         let base = self.base.replace(frame).filter(|_| !key);
         self.log.borrow_mut().sent(frame, Sent { rung, base });

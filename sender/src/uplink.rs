@@ -1,0 +1,77 @@
+//! The way into QUIC: hands datagrams over and says what QUIC knows of the path.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::{Connection, ConnectionError, SendDatagramError};
+
+use crate::estimate::{Estimator, Window};
+use crate::rate::Path;
+
+/// QUIC as far as datagrams go.
+#[derive(Debug)]
+pub(crate) struct Uplink {
+    /// QUIC's buffer when nothing is in it, bytes.
+    room: usize,
+    estimator: Estimator,
+    refused: u64,
+}
+
+impl Uplink {
+    /// For a connection that has sent no datagrams yet.
+    pub(crate) fn new(connection: &Connection) -> Self {
+        Self {
+            room: connection.datagram_send_buffer_space(),
+            estimator: Estimator::default(),
+            refused: 0,
+        }
+    }
+
+    /// Hands a datagram to QUIC. One that is longer than the path carries is dropped: the path has
+    /// become narrower since it was packed.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) fn send(
+        &mut self,
+        connection: &Connection,
+        datagram: Bytes,
+    ) -> Result<(), ConnectionError> {
+        let len = datagram.len();
+        match connection.send_datagram(datagram) {
+            Ok(()) => Ok(()),
+            Err(SendDatagramError::ConnectionLost(error)) => Err(error),
+            Err(error) => {
+                self.refused += 1;
+                tracing::debug!(
+                    len,
+                    count = self.refused,
+                    "a datagram was not sent: {error}"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Bytes handed over that have not left yet.
+    pub(crate) fn queued(&self, connection: &Connection) -> usize {
+        let space = connection.datagram_send_buffer_space();
+        self.room.saturating_sub(space)
+    }
+
+    /// The path at `now`.
+    pub(crate) fn path(&mut self, now: Duration, connection: &Connection) -> Path {
+        let stats = connection.stats().path;
+        let window = Window {
+            bytes: stats.cwnd,
+            round_trip: stats.rtt,
+            shortest: stats.min_rtt,
+        };
+        Path {
+            estimate: self.estimator.update(now, window),
+            queued: self.queued(connection),
+            max_datagram: connection.max_datagram_size().unwrap_or(0),
+            budget: None,
+        }
+    }
+}
