@@ -13,6 +13,7 @@
 
 pub mod assembly;
 pub mod intake;
+pub mod playout;
 pub mod session;
 
 #[cfg(test)]
