@@ -47,6 +47,8 @@ pub struct Due<T> {
     pub picture: T,
     /// Since it was ready.
     pub wait: Duration,
+    /// Whether it was ready over 5 ms after its time.
+    pub late: bool,
     /// Whether it is to be shown; otherwise a newer one is due as well, or was shown.
     pub shown: bool,
 }
@@ -78,6 +80,7 @@ pub struct Playout<T> {
 #[derive(Debug)]
 struct Waiting<T> {
     ready: Ready<T>,
+    late: bool,
     due: Duration,
 }
 
@@ -99,45 +102,38 @@ impl<T> Playout<T> {
     pub fn ready(&mut self, ready: Ready<T>) -> Option<Due<T>> {
         let newest = self.waiting.back().map(|it| it.ready.number);
         if newest.max(self.newest) >= Some(ready.number) {
-            return Some(self.leave_out(ready));
+            let waiting = Waiting {
+                due: ready.at,
+                late: true,
+                ready,
+            };
+            return Some(self.settle(waiting, Duration::ZERO, false));
         }
-        let turn = self
-            .clock
-            .as_mut()
-            .map(|it| it.turn(ready.at, ready.capture));
-        let wait = turn.map_or(Duration::ZERO, |turn| turn.wait);
-        let late = turn.is_some_and(|turn| turn.late > LATE);
-        self.counts.late += u32::from(late);
+        let mut due = ready.at;
+        let mut late = false;
+        if let Some(clock) = &mut self.clock {
+            let turn = clock.turn(ready.at, ready.capture);
+            due += turn.wait;
+            late = turn.late > LATE;
+        }
         let crowded = self.waiting.len() == MOST;
         let oldest = crowded.then(|| self.waiting.pop_front()).flatten();
-        self.waiting.push_back(Waiting {
-            due: ready.at + wait,
-            ready,
-        });
+        self.waiting.push_back(Waiting { ready, late, due });
         if self.waiting.len() == MOST {
             self.waiting[0].due = Duration::ZERO;
         }
-        oldest.map(|oldest| self.leave_out(oldest.ready))
+        oldest.map(|oldest| self.settle(oldest, Duration::ZERO, false))
     }
 
     /// The next frame that is due at `now`; call it until it gives `None`.
     pub fn next(&mut self, now: Duration) -> Option<Due<T>> {
         let last = self.waiting.iter().rposition(|it| it.due <= now)?;
-        let ready = self.waiting.pop_front()?.ready;
-        self.newest = Some(ready.number);
-        let wait = now.saturating_sub(ready.at);
+        let first = self.waiting.pop_front()?;
+        self.newest = Some(first.ready.number);
+        let wait = now.saturating_sub(first.ready.at);
         // Without a clock every frame is shown.
-        if last > 0 && self.clock.is_some() {
-            let due = self.leave_out(ready);
-            return Some(Due { wait, ..due });
-        }
-        self.counts.shown += 1;
-        Some(Due {
-            number: ready.number,
-            picture: ready.picture,
-            wait,
-            shown: true,
-        })
+        let shown = last == 0 || self.clock.is_none();
+        Some(self.settle(first, wait, shown))
     }
 
     /// When [`Self::next`] has something; may have passed.
@@ -150,13 +146,21 @@ impl<T> Playout<T> {
         self.counts
     }
 
-    fn leave_out(&mut self, ready: Ready<T>) -> Due<T> {
-        self.counts.superseded += 1;
+    fn settle(&mut self, waiting: Waiting<T>, wait: Duration, shown: bool) -> Due<T> {
+        let Waiting { ready, late, .. } = waiting;
+        let count = if shown {
+            &mut self.counts.shown
+        } else {
+            &mut self.counts.superseded
+        };
+        *count += 1;
+        self.counts.late += u32::from(late);
         Due {
             number: ready.number,
             picture: ready.picture,
-            wait: Duration::ZERO,
-            shown: false,
+            wait,
+            late,
+            shown,
         }
     }
 }

@@ -24,10 +24,6 @@ const FALL: i64 = 10;
 /// jumped.
 const JUMP: i64 = 10_000_000;
 const JUMPED: usize = 3;
-/// Frames in a row, and microseconds, that are late by more than the latency: the path is another
-/// one. Until then they are shown at once.
-const MOVED: usize = 8;
-const MOVED_FOR: i64 = 1_000_000;
 
 /// Learns the delay from capture to being ready; see [`super`].
 #[derive(Debug)]
@@ -37,8 +33,8 @@ pub(super) struct Clock {
     seen: VecDeque<Seen>,
     /// From capture until a frame is shown, receiver's clock less sender's.
     target: i64,
-    /// Frames in a row that no waiting makes up for.
-    beyond: usize,
+    /// Frames in a row that lie behind by more than [`JUMP`].
+    jumped: usize,
     /// Room to sort in.
     sorted: Vec<i64>,
 }
@@ -66,7 +62,7 @@ impl Clock {
             latency: micros(latency),
             seen: VecDeque::with_capacity(KEPT),
             target: 0,
-            beyond: 0,
+            jumped: 0,
             sorted: Vec::with_capacity(JUDGED),
         }
     }
@@ -79,29 +75,19 @@ impl Clock {
             self.seen.pop_front();
         }
         let raw = at - i64::from(capture) * UNIT;
-        let mut least = self.least().unwrap_or(raw);
+        let least = self.least().unwrap_or(raw);
         let offset = least + wrapped(raw - least);
-        let late = if self.seen.is_empty() || offset < least - self.latency {
-            // Nothing is known, or a clock has jumped so that frames come too early.
-            self.begin_with(offset);
-            0
-        } else {
-            (offset - self.target).max(0)
-        };
-        self.seen.push_back(Seen { at, offset });
-        least = least.min(offset);
-        if offset > least + self.latency {
-            self.beyond += 1;
-            if self.is_elsewhere(at, least) {
-                let old = self.seen.len().saturating_sub(self.beyond);
-                self.seen.drain(..old);
-                least = self.least().unwrap_or(offset);
-                self.target = least;
-                self.beyond = 0;
-            }
-        } else {
-            self.beyond = 0;
+        let behind = offset > least + JUMP;
+        self.jumped = if behind { self.jumped + 1 } else { 0 };
+        let ahead = offset < least - self.latency;
+        if self.seen.is_empty() || ahead || self.jumped == JUMPED {
+            self.seen.clear();
+            self.jumped = 0;
+            self.target = offset;
         }
+        let late = (offset - self.target).max(0);
+        self.seen.push_back(Seen { at, offset });
+        let least = self.least().unwrap_or(offset);
         self.follow(least, elapsed);
         let wait = (self.target - offset).clamp(0, self.latency);
         Turn {
@@ -112,21 +98,6 @@ impl Clock {
 
     fn least(&self) -> Option<i64> {
         self.seen.iter().map(|it| it.offset).min()
-    }
-
-    fn begin_with(&mut self, offset: i64) {
-        self.seen.clear();
-        self.beyond = 0;
-        self.target = offset;
-    }
-
-    /// Whether the frames that came last have another least delay than those before.
-    fn is_elsewhere(&self, at: i64, least: i64) -> bool {
-        let newest = self.seen.iter().rev();
-        let jumped = newest.clone().take(JUMPED);
-        let first = newest.take(self.beyond).last();
-        self.beyond >= JUMPED && jumped.map(|it| it.offset).min() > Some(least + JUMP)
-            || self.beyond >= MOVED && first.is_some_and(|it| it.at <= at - MOVED_FOR)
     }
 
     /// Moves the target towards the delay at which frames are in time.
