@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::connection::{self, Outcome, Pipeline};
-use crate::decode::{self, Jobs};
+use crate::decode::{self, Jobs, Limit};
 use crate::options::{Listen, Options, Output};
 use crate::present;
 use crate::session::{End, Settings, busy_reply};
@@ -27,7 +27,11 @@ use crate::session::{End, Settings, busy_reply};
 const SOCKET_BUFFER: usize = 2 << 20;
 /// Frames that may wait for the decoder: for a window few, they would only be late.
 const WINDOW_QUEUE: usize = 3;
-const FILE_QUEUE: usize = 32;
+/// A file takes them late, too.
+const FILE_LIMIT: Limit = Limit {
+    frames: 32,
+    time: Duration::MAX,
+};
 /// How long closing connections may take at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -59,8 +63,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (presenter, present_thread) = present::start(&output, event_sender.clone(), stop.clone())
-        .map_err(|failure| options.blame(failure))?;
+    let (presenter, present_thread) =
+        present::start(&output, options.latency, event_sender.clone(), stop.clone())
+            .map_err(|failure| options.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let temporal = Temporal::load(model.folder(), &made.codebooks)?;
@@ -69,8 +74,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let manifest = model.manifest();
     tracing::debug!(provider, codebooks = %made.codebooks.digest(), "model ready");
     let jobs = Arc::new(Jobs::new(match output {
-        Output::Window => WINDOW_QUEUE,
-        Output::Stream(_) | Output::Null => FILE_QUEUE,
+        Output::Window => Limit {
+            frames: WINDOW_QUEUE,
+            time: options.latency,
+        },
+        Output::Stream(_) | Output::Null => FILE_LIMIT,
     }));
     let decode_thread = decode::start(decoder, jobs.clone(), presenter, event_sender)?;
     let stats = StatsFile::create(options.common.stats.as_deref())?;

@@ -158,6 +158,8 @@ pub struct Session {
     frames_sent: Option<u32>,
     /// How long a frame may stay incomplete.
     patience: Duration,
+    /// Frames given out and not yet decoded.
+    backlog: usize,
 }
 
 impl Session {
@@ -172,6 +174,7 @@ impl Session {
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
             frames_sent: None,
             patience: Duration::ZERO,
+            backlog: 0,
         }
     }
 
@@ -217,6 +220,16 @@ impl Session {
         if let Some(assembler) = &mut self.assembler {
             assembler.recycle(frame);
         }
+    }
+
+    /// How many of the frames given out are neither decoded nor dropped.
+    pub fn set_backlog(&mut self, frames: usize) {
+        self.backlog = frames;
+    }
+
+    /// What [`Self::set_backlog`] told last.
+    pub fn backlog(&self) -> usize {
+        self.backlog
     }
 
     /// What became of the datagrams so far.

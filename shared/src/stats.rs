@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -106,8 +107,15 @@ pub struct SenderSummary {
 pub struct FrameDecoded {
     /// Frame number.
     pub frame: u32,
-    /// When it was decoded and ready to be shown.
+    /// When it came onto the screen, or gave way to a newer one; without a window when it was
+    /// decoded.
     pub shown_unix_us: u64,
+    /// How long it waited for that, so that frames follow each other evenly.
+    pub playout_wait_ms: f64,
+    /// Whether it was ready over 5 ms after its time.
+    pub late: bool,
+    /// Whether it was not shown because a newer one was due.
+    pub superseded: bool,
     /// Quality level, 0 to 96.
     pub level: u8,
     /// Codebook size K̃ of every stage.
@@ -131,6 +139,12 @@ pub struct ReceiverSummary {
     pub frames_partial: u32,
     /// Frames of which nothing could be shown.
     pub frames_lost: u32,
+    /// Frames left out because the decoder was behind.
+    pub frames_overrun: u32,
+    /// Frames ready over 5 ms after their time.
+    pub frames_late: u32,
+    /// Frames decoded and not shown because a newer one was due.
+    pub frames_superseded: u32,
     /// Bytes of all datagrams that arrived, headers included.
     pub bytes: u64,
     /// From the first datagram to the end.
@@ -141,6 +155,11 @@ pub struct ReceiverSummary {
     pub codebook_digest: String,
     /// Whether the codebooks had to be received.
     pub codebook_shipped: bool,
+}
+
+/// A time in milliseconds, to the microsecond.
+pub fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
 }
 
 /// K̃ of the stages that a model has, of a list with 0 for the others.
@@ -227,6 +246,9 @@ mod tests {
             stats.write(ReceiverRecord::Frame(FrameDecoded {
                 frame,
                 shown_unix_us: 1,
+                playout_wait_ms: 2.5,
+                late: true,
+                superseded: false,
                 level: 60,
                 codewords: vec![2],
                 datagrams_received: 3,
