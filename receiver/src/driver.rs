@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, TokioRuntime};
 use raq_shared::cli;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::{Identity, KeyId, Trust};
@@ -174,13 +174,12 @@ fn listen_on(
     trust: Arc<Trust>,
 ) -> Result<Endpoint, Failure> {
     let config = quic::server_config(identity, trust)?;
-    let started = Endpoint::new(
-        EndpointConfig::default(),
-        Some(config),
-        socket,
-        Arc::new(TokioRuntime),
-    )
-    .and_then(|endpoint| Ok((endpoint.local_addr()?, endpoint)));
+    let started = socket.local_addr().and_then(|address| {
+        let listener = quic::listener_config(identity, address.port());
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint = Endpoint::new(listener, Some(config), socket, runtime)?;
+        Ok((address, endpoint))
+    });
     let (address, endpoint) = started.map_err(|e| {
         Failure::new(
             Exit::Failure,

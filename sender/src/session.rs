@@ -363,6 +363,7 @@ impl Session {
                  less or raise its --max-size",
                 video.width, video.height
             )),
+            Refusal::Busy => End::Busy(refusal.to_string()),
             other => End::Refused(other.to_string()),
         });
     }

@@ -40,9 +40,11 @@ impl<R> Line<R> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SenderRecord {
+    /// A connection was made or lost. Frame numbers begin again with each.
+    Connection(ConnectionRecord),
     /// A frame was sent.
     Frame(FrameSent),
-    /// The session is over.
+    /// The program ends.
     Summary(SenderSummary),
 }
 
@@ -54,6 +56,30 @@ pub enum ReceiverRecord {
     Frame(FrameDecoded),
     /// The session is over.
     Summary(ReceiverSummary),
+}
+
+/// A connection that was made or lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// Which of the two.
+    pub change: ConnectionChange,
+    /// When.
+    pub unix_us: u64,
+    /// The receiver's address.
+    pub peer: String,
+    /// Why it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionChange {
+    /// It was made.
+    Made,
+    /// It was lost, or refused by the receiver.
+    Lost,
 }
 
 /// A frame as the sender saw it.
@@ -83,9 +109,11 @@ pub struct FrameSent {
     pub code_ms: f64,
 }
 
-/// The sender's last line.
+/// The sender's last line, over all connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SenderSummary {
+    /// Connections made.
+    pub connections: u32,
     /// Frames sent.
     pub frames_sent: u32,
     /// Frames of the source that were not sent: too late, or nothing could be sent.
@@ -98,7 +126,7 @@ pub struct SenderSummary {
     pub provider: String,
     /// Digest of the codebooks used, hexadecimal.
     pub codebook_digest: String,
-    /// Whether the receiver had to be sent the codebooks.
+    /// Whether a receiver had to be sent the codebooks.
     pub codebook_shipped: bool,
 }
 
@@ -273,6 +301,7 @@ mod tests {
     #[test]
     fn lines_are_flat_and_named() {
         let line = Line::new(SenderRecord::Summary(SenderSummary {
+            connections: 1,
             frames_sent: 1,
             frames_skipped: 2,
             bytes: 3,
@@ -282,7 +311,7 @@ mod tests {
             codebook_shipped: false,
         }));
         let text = serde_json::to_string(&line).unwrap();
-        assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","frames_sent":1,"#));
+        assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","connections":1,"#));
         assert_eq!(
             serde_json::from_str::<Line<SenderRecord>>(&text).unwrap(),
             line

@@ -92,3 +92,15 @@ pub struct Counts {
     /// Whether the receiver asked for the codebooks.
     pub codebook_shipped: bool,
 }
+
+impl Counts {
+    /// Adds those of another session.
+    pub fn add(&mut self, other: &Self) {
+        self.frames_sent = self.frames_sent.saturating_add(other.frames_sent);
+        self.frames_skipped = self.frames_skipped.saturating_add(other.frames_skipped);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.reports = self.reports.saturating_add(other.reports);
+        self.malformed = self.malformed.saturating_add(other.malformed);
+        self.codebook_shipped |= other.codebook_shipped;
+    }
+}

@@ -507,7 +507,7 @@ fn refusals_name_both_sides() {
         text.contains("320x240") && text.contains("640x360"),
         "{text}"
     );
-    assert!(matches!(refused(Refusal::Busy), End::Refused(_)));
+    assert!(matches!(refused(Refusal::Busy), End::Busy(_)));
 
     let mut session = session();
     session.handle(at(1), Input::Control(&[0, 7]));
