@@ -11,9 +11,13 @@
 //! [`session::Session`] with [`assembly`] and [`intake`] builds without the feature `program` and
 //! runs unchanged in a simulator. No audio, no playout buffer.
 
+pub mod arrivals;
 pub mod assembly;
+mod closings;
 pub mod intake;
+pub mod reordering;
 pub mod session;
+pub mod spread;
 
 #[cfg(test)]
 mod sample;

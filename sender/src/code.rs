@@ -1,15 +1,15 @@
 //! The code thread: latents to datagrams, and reports to what the coder knows.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use raq_shared::wire::report::Report;
 use raq_shared::wire::update::TIME_UNITS;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::choice::Picture;
 use crate::clock::Clock;
+use crate::closing_queue::ClosingQueue;
 use crate::event::{Encoded, Event};
 use crate::feedback::Feedback;
 use crate::frame_coder::{Allowance, FrameCoder, Stamp};
@@ -26,8 +26,8 @@ pub(crate) enum Job {
         /// A list to be filled.
         datagrams: Vec<Bytes>,
     },
-    /// The receiver tells what it has.
-    Report(Report),
+    /// The receiver has closed frames: closings wait in the queue.
+    Closings,
 }
 
 /// What the code thread works with.
@@ -37,6 +37,8 @@ pub(crate) struct CodeThread {
     /// How long the choice may take for a frame.
     pub(crate) patience: Duration,
     pub(crate) jobs: mpsc::Receiver<Job>,
+    /// What the receiver tells.
+    pub(crate) closings: Arc<ClosingQueue>,
     pub(crate) events: UnboundedSender<Event>,
 }
 
@@ -45,8 +47,11 @@ impl CodeThread {
     pub(crate) fn run(mut self) {
         let mut feedback = Feedback::default();
         while let Ok(job) = self.jobs.recv() {
+            while let Some(closings) = self.closings.pop() {
+                feedback.take(&mut self.coder, &closings);
+            }
             match job {
-                Job::Report(report) => feedback.take(&mut self.coder, &report),
+                Job::Closings => {}
                 Job::Code {
                     encoded,
                     allowance,

@@ -14,6 +14,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::capture::play::Captured;
 use crate::clock::Clock;
+use crate::closing_queue::ClosingQueue;
 use crate::code::Job;
 use crate::event::{Encoded, Event};
 use crate::mailbox::Mailbox;
@@ -33,6 +34,8 @@ pub(crate) struct Pipeline {
     pub(crate) mailbox: Arc<Mailbox<Captured>>,
     pub(crate) empty_latents: mpsc::Sender<Latents>,
     pub(crate) jobs: mpsc::Sender<Job>,
+    /// What the code thread should know, shared with it.
+    pub(crate) closings: Arc<ClosingQueue>,
     pub(crate) events: UnboundedReceiver<Event>,
     /// The other end of `events`.
     pub(crate) tell: UnboundedSender<Event>,
@@ -113,7 +116,11 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     });
                 }
             }
-            Output::Report(report) => self.job(Job::Report(report)),
+            Output::Closings(closings) => {
+                if self.pipeline.closings.push(closings) {
+                    self.job(Job::Closings);
+                }
+            }
             Output::Discard { number } => {
                 if let Some(encoded) = self.take_encoded(number) {
                     self.recycle(encoded);

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::capture::play::{Captured, Limits, Player, Source};
 use crate::clock::Clock;
+use crate::closing_queue::ClosingQueue;
 use crate::code::CodeThread;
 use crate::connect::{self, refusal};
 use crate::connection::{Pipeline, Sending, SourceEnd};
@@ -291,6 +292,7 @@ fn pipeline(
         let _ = empty_latents.send(Latents::new(size.grid(), dim));
     }
     let (jobs, job_receiver) = mpsc::channel();
+    let closings = Arc::new(ClosingQueue::default());
     let encode = EncodeThread {
         encoder,
         clock,
@@ -303,6 +305,7 @@ fn pipeline(
         clock,
         patience: patience(source.format().frame_rate.time_of(1)),
         jobs: job_receiver,
+        closings: closings.clone(),
         events: event_sender.clone(),
     };
     let panicked = |events: &UnboundedSender<Event>| {
@@ -331,6 +334,7 @@ fn pipeline(
             mailbox,
             empty_latents,
             jobs,
+            closings,
             events,
             tell: event_sender,
         },

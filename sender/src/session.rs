@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! preface, Hello -> Welcome [-> Shipment] -> Start
-//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent;  Datagram -> Report
+//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent;  Datagram -> Closings
 //!   SourceEnd -> Flush -> Flushed -> Bye -> Done -> End
 //! ```
 
@@ -36,6 +36,7 @@ pub use end::End;
 pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
+use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 use crate::rate::{Path, RateControl};
 
@@ -112,6 +113,8 @@ pub struct Session {
     next: u32,
     /// The number after the last frame given out or being coded.
     next_sent: u32,
+    /// The newest frame that the coder was told to be closed.
+    closed: Option<u32>,
     stopped: bool,
 }
 
@@ -133,6 +136,7 @@ impl Session {
             counts: Counts::default(),
             next: 0,
             next_sent: 0,
+            closed: None,
             stopped: false,
             settings,
         };
@@ -154,7 +158,7 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => self.report(bytes),
+            Input::Datagram(bytes) => self.report(now, bytes),
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -282,17 +286,35 @@ impl Session {
         }));
     }
 
-    fn report(&mut self, bytes: &[u8]) {
-        match Report::parse(bytes) {
-            Ok(report) => {
-                self.counts.reports += 1;
-                self.outputs.push_back(Output::Report(report));
-            }
+    fn report(&mut self, now: Duration, bytes: &[u8]) {
+        let report = match Report::parse(bytes) {
+            Ok(report) => report,
             Err(error) => {
                 self.counts.malformed += 1;
                 tracing::trace!(%error, len = bytes.len(), "not a report");
+                return;
             }
+        };
+        self.counts.reports += 1;
+        self.heard(now, &report);
+        let sent = self.next_sent.checked_sub(1);
+        let closings = sent.and_then(|sent| Closings::of(report, sent));
+        if let Some(closings) = closings.filter(|it| Some(it.newest) > self.closed) {
+            self.closed = Some(closings.newest);
+            self.outputs.push_back(Output::Closings(closings));
         }
+    }
+
+    /// What a report tells of the path.
+    fn heard(&mut self, now: Duration, report: &Report) {
+        tracing::trace!(
+            ?now,
+            number = report.number,
+            backlog = report.backlog,
+            echo = ?report.echo,
+            arrivals = report.arrivals.len(),
+            "report"
+        );
     }
 
     /// The source has ended.

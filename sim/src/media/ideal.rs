@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raq_recv::assembly::ReceivedFrame;
 use raq_send::{
+    closings::Closings,
     frame_coder::{Allowance, Stamp},
     rate::MOST_PER_TILE,
 };
@@ -19,7 +20,7 @@ use raq_shared::{
     tile::{Basis, TileGrid},
     units::Bitrate,
     video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
-    wire::{report::Report, update::UpdateHeader},
+    wire::update::UpdateHeader,
 };
 
 use super::{Agreement, Coded, Coder, Medium, Screen, Seen};
@@ -189,7 +190,7 @@ impl Coder for Ideal {
         Ok(Coded::default())
     }
 
-    fn report(&mut self, _report: &Report) {}
+    fn report(&mut self, _closings: &Closings) {}
 }
 
 /// Shows whatever of a frame came.
