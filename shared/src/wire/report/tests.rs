@@ -102,7 +102,7 @@ fn wrong_reports_are_refused() {
         (&[(15, 0x60)], "bits past the last datagram"),
         (&[(14, 0xff), (15, 0xc0)], "some, but all bits are set"),
         (&[(14, 0), (15, 0)], "some, but no bit is set"),
-        (&[(28, 0x22)], "a unit coarser than needed"),
+        (&[(30, 127), (31, 0)], "a unit coarser than needed"),
         (&[(29, 254)], "an index past the last"),
     ];
     for (changes, what) in wrong {
