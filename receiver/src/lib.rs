@@ -11,10 +11,14 @@
 //! [`session::Session`] with [`assembly`] and [`intake`], and [`playout`], build without the feature
 //! `program` and run unchanged in a simulator. No audio.
 
+pub mod arrivals;
 pub mod assembly;
+mod closings;
 pub mod intake;
 pub mod playout;
+pub mod reordering;
 pub mod session;
+pub mod spread;
 
 #[cfg(test)]
 mod sample;

@@ -9,7 +9,7 @@
 //!   -> Drained -> Done
 //! ```
 //!
-//! Every closed frame is answered with a report, a datagram to the sender.
+//! Every frame that is complete or closed is answered with a report, a datagram to the sender.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -158,8 +158,8 @@ pub struct Session {
     frames_sent: Option<u32>,
     /// How long a frame may stay incomplete.
     patience: Duration,
-    /// Frames given out and not yet decoded.
-    backlog: usize,
+    /// Frames that wait to be decoded, for reports.
+    backlog: u8,
 }
 
 impl Session {
@@ -222,14 +222,14 @@ impl Session {
         }
     }
 
-    /// How many of the frames given out are neither decoded nor dropped.
+    /// Takes how many of the frames given out are neither decoded nor dropped; reports tell it.
     pub fn set_backlog(&mut self, frames: usize) {
-        self.backlog = frames;
+        self.backlog = u8::try_from(frames).unwrap_or(u8::MAX);
     }
 
-    /// What [`Self::set_backlog`] told last.
+    /// What [`Self::set_backlog`] told last, at most 255.
     pub fn backlog(&self) -> usize {
-        self.backlog
+        self.backlog.into()
     }
 
     /// What became of the datagrams so far.
@@ -470,7 +470,7 @@ impl Session {
         while let Some(frame) = assembler.next_frame() {
             self.outputs.push_back(Output::Frame(frame));
         }
-        if let Some(report) = assembler.report() {
+        if let Some(report) = assembler.report(now, self.backlog) {
             let mut bytes = Vec::new();
             report.encode(&mut bytes);
             self.outputs.push_back(Output::Datagram(bytes.into()));

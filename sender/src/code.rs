@@ -1,16 +1,16 @@
 //! The code thread: latents to datagrams, and reports to what the coder knows.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::wire::report::Report;
 use raq_shared::wire::update::time_units;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::choice::Picture;
 use crate::clock::Clock;
+use crate::closing_queue::ClosingQueue;
 use crate::event::{Encoded, Event};
 use crate::feedback::Feedback;
 use crate::frame_coder::{Allowance, FrameCoder};
@@ -32,8 +32,8 @@ pub(crate) enum Job {
         /// A list to be filled.
         datagrams: Vec<BytesMut>,
     },
-    /// The receiver tells what it has.
-    Report(Report),
+    /// The receiver has closed frames: closings wait in the queue.
+    Closings,
 }
 
 /// What the code thread works with.
@@ -43,6 +43,8 @@ pub(crate) struct CodeThread {
     /// How long the choice may take for a frame.
     pub(crate) patience: Duration,
     pub(crate) jobs: mpsc::Receiver<Job>,
+    /// What the receiver tells.
+    pub(crate) closings: Arc<ClosingQueue>,
     pub(crate) events: UnboundedSender<Event>,
 }
 
@@ -51,20 +53,23 @@ impl CodeThread {
     pub(crate) fn run(self) {
         let mut current: Option<Current> = None;
         while let Ok(job) = self.jobs.recv() {
+            if let Some(current) = &mut current {
+                while let Some(closings) = self.closings.pop() {
+                    current.feedback.take(&mut current.coder, &closings);
+                }
+            }
             match (job, &mut current) {
                 (Job::Begin(session), _) => {
                     // The memory of the one before is free before this one takes its own.
                     drop(current.take());
+                    self.closings.clear();
                     current = Some(Current {
                         session,
                         coder: (self.make)(),
                         feedback: Feedback::default(),
                     });
                 }
-                (Job::Report(report), Some(current)) => {
-                    current.feedback.take(&mut current.coder, &report);
-                }
-                (Job::Report(_), None) => {}
+                (Job::Closings, _) => {}
                 (
                     Job::Code {
                         encoded,

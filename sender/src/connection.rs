@@ -96,7 +96,11 @@ impl Sending<'_> {
                     });
                 }
             }
-            Output::Report(report) => self.pipeline.job(Job::Report(report)),
+            Output::Closings(closings) => {
+                if self.pipeline.closings.push(closings) {
+                    self.pipeline.job(Job::Closings);
+                }
+            }
             Output::Discard { number } => {
                 if let Some(encoded) = self.take_encoded(number) {
                     self.pipeline.recycle(encoded);

@@ -14,6 +14,7 @@
 
 pub mod capture;
 pub mod choice;
+pub mod closings;
 pub mod estimate;
 pub mod feedback;
 pub mod flight;
@@ -26,6 +27,8 @@ pub mod session;
 
 #[cfg(feature = "program")]
 mod clock;
+#[cfg(feature = "program")]
+mod closing_queue;
 #[cfg(feature = "program")]
 mod code;
 #[cfg(feature = "program")]

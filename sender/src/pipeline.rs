@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::capture::play::{Captured, Limits, Player, Source};
 use crate::clock::Clock;
+use crate::closing_queue::ClosingQueue;
 use crate::code::{CodeThread, Job, MakeCoder};
 use crate::encode::EncodeThread;
 use crate::event::{Encoded, Event};
@@ -42,6 +43,8 @@ pub(crate) struct Pipeline {
     mailbox: Arc<Mailbox<Captured>>,
     empty_latents: mpsc::Sender<Latents>,
     jobs: mpsc::Sender<Job>,
+    /// What the code thread should know, shared with it.
+    pub(crate) closings: Arc<ClosingQueue>,
     pub(crate) events: UnboundedReceiver<Event>,
     /// The other end of `events`.
     pub(crate) tell: UnboundedSender<Event>,
@@ -95,6 +98,7 @@ impl Pipeline {
             let _ = empty_latents.send(Latents::new(size.grid(), dim));
         }
         let (jobs, job_receiver) = mpsc::channel();
+        let closings = Arc::new(ClosingQueue::default());
         let wanted = Arc::new(AtomicBool::new(false));
         let encode = EncodeThread {
             encoder,
@@ -109,6 +113,7 @@ impl Pipeline {
             clock,
             patience: patience(format.frame_rate.time_of(1)),
             jobs: job_receiver,
+            closings: closings.clone(),
             events: tell.clone(),
         };
         let capture = Player {
@@ -126,6 +131,7 @@ impl Pipeline {
             mailbox,
             empty_latents,
             jobs,
+            closings,
             events,
             tell,
             wanted,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raq_shared::stage::MAX_STAGES;
-use raq_shared::wire::report::Report;
 
 use super::End;
+use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 
 /// Something to do, in this order.
@@ -31,8 +31,8 @@ pub enum Output {
         /// Frame number.
         number: u32,
     },
-    /// Tell the coder what the receiver has.
-    Report(Report),
+    /// Tell the coder what the receiver has. Older ones may be dropped where newer ones tell the same.
+    Closings(Closings),
     /// Send this datagram, now.
     Datagram {
         /// Number of its frame.
