@@ -34,7 +34,7 @@ pub struct Options {
     /// session, after which raq-recv ends.
     #[arg(long, value_name = "window|FILE.y4m|-|null", help_heading = "Output")]
     pub output: Option<OutputArg>,
-    /// Wait up to so long to even out jitter; 0ms shows every frame at once
+    /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
     ///
     /// On a steady network nothing waits, whatever is given. Only a window waits; files have a
     /// clock of their own.
