@@ -32,8 +32,8 @@ pub use frame::{Counts, ReceivedFrame};
 const WAITING: usize = 8;
 /// Buffers kept for frames to come.
 const SPARE: usize = 8;
-/// An incomplete frame waits at least this long for its next datagram, and so much longer than
-/// nearly all gaps between datagrams are.
+/// An incomplete frame waits at least this long for its next datagram, and so much longer than the
+/// gaps between datagrams of nearly all frames were.
 const WAIT: Duration = Duration::from_millis(5);
 
 /// Applies datagrams as they come, gives frames out and closes them in order of their numbers, and
@@ -148,12 +148,14 @@ impl Assembler {
                 count: header.count,
                 arrived: Arrivals::default(),
                 last_seen: now,
+                longest_gap: None,
                 given: false,
             };
             self.open.insert(place, frame);
         } else {
-            let gap = now.saturating_sub(self.open[place].last_seen);
-            self.spread.note(gap);
+            let frame = &mut self.open[place];
+            let gap = now.saturating_sub(frame.last_seen);
+            frame.longest_gap = frame.longest_gap.max(Some(gap));
         }
         let frame = &mut self.open[place];
         frame.arrived.insert(header.index);
@@ -260,6 +262,9 @@ impl Assembler {
         self.counts.frames += 1;
         self.counts.partial += u32::from(!frame.is_complete());
         self.counts.overtaken += u32::from(!frame.given);
+        if let Some(gap) = frame.longest_gap {
+            self.spread.note(gap);
+        }
         let report = FrameReport::of(frame.count, frame.arrived);
         self.closings.push(frame.number, report);
     }

@@ -1,15 +1,16 @@
-//! How far apart the datagrams of a frame arrive.
+//! How far apart the datagrams of frames arrive.
 
 use std::time::Duration;
 
-/// Gaps that are remembered.
+/// Frames that are remembered.
 const REMEMBERED: usize = 128;
 /// So many are needed to tell anything.
 const ENOUGH: usize = 8;
-/// Of 20 gaps one is longer.
+/// Of 20 frames one has a longer gap.
 const ONE_IN: usize = 20;
 
-/// The gaps between consecutive arrivals of one frame.
+/// The longest gap between consecutive arrivals of each of the latest frames. Most gaps are far shorter, but
+/// every frame has many of them.
 #[derive(Debug)]
 pub struct Spread {
     /// The latest, µs.
@@ -29,7 +30,7 @@ impl Default for Spread {
 }
 
 impl Spread {
-    /// Takes the time between a datagram and the one of the same frame that arrived before it.
+    /// Takes the longest gap of a frame.
     pub fn note(&mut self, gap: Duration) {
         let micros = u32::try_from(gap.as_micros()).unwrap_or(u32::MAX);
         self.gaps[self.noted % REMEMBERED] = micros;
@@ -43,7 +44,7 @@ impl Spread {
         }
     }
 
-    /// A gap that only one in twenty is longer than; none before some were seen.
+    /// A gap than which only one frame in twenty had a longer one; none before some frames were seen.
     pub fn high(&self) -> Option<Duration> {
         self.high
     }

@@ -71,6 +71,8 @@ pub(super) struct OpenFrame {
     pub(super) count: u8,
     pub(super) arrived: Arrivals,
     pub(super) last_seen: Duration,
+    /// The longest time between two datagrams, once there are two.
+    pub(super) longest_gap: Option<Duration>,
     /// It was given out.
     pub(super) given: bool,
 }
