@@ -208,6 +208,7 @@ impl Sender {
             spare: Vec::new(),
             source: SourceEnd::default(),
             flushing: false,
+            held: false,
             failure: None,
             lost: None,
         };

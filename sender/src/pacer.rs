@@ -178,6 +178,11 @@ impl Pacer {
         Some(free.min(first.frame.deadline))
     }
 
+    /// When the oldest frame becomes too old; none where nothing waits.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.frames.front().map(|first| first.frame.deadline)
+    }
+
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.bytes
