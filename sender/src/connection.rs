@@ -20,8 +20,8 @@ use crate::uplink::Uplink;
 
 /// How long the control stream may take no bytes.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look whether QUIC has sent everything.
-const FLUSH: Duration = Duration::from_millis(1);
+/// How often to look whether QUIC has sent what it holds.
+const LOOK: Duration = Duration::from_millis(1);
 /// Most bytes taken from the control stream at once.
 const CHUNK: usize = 64 << 10;
 
@@ -49,6 +49,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) spare: Vec<Vec<BytesMut>>,
     pub(crate) source_end_told: bool,
     pub(crate) flushing: bool,
+    /// Whether the session was told that QUIC has no room.
+    pub(crate) held: bool,
     pub(crate) lost: Option<ConnectionError>,
 }
 
@@ -72,7 +74,11 @@ impl Sending<'_> {
                     return end;
                 }
             }
-            if self.flushing && self.uplink.queued(self.connection) == 0 {
+            let held = self.lost.is_none() && self.uplink.is_full(self.connection);
+            if held != self.held {
+                self.held = held;
+                self.session.handle(self.clock.now(), Input::Held(held));
+            } else if self.flushing && self.uplink.queued(self.connection) == 0 {
                 self.flushing = false;
                 self.session.handle(self.clock.now(), Input::Flushed);
             } else {
@@ -144,7 +150,12 @@ impl Sending<'_> {
                 }
             },
             datagram = self.connection.read_datagram(), if connected => match datagram {
-                Ok(bytes) => self.session.handle(self.clock.now(), Input::Datagram(&bytes)),
+                Ok(bytes) => {
+                    self.session.handle(self.clock.now(), Input::Datagram(&bytes));
+                    if let Some(estimate) = self.session.estimate() {
+                        self.uplink.estimated(estimate);
+                    }
+                }
                 Err(error) => self.lose(error),
             },
             Some(event) = self.pipeline.events.recv() => self.event(event),
@@ -153,7 +164,7 @@ impl Sending<'_> {
                 self.session.handle(self.clock.now(), Input::Stop);
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
-            () = sleep(FLUSH), if self.flushing => {}
+            () = sleep(LOOK), if self.flushing || self.held => {}
         }
     }
 

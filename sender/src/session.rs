@@ -174,6 +174,7 @@ impl Session {
                     self.finish(now);
                 }
             }
+            Input::Held(held) => self.streaming.hold(held),
             Input::Flushed => self.flushed(now),
             Input::Lost => self.end(End::Lost),
             Input::Stop => self.stop(now),
@@ -194,6 +195,12 @@ impl Session {
     pub fn deadline(&self) -> Option<Duration> {
         let leaves = self.streaming.wake().filter(|_| self.state.streams());
         [self.patience_ends, leaves].into_iter().flatten().min()
+    }
+
+    /// What the session itself takes the path to carry, for QUIC's window; none while it knows no more
+    /// than [`Path::estimate`] says.
+    pub fn estimate(&self) -> Option<Bitrate> {
+        self.streaming.estimate()
     }
 
     /// What was sent so far.

@@ -183,6 +183,7 @@ impl Sessions {
             spare: Vec::new(),
             source_end_told: false,
             flushing: false,
+            held: false,
             lost: None,
         };
         let end = sending.run().await;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, SendDatagramError};
+use raq_shared::quic::window::SafetyWindow;
+use raq_shared::units::Bitrate;
 
 use crate::estimate::{Estimator, Window};
 use crate::rate::Path;
@@ -13,6 +15,7 @@ use crate::rate::Path;
 pub(crate) struct Uplink {
     /// QUIC's buffer when nothing is in it, bytes.
     room: usize,
+    window: Option<SafetyWindow>,
     estimator: Estimator,
     refused: u64,
 }
@@ -22,6 +25,7 @@ impl Uplink {
     pub(crate) fn new(connection: &Connection) -> Self {
         Self {
             room: connection.datagram_send_buffer_space(),
+            window: SafetyWindow::of(connection),
             estimator: Estimator::default(),
             refused: 0,
         }
@@ -51,6 +55,19 @@ impl Uplink {
                 Ok(())
             }
         }
+    }
+
+    /// A report has led to this estimate: QUIC's window follows it.
+    pub(crate) fn estimated(&self, estimate: Bitrate) {
+        if let Some(window) = &self.window {
+            window.set(estimate);
+        }
+    }
+
+    /// Whether QUIC would drop the oldest datagram to take another one.
+    pub(crate) fn is_full(&self, connection: &Connection) -> bool {
+        let longest = connection.max_datagram_size().unwrap_or(0);
+        connection.datagram_send_buffer_space() < longest
     }
 
     /// Bytes handed over that have not left yet.

@@ -5,10 +5,12 @@ mod synthetic;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use raq_recv::intake::Intake;
 use raq_send::choice::{Picture, Speed};
 use raq_send::frame_coder::{Allowance, FrameCoder};
+use raq_send::pacer::{self, Pacer};
 use raq_shared::tile::TileGrid;
 
 /// Counts what is asked of the system's allocator.
@@ -55,6 +57,7 @@ fn frames_allocate_nothing() {
     let clip = synthetic::clip(&model, grid, FRAMES);
     let (stages, basis, tables) = (&model.stages, &model.basis, &model.tables);
     let mut coder = FrameCoder::new(grid, stages, basis, tables, Speed::Medium);
+    let mut pacer = Pacer::default();
     let mut intake = Intake::new(grid, stages, basis, tables);
     let positions = grid.tiles() * 16;
     let mut latents = vec![0.0; positions * synthetic::DIM];
@@ -71,9 +74,15 @@ fn frames_allocate_nothing() {
         let allowance = Allowance::of(if frame % 5 == 0 { 900 } else { 2500 }, None);
         let before = ASKED.load(Ordering::Relaxed);
         let datagrams = coder.encode(frame, picture, allowance, 0, || false);
+        let leaving = pacer::Frame {
+            number: frame,
+            captured: Duration::ZERO,
+            deadline: Duration::MAX,
+        };
+        pacer.push(leaving, datagrams);
         let sent = ASKED.load(Ordering::Relaxed);
-        for datagram in datagrams {
-            intake.datagram(datagram).unwrap();
+        while let Some(departure) = pacer.pop(Duration::ZERO, None) {
+            intake.datagram(&departure.bytes).unwrap();
         }
         let arrived = intake.close(frame);
         intake.fill(&mut latents, &mut depths);
@@ -86,7 +95,11 @@ fn frames_allocate_nothing() {
         let reported = ASKED.load(Ordering::Relaxed);
         let counts = [sent - before, received - sent, reported - received];
         if frame >= WARM {
-            assert_eq!(counts, [0, 0, 0], "frame {frame}: sender, receiver, report");
+            assert_eq!(
+                counts,
+                [0, 0, 0],
+                "frame {frame}: sender, leaving and receiver, report"
+            );
         }
         let updates = coder.chooser().updates().flatten();
         copies += updates.filter(|u| !u.source_bases.is_empty()).count();

@@ -158,27 +158,31 @@ fn a_deadline_is_waited_for_where_the_rate_is_too_low() {
 #[test]
 fn coarse_timers_keep_the_rate_in_the_mean() {
     let (length, count) = (1150, 200);
-    for kilobits in [1000, 5000, 20_000, 100_000] {
+    let timers = [(1000, 1), (1000, 2), (5000, 2), (20_000, 1), (100_000, 2)];
+    for (kilobits, timer) in timers {
         let mut pacer = pacer(&[(frame(0, 0, 60_000), &vec![length; count])]);
-        let gone = run(&mut pacer, rate(kilobits), at(1));
+        let gone = run(&mut pacer, rate(kilobits), at(timer));
         assert_eq!(gone.len(), count);
         let bits = 8 * (count - 1) * (length + PATH_OVERHEAD);
         let should = bits as f64 / (1000 * kilobits) as f64;
         let took = gone.last().unwrap().0.as_secs_f64();
         assert!(
-            (should..should + 0.001).contains(&took),
+            (should..should + 0.002).contains(&took),
             "{kilobits} kbit/s: {took} s instead of {should}"
         );
     }
 }
 
 #[test]
-fn what_is_more_than_a_timer_late_is_not_caught_up() {
+fn what_is_later_than_timers_are_is_not_caught_up() {
     let mut pacer = pacer(&[(frame(0, 0, 60_000), &[1150; 200])]);
     let fast = rate(8 * (1150 + 64));
     assert!(pacer.pop(at(0), fast).is_some());
     let burst = std::iter::from_fn(|| pacer.pop(at(100), fast)).count();
-    assert_eq!(burst, 2, "one, and one for the last millisecond");
+    assert_eq!(
+        burst, 3,
+        "one, and one for each of the last two milliseconds"
+    );
 }
 
 /// Frames as they might come: a pause before each, how long it may wait, its datagrams.

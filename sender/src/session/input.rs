@@ -46,6 +46,9 @@ pub enum Input<'a> {
         /// The number after the last frame of the source, sent or not.
         next: u32,
     },
+    /// Whether QUIC's buffer has no room for a datagram: what leaves then would push out what is in
+    /// it, so nothing does until there is room again.
+    Held(bool),
     /// QUIC has sent everything given out.
     Flushed,
     /// The connection is gone.

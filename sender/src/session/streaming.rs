@@ -46,6 +46,10 @@ pub(super) struct Streaming {
     leaving: VecDeque<Sent>,
     /// How fast datagrams leave; none for at once.
     pace: Option<Bitrate>,
+    /// Whether QUIC has no room for more.
+    held: bool,
+    /// From reports; none as long as the path's is all there is.
+    estimate: Option<Bitrate>,
     pub(super) counts: Counts,
     /// The number after the last frame of the source.
     next: u32,
@@ -77,6 +81,8 @@ impl Streaming {
             pacer: Pacer::default(),
             leaving: VecDeque::new(),
             pace: None,
+            held: false,
+            estimate: None,
             counts: Counts::default(),
             next: 0,
             next_sent: 0,
@@ -185,6 +191,9 @@ impl Streaming {
             while let Some(dropped) = self.pacer.expire(now) {
                 self.dropped(dropped, outputs);
             }
+            if self.held {
+                break;
+            }
             let Some(Departure {
                 frame,
                 index,
@@ -243,7 +252,20 @@ impl Streaming {
 
     /// When [`Self::pump`] is due.
     pub(super) fn wake(&self) -> Option<Duration> {
-        self.pacer.wake(self.pace)
+        match self.held {
+            true => self.pacer.deadline(),
+            false => self.pacer.wake(self.pace),
+        }
+    }
+
+    /// Lets nothing leave, or again.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// See [`Session::estimate`](super::Session::estimate).
+    pub(super) fn estimate(&self) -> Option<Bitrate> {
+        self.estimate
     }
 
     /// A datagram came from the receiver: what it says of closed frames, if that is new.

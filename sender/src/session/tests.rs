@@ -268,6 +268,21 @@ fn a_frame_coded_late_still_has_a_frame_time_to_leave() {
 }
 
 #[test]
+fn nothing_leaves_while_quic_has_no_room() {
+    let mut session = streaming();
+    session.handle(at(10), encoded(0, 10, 1000));
+    allowed(&mut session);
+    session.handle(at(11), Input::Held(true));
+    code(&mut session, 12, &[b"one", b"two", b"three"]);
+    assert_eq!(outputs(&mut session), []);
+    assert_eq!(session.deadline(), Some(at(110)), "the frame's");
+    session.handle(at(50), Input::Held(false));
+    assert_eq!(outputs(&mut session), [datagram(0, 0, b"one")]);
+    session.handle(at(50), Input::Held(true));
+    assert_eq!(left(until(&mut session, 800)), [(110, 0, 1)]);
+}
+
+#[test]
 fn what_waits_here_counts_as_queued() {
     let mut session = streaming();
     session.handle(at(10), encoded(0, 10, 100));

@@ -2,7 +2,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use quinn::{Connection, Endpoint};
 
+use super::window::SafetyWindow;
 use super::*;
+use crate::units::Bitrate;
 
 struct Peer {
     identity: Identity,
@@ -74,6 +76,30 @@ async fn holders_of_one_key_meet() {
     for end in ends {
         assert_eq!(peer_key(&end.unwrap()), Some(peer.identity.id()));
     }
+}
+
+#[tokio::test]
+async fn both_ends_are_asked_for_early_acknowledgements_and_the_window_is_the_senders() {
+    let peer = Peer::new();
+    let ([receiver, sender], _endpoints) = meet(&peer, peer.client()).await;
+    let [receiver, sender] = [receiver, sender].map(Result::unwrap);
+    for _ in 0..10 {
+        sender.send_datagram(b"frame"[..].into()).unwrap();
+        receiver.read_datagram().await.unwrap();
+        receiver.send_datagram(b"report"[..].into()).unwrap();
+        sender.read_datagram().await.unwrap();
+    }
+    for end in [&receiver, &sender] {
+        assert_eq!(end.stats().frame_rx.ack_frequency, 1);
+    }
+    assert!(SafetyWindow::of(&receiver).is_none());
+    let window = SafetyWindow::of(&sender).unwrap();
+    window.set(Bitrate::from_kilobits_per_second(100_000));
+    let cwnd = sender.stats().path.cwnd;
+    // 200 Mbit/s for 100 ms and a short round trip.
+    assert!((2_500_000..3_000_000).contains(&cwnd), "{cwnd}");
+    window.set(Bitrate::ZERO);
+    assert!(sender.stats().path.cwnd <= 4 * 1500);
 }
 
 #[tokio::test]

@@ -75,6 +75,8 @@ pub struct SendingEnd {
     handed: VecDeque<Handed>,
     /// Bytes in `handed`: the network may take them late.
     handed_bytes: usize,
+    /// Whether the session was told that the network does not take it.
+    held: bool,
     noted: VecDeque<SentFrame>,
     /// Number of the next datagram that the policy is told of.
     sequence: u64,
@@ -128,6 +130,7 @@ impl SendingEnd {
             control: VecDeque::new(),
             handed: VecDeque::new(),
             handed_bytes: 0,
+            held: false,
             noted: VecDeque::new(),
             sequence: 0,
             sequences: BTreeMap::new(),
@@ -166,9 +169,16 @@ impl SendingEnd {
         self.coder.cpu()
     }
 
+    /// What the product's session takes the path to carry, for QUIC's window.
+    pub fn estimate(&self) -> Option<Bitrate> {
+        self.session.estimate()
+    }
+
     /// When [`Self::advance`] is due.
     pub fn wake(&self) -> Option<Duration> {
+        let released = self.held && self.handed.is_empty();
         let times = [
+            released.then_some(Duration::ZERO),
             self.schedule.next().map(|(_, at)| at),
             self.encoding.front().map(|captured| captured.ready),
             self.pacer.wake(),
@@ -225,6 +235,13 @@ impl SendingEnd {
         self.transport = transport;
         if !self.started {
             return Ok(());
+        }
+        // Comparators' pacers hold back as they think best.
+        let held = self.policy.leaves_shares() && !self.handed.is_empty();
+        if held != self.held {
+            self.held = held;
+            self.session.handle(now, Input::Held(held));
+            self.drain(now)?;
         }
         if self.policy.wake().is_some_and(|at| at <= now) {
             self.policy.tick(now);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendDatagramError, SendStream};
 use raq_shared::{
     exit::{Exit, Failure},
-    quic::SERVER_NAME,
+    quic::{SERVER_NAME, window::SafetyWindow},
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -38,6 +38,8 @@ pub(super) struct Party {
     pub(super) flow: Flow,
     sender: Connection,
     receiver: Connection,
+    /// The sender's window, where it is in force.
+    window: Option<SafetyWindow>,
     /// The sender's buffer when nothing is in it, bytes.
     room: usize,
     /// Dropped, they would end what they belong to.
@@ -79,6 +81,7 @@ impl Party {
         }
         Ok(Self {
             flow,
+            window: SafetyWindow::of(&sender),
             room: sender.datagram_send_buffer_space(),
             sender,
             receiver,
@@ -95,7 +98,14 @@ impl Party {
         let bytes = event.what.map_err(broken)?;
         match event.direction {
             Direction::Down => self.flow.receiving.datagram(now, &bytes),
-            Direction::Up => self.flow.sending.datagram(now, &bytes),
+            Direction::Up => {
+                self.flow.sending.datagram(now, &bytes)?;
+                if let (Some(window), Some(estimate)) = (&self.window, self.flow.sending.estimate())
+                {
+                    window.set(estimate);
+                }
+                Ok(())
+            }
         }
     }
 

@@ -1,20 +1,22 @@
 //! One end of a connection: what quinn 0.11 does with datagrams, modelled.
 //!
 //! Datagrams that wait at the same moment share packets of up to 1200 bytes; every second packet is
-//! acknowledged at once, a single one after 25 ms or along with a datagram. Sizes are those of RFC
+//! acknowledged at once, a single one after 10 ms or along with a datagram. Sizes are those of RFC
 //! 9000 and 9221. What a real connection adds now and then is left out: keep-alives, skipped packet
 //! numbers. Mode `quic` is there to check all this.
 
 use std::{collections::VecDeque, time::Duration};
+
+use raq_shared::{quic::DATAGRAM_SEND_BUFFER, units::Bitrate};
 
 use super::{
     acks::{Ack, Acks},
     pacer::Pacer,
     ranges::varint,
     recovery::{Recovery, Sent},
+    window::Window,
 };
 use crate::{
-    cubic::Cubic,
     flow::{Handed, MAX_DATAGRAM},
     policy::Transport,
 };
@@ -27,8 +29,6 @@ pub(super) const UDP_IP: u32 = 28;
 const PACKET: u32 = 1 + 8 + 16;
 /// Bytes of a QUIC packet at least: quinn makes none shorter than a stateless reset.
 const LEAST: u32 = 8 + 6 + 16;
-/// Datagrams that wait in quinn's buffer, in bytes: what the program sets.
-const BUFFER: usize = 64 << 10;
 /// What quinn counts for each of them besides.
 const ENTRY: usize = 32;
 
@@ -71,7 +71,7 @@ pub(super) struct Connection {
 impl Connection {
     /// With a congestion window, or with nothing that limits it, after a handshake in which round
     /// trips took `round_trip`.
-    pub(super) fn new(window: Option<Cubic>, round_trip: Duration) -> Self {
+    pub(super) fn new(window: Option<Window>, round_trip: Duration) -> Self {
         Self {
             recovery: Recovery::new(window, round_trip),
             pacer: Pacer::new(MTU),
@@ -100,7 +100,12 @@ impl Connection {
 
     /// Whether the buffer has room for so many bytes without throwing something away.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.waiting_bytes + bytes + ENTRY <= BUFFER
+        self.waiting_bytes + bytes + ENTRY <= DATAGRAM_SEND_BUFFER
+    }
+
+    /// The window heeds this estimate from now on.
+    pub(super) fn estimated(&mut self, estimate: Bitrate) {
+        self.recovery.estimated(estimate);
     }
 
     /// What the policy is told.

@@ -5,6 +5,7 @@ mod connection;
 mod pacer;
 mod ranges;
 mod recovery;
+mod window;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::{
     run::{Notes, Paths},
 };
 use connection::{Connection, Packet};
+use window::Window;
 
 /// quinn's first window, bytes.
 const INITIAL_WINDOW: u64 = 12_000;
@@ -58,7 +60,7 @@ pub fn run(
     for flow in &mut flows {
         flow.shake_hands()?;
     }
-    let window = || windowed.then(|| Cubic::new(INITIAL_WINDOW, SEGMENT));
+    let window = || windowed.then(|| Window::new(Cubic::new(INITIAL_WINDOW, SEGMENT), SEGMENT));
     let parties = flows.into_iter().enumerate().map(|(number, flow)| Party {
         flow,
         sender: Connection::new(window(), paths.round_trip(number)),
@@ -157,6 +159,9 @@ impl Simulation<'_> {
             }
             for handed in answered.drain(..) {
                 flow.sending.datagram(now, &handed.bytes)?;
+                if let Some(estimate) = flow.sending.estimate() {
+                    sender.estimated(estimate);
+                }
             }
             flow.sending.advance(now, sender.transport())?;
             while sender.has_room(MAX_DATAGRAM)

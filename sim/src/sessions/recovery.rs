@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::acks::Ack;
-use crate::cubic::Cubic;
+use raq_shared::units::Bitrate;
+
+use super::{acks::Ack, window::Window};
 
 /// A packet so many below one that was acknowledged is lost.
 const REORDERED: u64 = 3;
-/// How long the other end may hold back an acknowledgement.
-pub(super) const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+/// How long the other end may hold back an acknowledgement: what the program asks for.
+pub(super) use raq_shared::quic::MAX_ACK_DELAY;
 /// Timers are no finer than this.
 pub(super) const GRANULARITY: Duration = Duration::from_millis(1);
 /// Packets that are sent when nothing is heard.
@@ -39,7 +40,7 @@ impl Sent {
 #[derive(Debug)]
 pub(super) struct Recovery {
     /// None: nothing limits what is in flight.
-    window: Option<Cubic>,
+    window: Option<Window>,
     sent: BTreeMap<u64, Sent>,
     in_flight: u64,
     largest_acked: Option<u64>,
@@ -62,7 +63,7 @@ pub(super) struct Recovery {
 
 impl Recovery {
     /// After a handshake in which round trips took `round_trip`.
-    pub(super) fn new(window: Option<Cubic>, round_trip: Duration) -> Self {
+    pub(super) fn new(window: Option<Window>, round_trip: Duration) -> Self {
         Self {
             window,
             sent: BTreeMap::new(),
@@ -91,7 +92,15 @@ impl Recovery {
     }
 
     pub(super) fn window(&self) -> Option<u64> {
-        self.window.as_ref().map(Cubic::window)
+        let window = self.window.as_ref();
+        window.map(|window| window.bytes(self.shortest))
+    }
+
+    /// The window heeds this estimate from now on.
+    pub(super) fn estimated(&mut self, estimate: Bitrate) {
+        if let Some(window) = &mut self.window {
+            window.estimated(estimate);
+        }
     }
 
     /// Whether the window has room for so many bytes.
@@ -208,10 +217,7 @@ impl Recovery {
         if let Some(window) = &mut self.window
             && self.in_flight != in_flight
         {
-            window.on_loss(now, newest);
-            if persistent {
-                window.on_persistent_congestion();
-            }
+            window.on_loss(now, newest, persistent);
         }
     }
 

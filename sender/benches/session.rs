@@ -1,0 +1,128 @@
+//! What the session and its pacer take for a frame, from its latents until its last datagram has
+//! left.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use criterion::{Criterion, criterion_group, criterion_main};
+use raq_send::rate::Path;
+use raq_send::session::{Input, Output, Session, Settings};
+use raq_shared::codebook::Codebook;
+use raq_shared::stage::MAX_STAGES;
+use raq_shared::units::Bitrate;
+use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
+use raq_shared::wire::message::{CodebookOffer, Message, ModelId};
+use raq_shared::wire::{encode_message, encode_preface};
+
+/// Frames a second.
+const RATE: u32 = 30;
+/// Bytes of a datagram.
+const DATAGRAM: usize = 1000;
+
+/// A session in which frames flow.
+struct Streaming {
+    session: Session,
+    frame: u32,
+    buffer: BytesMut,
+    datagrams: Vec<BytesMut>,
+}
+
+impl Streaming {
+    fn new() -> Self {
+        let codebook = Codebook::new(2, vec![0; 8192]).expect("a codebook");
+        let settings = Settings {
+            program: "bench".into(),
+            model_id: ModelId([0; 32]),
+            model_name: "bench".into(),
+            codebooks: Arc::new(codebook.into()),
+            video: VideoFormat {
+                width: 640,
+                height: 360,
+                frame_rate: FrameRate::new(RATE, 1).expect("a rate"),
+                aspect: Fraction { num: 1, den: 1 },
+                chroma_siting: ChromaSiting::Unspecified,
+                colour_range: ColourRange::Unspecified,
+            },
+            max_rate: None,
+            latency: Duration::from_millis(100),
+        };
+        let mut session = Session::new(settings, Duration::ZERO).expect("a size");
+        let mut said = Vec::new();
+        encode_preface(&mut said);
+        let welcome = Message::Welcome {
+            codebook: CodebookOffer::Same,
+        };
+        encode_message(&welcome, &mut said).expect("a message");
+        session.handle(Duration::ZERO, Input::Control(&said));
+        let outputs: Vec<_> = std::iter::from_fn(|| session.poll_output()).collect();
+        assert_eq!(outputs.last(), Some(&Output::Start));
+        Self {
+            session,
+            frame: 0,
+            buffer: BytesMut::new(),
+            datagrams: Vec::new(),
+        }
+    }
+
+    /// A frame in so many datagrams; bytes that left.
+    fn frame(&mut self, count: usize) -> u64 {
+        let captured = Duration::from_secs(1) * self.frame / RATE;
+        let estimate = (DATAGRAM * count * 8 * 11 / 10) as u64 * u64::from(RATE);
+        let path = Path {
+            estimate: Bitrate::from_bits_per_second(estimate),
+            queued: 0,
+            max_datagram: 1162,
+            budget: None,
+        };
+        let encoded = Input::Encoded {
+            number: self.frame,
+            captured,
+            path: black_box(path),
+        };
+        self.session.handle(captured, encoded);
+        self.frame += 1;
+        let mut left = 0;
+        while let Some(output) = self.session.poll_output() {
+            assert!(matches!(output, Output::Code { .. }));
+        }
+        self.buffer.reserve(count * DATAGRAM);
+        for _ in 0..count {
+            self.buffer.resize(DATAGRAM, 0);
+            self.datagrams.push(self.buffer.split());
+        }
+        let coded = Input::Coded {
+            datagrams: &mut self.datagrams,
+            level: 50,
+            codewords: [9; MAX_STAGES],
+        };
+        self.session.handle(captured, coded);
+        loop {
+            while let Some(output) = self.session.poll_output() {
+                if let Output::Datagram { bytes, .. } = output {
+                    left += bytes.len() as u64;
+                }
+            }
+            let Some(now) = self.session.deadline() else {
+                return left;
+            };
+            self.session.handle(now, Input::Timeout);
+        }
+    }
+}
+
+fn session(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("session");
+    for count in [1, 4, 16] {
+        let mut streaming = Streaming::new();
+        assert_eq!(streaming.frame(count), (count * DATAGRAM) as u64);
+        group.bench_function(format!("{count} datagrams"), |b| {
+            b.iter(|| streaming.frame(count));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, session);
+criterion_main!(benches);
