@@ -76,6 +76,13 @@ impl ArrivalLog {
         true
     }
 
+    /// Something that left at `sent`, 100 µs, arrived at `now`: the next report, which is due at once,
+    /// gives that time back.
+    pub fn beat(&mut self, now: Duration, sent: u32) {
+        self.newest = Some((sent & 0x00ff_ffff, now));
+        self.waiting = Some(now.saturating_sub(PATIENCE));
+    }
+
     /// When a report should tell of what arrived.
     pub fn due(&self) -> Option<Duration> {
         let patience = if self.untold.len() < ENOUGH {

@@ -16,6 +16,7 @@ use raq_shared::stage::POSITIONS;
 use raq_shared::tile::TileGrid;
 use raq_shared::tile::scene::{Arrivals, Discard, OPEN};
 use raq_shared::wire::datagram::extend_frame_number;
+use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::report::{Audit, FrameReport, Report};
 use raq_shared::wire::update::UpdateHeader;
 
@@ -126,6 +127,11 @@ impl Assembler {
         }
         self.advance(now);
         taken.map(|_| ())
+    }
+
+    /// Takes a heartbeat that arrived at `now`: a report answers it.
+    pub fn heartbeat(&mut self, now: Duration, heartbeat: Heartbeat) {
+        self.arrivals.beat(now, heartbeat.sent);
     }
 
     /// Logs the arrival of any datagram of updates; gives its frame, where it comes first.

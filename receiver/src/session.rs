@@ -22,6 +22,7 @@ use raq_shared::model::Temporal;
 use raq_shared::tile::TileGrid;
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
+use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
 use raq_shared::wire::shipment::{self, Expected};
 use raq_shared::wire::{self, PROTOCOL_VERSION};
@@ -435,10 +436,12 @@ impl Session {
         if !matches!(self.state, State::Streaming) {
             return;
         }
-        if let Some(assembler) = &mut self.assembler
-            && let Err(unused) = assembler.datagram(now, bytes)
-        {
-            tracing::trace!(?unused, len = bytes.len(), "unused datagram");
+        if let Some(assembler) = &mut self.assembler {
+            if let Some(Ok(heartbeat)) = Heartbeat::parse(bytes) {
+                assembler.heartbeat(now, heartbeat);
+            } else if let Err(unused) = assembler.datagram(now, bytes) {
+                tracing::trace!(?unused, len = bytes.len(), "unused datagram");
+            }
         }
         self.give_frames(now);
     }

@@ -11,7 +11,6 @@ use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
 use raq_shared::stage::MAX_STAGES;
-use raq_shared::units::Bitrate;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
 use raq_shared::wire::message::{CodebookOffer, Message, ModelId};
 use raq_shared::wire::{encode_message, encode_preface};
@@ -69,9 +68,7 @@ impl Streaming {
     /// A frame in so many datagrams; bytes that left.
     fn frame(&mut self, count: usize) -> u64 {
         let captured = Duration::from_secs(1) * self.frame / RATE;
-        let estimate = (DATAGRAM * count * 8 * 11 / 10) as u64 * u64::from(RATE);
         let path = Path {
-            estimate: Bitrate::from_bits_per_second(estimate),
             queued: 0,
             max_datagram: 1162,
             budget: None,

@@ -107,7 +107,15 @@ impl Sending<'_> {
                     self.pipeline.job(Job::Closings);
                 }
             }
-            Output::Discard { number } => {
+            Output::Heartbeat(bytes) => {
+                if let Err(error) = self.uplink.send(self.connection, bytes) {
+                    self.lose(error);
+                }
+            }
+            Output::Discard { number, skip } => {
+                if let Some(skip) = skip {
+                    self.tally.skipped(number, skip, self.session.bandwidth());
+                }
                 if let Some(encoded) = self.take_encoded(number) {
                     self.pipeline.recycle(encoded);
                 }
@@ -236,7 +244,7 @@ impl Sending<'_> {
             number, captured, ..
         } = *captured;
         self.encoded.push(encoded);
-        let path = self.uplink.path(now, self.connection);
+        let path = self.uplink.path(self.connection);
         tracing::trace!(number, ?path, "encoded");
         self.session.handle(
             now,

@@ -12,10 +12,10 @@
 //! [`session::Session`] with [`rate`], [`frame_coder`] and [`estimate`], and the test patterns in
 //! [`capture`], build without the feature `program` and run unchanged in a simulator. No audio.
 
+pub mod bandwidth;
 pub mod capture;
 pub mod choice;
 pub mod closings;
-pub mod estimate;
 pub mod feedback;
 pub mod flight;
 pub mod frame_coder;

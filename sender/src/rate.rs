@@ -1,9 +1,9 @@
 //! How many bytes a frame may take, and whether it is sent at all.
 
+use std::fmt;
 use std::time::Duration;
 
 use raq_shared::units::Bitrate;
-use raq_shared::video::FrameRate;
 
 use crate::frame_coder::Allowance;
 
@@ -12,95 +12,212 @@ use crate::frame_coder::Allowance;
 pub const PATH_OVERHEAD: usize = 64;
 /// Below so many bytes a frame says too little to be worth a datagram.
 const LEAST: usize = 120;
+/// Bytes on the path of the smallest frame.
+pub const LEAST_FRAME: usize = LEAST + PATH_OVERHEAD;
 /// Most bytes per tile: more than an update can use.
 pub const MOST_PER_TILE: usize = 512;
 /// Most bytes of a frame: the header counts its datagrams in a byte, and tiles fill them unevenly.
 const MOST: usize = 255 * 1000;
-/// What may wait in front of a frame before the frame is rather skipped: more is only delay.
-const MAX_BACKLOG: Duration = Duration::from_millis(100);
+/// Share of the rate that frames take: what is left drains a queue.
+const SHARE: f64 = 0.95;
+/// Fewer bytes on the path are too few for a frame: rather fewer frames …
+const USEFUL: f64 = 400.0;
+/// … unless they would be further apart than this.
+const LONGEST_GAP: Duration = Duration::from_millis(150);
+/// While nothing comes back, frames are the least that is sent, so far apart …
+const SILENT_GAP: Duration = Duration::from_millis(100);
+/// … and after this time there are none.
+const LONG_SILENCE: Duration = Duration::from_secs(2);
+/// From so many frames that wait for the decoder on, every other frame is skipped.
+const BACKLOG: u8 = 3;
 
-/// What the network carries, as far as is known.
+/// What the network carries, as far as QUIC knows or others have decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
-    /// What it carries without building up delay.
-    pub estimate: Bitrate,
     /// Bytes handed over before and not yet sent.
     pub queued: usize,
     /// The longest datagram that fits.
     pub max_datagram: usize,
     /// What the frame may take, headers of the path included, where somebody else has decided that
-    /// already; it then goes in as few datagrams as hold it. Otherwise it gets its share of the
-    /// estimate.
+    /// already; it then goes in as few datagrams as hold it, all at once.
     pub budget: Option<usize>,
 }
 
-/// Gives every frame its share of the estimate. What a frame leaves the next one may use, up to
-/// one frame's worth; where a share is too small for a frame, fewer are sent.
+/// What the estimator says of the path before a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What is to be sent so that the queue stays short.
+    pub rate: Bitrate,
+    /// Bytes on the path that may be added to those under way; less than none where too much is.
+    pub room: i64,
+    /// For how long nothing has come back, where something was awaited.
+    pub silence: Duration,
+    /// Frames that the receiver has and has not decoded.
+    pub backlog: u8,
+}
+
+/// What kept a frame from taking more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Its share of the rate.
+    Rate,
+    /// What is under way.
+    Room,
+    /// The highest rate that the user allows.
+    MaxRate,
+    /// It could not use more.
+    Picture,
+    /// Somebody else has decided.
+    Given,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rate => "rate",
+            Self::Room => "room",
+            Self::MaxRate => "max-rate",
+            Self::Picture => "picture",
+            Self::Given => "given",
+        })
+    }
+}
+
+/// Why a frame is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// Too much is under way.
+    Room,
+    /// The rate is too low for all frames.
+    Rate,
+    /// Nothing comes back.
+    Silence,
+    /// The receiver does not keep up with decoding.
+    Backlog,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Room => "room",
+            Self::Rate => "rate",
+            Self::Silence => "silence",
+            Self::Backlog => "backlog",
+        })
+    }
+}
+
+/// Bytes on the path for a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Bytes, headers of the path included.
+    pub bytes: usize,
+    /// Why no more.
+    pub limit: Limit,
+}
+
+/// Gives every frame its share of the rate, or less where much is under way. Where shares are too
+/// small for frames, fewer are sent.
 #[derive(Debug)]
 pub struct RateControl {
-    frame_rate: FrameRate,
+    interval: Duration,
     max_rate: Option<Bitrate>,
     /// Most bytes of a frame.
     most: usize,
-    /// Bytes that may be spent, headers of the path included.
-    saved: f64,
-    /// When bytes were added last.
+    /// When a frame was sent last.
     last: Option<Duration>,
+    /// Whether the last frame was skipped for the decoder's sake.
+    spared: bool,
 }
 
 impl RateControl {
-    /// For pictures of `tiles` tiles, and never more than `max_rate`.
-    pub fn new(frame_rate: FrameRate, tiles: usize, max_rate: Option<Bitrate>) -> Self {
+    /// For pictures of `tiles` tiles, one every `interval`, and never more than `max_rate`.
+    pub fn new(interval: Duration, tiles: usize, max_rate: Option<Bitrate>) -> Self {
         Self {
-            frame_rate,
+            interval,
             max_rate,
             most: (tiles * MOST_PER_TILE).clamp(LEAST, MOST),
-            saved: 0.0,
             last: None,
+            spared: false,
         }
     }
 
-    /// What a frame that is ready at `now` may take; `None` when it is better skipped.
-    pub fn allow(&mut self, now: Duration, path: &Path) -> Option<Allowance> {
-        if let Some(budget) = path.budget {
-            let allowance = self.within(budget, path.max_datagram, Some(1));
-            return (allowance.bytes >= LEAST).then_some(allowance);
+    /// What a frame that is ready at `now` may take.
+    ///
+    /// # Errors
+    /// [`Skip`] where it is better skipped.
+    pub fn share(
+        &mut self,
+        now: Duration,
+        path: &Path,
+        standing: &Standing,
+    ) -> Result<Share, Skip> {
+        if standing.silence > LONG_SILENCE {
+            return Err(Skip::Silence);
         }
-        let interval = self.frame_rate.time_of(1);
-        let capped = self.max_rate.map(|most| most.min(path.estimate));
-        let estimate = capped.unwrap_or(path.estimate);
-        let last = self.last.replace(now);
-        let since = last.map_or(interval, |last| now.saturating_sub(last));
-        let bytes_per_second = estimate.bits_per_second() as f64 / 8.0;
-        let share = estimate.bytes_per_frame(self.frame_rate) as f64;
-        let enough = 2.0 * share.max((LEAST + PATH_OVERHEAD) as f64);
-        self.saved = (self.saved + bytes_per_second * since.as_secs_f64()).min(enough);
-        let drains_in = path.queued as f64 / bytes_per_second;
-        if path.queued > 0 && drains_in > MAX_BACKLOG.max(2 * interval).as_secs_f64() {
-            return None;
+        if !standing.silence.is_zero() {
+            // When the path is back, a picture is there, not just the news of it.
+            let since = self
+                .last
+                .map_or(SILENT_GAP, |last| now.saturating_sub(last));
+            return match since + self.interval / 2 < SILENT_GAP {
+                true => Err(Skip::Silence),
+                false => Ok(self.least(now)),
+            };
         }
-        let allowance = self.within(self.saved.max(0.0) as usize, path.max_datagram, None);
-        if allowance.bytes < LEAST {
-            return None;
+        self.spared = standing.backlog >= BACKLOG && !self.spared;
+        if self.spared {
+            return Err(Skip::Backlog);
         }
-        self.saved -= cost(allowance.bytes, allowance.count);
-        Some(allowance)
+        let rate = standing.rate.scaled(SHARE);
+        let capped = self.max_rate.filter(|&most| most < rate);
+        let bytes_per_second = capped.unwrap_or(rate).bits_per_second() as f64 / 8.0;
+        let mut share = bytes_per_second * self.interval.as_secs_f64();
+        if share < USEFUL {
+            let since = self
+                .last
+                .map_or(LONGEST_GAP, |last| now.saturating_sub(last));
+            share = bytes_per_second * since.min(LONGEST_GAP).as_secs_f64();
+            // Timers and clocks are not exact: half a frame early is in time.
+            if share < USEFUL && since + self.interval / 2 < LONGEST_GAP {
+                return Err(Skip::Rate);
+            }
+            share = share.clamp(LEAST_FRAME as f64, USEFUL);
+        }
+        let room = standing.room.saturating_sub(path.queued as i64);
+        let limit = match capped {
+            _ if room < share as i64 => Limit::Room,
+            Some(_) => Limit::MaxRate,
+            None => Limit::Rate,
+        };
+        let bytes = (share as i64).min(room);
+        if bytes < LEAST_FRAME as i64 {
+            return Err(Skip::Room);
+        }
+        self.last = Some(now);
+        Ok(Share {
+            bytes: bytes as usize,
+            limit,
+        })
     }
 
     /// The least that is sent, where numbers would otherwise jump too far.
-    pub fn least(&mut self, path: &Path) -> Allowance {
-        let allowance = self.within(LEAST + PATH_OVERHEAD, path.max_datagram, None);
-        self.saved -= cost(allowance.bytes, allowance.count);
-        allowance
+    pub fn least(&mut self, now: Duration) -> Share {
+        self.last = Some(now);
+        Share {
+            bytes: LEAST_FRAME,
+            limit: Limit::Room,
+        }
     }
 
-    /// A frame that was allowed `allowance` took so many bytes.
-    pub fn spent(&mut self, allowance: Allowance, bytes: usize, datagrams: u8) {
-        self.saved += cost(allowance.bytes, allowance.count) - cost(bytes, datagrams);
-    }
-
-    /// An allowance that costs at most `room` on the path, in `count` datagrams where they hold it.
-    fn within(&self, room: usize, max_datagram: usize, count: Option<u8>) -> Allowance {
+    /// An allowance that costs at most `bytes` on the path, in `count` datagrams where they hold it;
+    /// `None` where that is not worth a frame.
+    pub fn allowance(
+        &self,
+        bytes: usize,
+        max_datagram: usize,
+        count: Option<u8>,
+    ) -> Option<Allowance> {
         let split = |bytes: usize| {
             let mut allowance = Allowance::of(bytes, count);
             if max_datagram < allowance.datagram_bytes {
@@ -111,14 +228,15 @@ impl RateControl {
             }
             allowance
         };
-        let headers = usize::from(split(room).count) * PATH_OVERHEAD;
-        split(room.saturating_sub(headers).min(self.most))
+        let headers = usize::from(split(bytes).count) * PATH_OVERHEAD;
+        let allowance = split(bytes.saturating_sub(headers).min(self.most));
+        (allowance.bytes >= LEAST).then_some(allowance)
     }
-}
 
-/// Bytes on the path.
-fn cost(bytes: usize, datagrams: u8) -> f64 {
-    (bytes + usize::from(datagrams) * PATH_OVERHEAD) as f64
+    /// Whether an allowance is all that a picture can use.
+    pub fn is_most(&self, allowance: &Allowance) -> bool {
+        allowance.bytes == self.most
+    }
 }
 
 #[cfg(test)]
@@ -126,89 +244,140 @@ mod tests {
     use super::*;
 
     const TILES: usize = 240;
+    const INTERVAL: Duration = Duration::from_nanos(33_333_333);
 
     fn control(max_rate: Option<u64>) -> RateControl {
         let max_rate = max_rate.map(Bitrate::from_kilobits_per_second);
-        RateControl::new(FrameRate::new(30, 1).unwrap(), TILES, max_rate)
+        RateControl::new(INTERVAL, TILES, max_rate)
     }
 
-    fn path(kilobits: u64) -> Path {
+    fn path() -> Path {
         Path {
-            estimate: Bitrate::from_kilobits_per_second(kilobits),
             queued: 0,
             max_datagram: 1162,
             budget: None,
         }
     }
 
-    fn due(number: u64) -> Duration {
-        FrameRate::new(30, 1).unwrap().time_of(number)
+    fn standing(kilobits: u64) -> Standing {
+        Standing {
+            rate: Bitrate::from_kilobits_per_second(kilobits),
+            room: i64::MAX,
+            silence: Duration::ZERO,
+            backlog: 0,
+        }
     }
 
-    /// Bytes on the path of 300 frames that take all they may, and how many are sent.
-    fn ten_seconds(control: &mut RateControl, path: &Path) -> (f64, usize) {
-        let allowed = (0..300).filter_map(|number| control.allow(due(number), path));
-        allowed.fold((0.0, 0), |(bytes, frames), a| {
-            (bytes + cost(a.bytes, a.count), frames + 1)
-        })
+    /// Shares of ten seconds of frames.
+    fn shares(control: &mut RateControl, standing: &Standing) -> Vec<Result<Share, Skip>> {
+        let due = |number| number * INTERVAL;
+        (0..300)
+            .map(|n| control.share(due(n), &path(), standing))
+            .collect()
+    }
+
+    fn kilobits(shares: &[Result<Share, Skip>]) -> (f64, usize) {
+        let sent = shares.iter().flatten();
+        let bytes: usize = sent.clone().map(|share| share.bytes).sum();
+        (bytes as f64 * 8.0 / 10_000.0, sent.count())
     }
 
     #[test]
-    fn frames_fill_the_estimate_and_no_more() {
-        for kilobits in [60, 150, 400, 1000, 3000] {
-            let (bytes, frames) = ten_seconds(&mut control(None), &path(kilobits));
-            let share = bytes * 8.0 / 10_000.0 / kilobits as f64;
-            assert!((0.98..=1.01).contains(&share), "{kilobits}: {share}");
-            assert_eq!(frames, 300, "{kilobits}");
+    fn frames_take_most_of_the_rate_and_no_more() {
+        for rate in [110, 400, 1000, 3000] {
+            let (sent, frames) = kilobits(&shares(&mut control(None), &standing(rate)));
+            let share = sent / rate as f64;
+            assert!((0.94..=0.951).contains(&share), "{rate}: {share}");
+            assert_eq!(frames, 300, "{rate}");
         }
     }
 
     #[test]
-    fn a_narrow_path_gets_fewer_frames() {
-        let (bytes, frames) = ten_seconds(&mut control(None), &path(16));
-        assert!((100..=112).contains(&frames), "{frames} of 300 frames");
-        assert!(bytes <= 20_200.0, "{bytes}");
-        assert_eq!(control(None).allow(due(1), &path(0)), None);
+    fn at_low_rates_there_are_fewer_frames_instead_of_smaller_ones() {
+        for (rate, fps) in [(96, 15.0), (60, 15.0), (40, 10.0), (24, 7.5), (12, 6.0)] {
+            let shares = shares(&mut control(None), &standing(rate));
+            let (sent, frames) = kilobits(&shares);
+            assert!(
+                (frames as f64 / 10.0 - fps).abs() <= fps / 4.0,
+                "{rate}: {frames}"
+            );
+            assert!(sent <= (0.97 * rate as f64).max(12.0), "{rate}: {sent}");
+            assert!(shares.contains(&Err(Skip::Rate)));
+        }
     }
 
     #[test]
-    fn a_limit_is_kept() {
-        let (bytes, _) = ten_seconds(&mut control(Some(100)), &path(5000));
-        assert!((120_000.0..=126_000.0).contains(&bytes), "{bytes}");
-    }
-
-    #[test]
-    fn what_is_left_goes_to_the_next_frame_but_not_to_all() {
+    fn what_is_under_way_makes_a_frame_smaller_or_skips_it() {
         let mut control = control(None);
-        let path = path(400);
-        let first = control.allow(due(0), &path).unwrap();
-        let mut last = first;
-        for number in 1..20 {
-            control.spent(last, 100, 1);
-            last = control.allow(due(number), &path).unwrap();
-            assert!(last.bytes > first.bytes, "frame {number}");
-            assert!(last.bytes <= 2 * first.bytes + PATH_OVERHEAD);
-        }
+        let share = |room, queued, control: &mut RateControl| {
+            let standing = Standing {
+                room,
+                ..standing(1000)
+            };
+            control.share(INTERVAL, &Path { queued, ..path() }, &standing)
+        };
+        let limited = share(2500, 500, &mut control).unwrap();
+        assert_eq!((limited.bytes, limited.limit), (2000, Limit::Room));
+        assert_eq!(share(600, 500, &mut control), Err(Skip::Room));
+        assert_eq!(share(-5000, 0, &mut control), Err(Skip::Room));
     }
 
     #[test]
-    fn a_frame_never_takes_more_than_a_picture_is_worth() {
-        let allowance = control(None).allow(due(0), &path(1_000_000)).unwrap();
-        assert!(allowance.bytes <= TILES * MOST_PER_TILE);
-        let fits = usize::from(allowance.count) * allowance.datagram_bytes;
-        assert!(fits >= allowance.bytes);
+    fn while_nothing_comes_back_little_is_sent_and_then_nothing() {
+        let silence = |millis| Standing {
+            silence: Duration::from_millis(millis),
+            room: -5000,
+            ..standing(1000)
+        };
+        let (sent, frames) = kilobits(&shares(&mut control(None), &silence(300)));
+        assert_eq!(frames, 100);
+        assert!(sent < 15.0, "{sent}");
+        let long = shares(&mut control(None), &silence(2001));
+        assert!(long.iter().all(|share| *share == Err(Skip::Silence)));
+    }
+
+    #[test]
+    fn a_slow_decoder_skips_frames() {
+        let mut control = control(None);
+        let slow = Standing {
+            backlog: 9,
+            ..standing(1000)
+        };
+        let shares = shares(&mut control, &slow);
+        let skipped = shares.iter().filter(|share| **share == Err(Skip::Backlog));
+        assert_eq!(skipped.count(), 150, "every other frame");
+    }
+
+    #[test]
+    fn the_users_limit_is_kept() {
+        let shares = shares(&mut control(Some(200)), &standing(5000));
+        let (sent, _) = kilobits(&shares);
+        assert!((198.0..=200.1).contains(&sent), "{sent}");
+        assert_eq!(shares[5].unwrap().limit, Limit::MaxRate);
+    }
+
+    #[test]
+    fn an_allowance_costs_no_more_than_its_share() {
+        let control = control(None);
+        for bytes in [183, 184, 1000, 5000, 100_000] {
+            for count in [None, Some(1), Some(5), Some(12)] {
+                let Some(allowance) = control.allowance(bytes, 1162, count) else {
+                    assert!(bytes < 1000, "{bytes} in {count:?}");
+                    continue;
+                };
+                let cost = allowance.bytes + usize::from(allowance.count) * PATH_OVERHEAD;
+                assert!(cost <= bytes, "{cost} of {bytes} in {count:?}");
+                assert!(usize::from(allowance.count) * allowance.datagram_bytes >= allowance.bytes);
+            }
+        }
+        assert!(control.is_most(&control.allowance(1 << 30, 1162, None).unwrap()));
     }
 
     #[test]
     fn a_frame_never_needs_more_datagrams_than_can_be_counted() {
-        let mut wide = RateControl::new(FrameRate::new(1, 1).unwrap(), 10_000, None);
+        let wide = RateControl::new(Duration::from_secs(1), 10_000, None);
         for max_datagram in [1162, 300] {
-            let path = Path {
-                max_datagram,
-                budget: Some(5_000_000),
-                ..path(0)
-            };
-            let taken = wide.allow(due(0), &path).unwrap();
+            let taken = wide.allowance(5_000_000, max_datagram, Some(1)).unwrap();
             let of = usize::from(taken.count);
             assert!(
                 taken.bytes.div_ceil(of) <= taken.datagram_bytes,
@@ -218,38 +387,8 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_skips_frames() {
-        let mut control = control(None);
-        let behind = |queued| Path {
-            queued,
-            ..path(800)
-        };
-        // 100 kbyte/s: 9 kbyte take 90 ms, 11 kbyte 110 ms.
-        assert!(control.allow(due(0), &behind(9_000)).is_some());
-        assert_eq!(control.allow(due(1), &behind(11_000)), None);
-    }
-
-    #[test]
-    fn a_budget_is_taken_as_it_is() {
-        let mut control = control(Some(100));
-        for budget in [183, 184, 5000, 1000, 0] {
-            let path = Path {
-                budget: Some(budget),
-                queued: 1 << 20,
-                ..path(0)
-            };
-            let taken = control.allow(due(0), &path).map(|a| cost(a.bytes, a.count));
-            assert_eq!(taken, (budget >= 184).then_some(budget as f64));
-        }
-    }
-
-    #[test]
     fn a_smaller_path_needs_more_datagrams() {
-        let narrow = Path {
-            max_datagram: 300,
-            ..path(1000)
-        };
-        let allowance = control(None).allow(due(0), &narrow).unwrap();
+        let allowance = control(None).allowance(4000, 300, None).unwrap();
         assert_eq!(allowance.datagram_bytes, 300);
         assert!(usize::from(allowance.count) * 300 >= allowance.bytes);
     }

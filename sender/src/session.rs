@@ -32,6 +32,7 @@ pub use end::End;
 pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
+use crate::bandwidth::Bandwidth;
 use crate::rate::Path;
 use streaming::Streaming;
 
@@ -139,8 +140,7 @@ impl Session {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
             Input::Datagram(bytes) => {
-                let closings = self.streaming.datagram(now, bytes);
-                self.outputs.extend(closings.map(Output::Closings));
+                self.streaming.datagram(now, bytes, &mut self.outputs);
             }
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
@@ -203,6 +203,11 @@ impl Session {
         self.streaming.estimate()
     }
 
+    /// What is known of the path.
+    pub fn bandwidth(&self) -> &Bandwidth {
+        self.streaming.bandwidth()
+    }
+
     /// What was sent so far.
     pub fn counts(&self) -> Counts {
         self.streaming.counts
@@ -212,7 +217,7 @@ impl Session {
         self.streaming.seen(number.saturating_add(1));
         let output = match self.state {
             State::Streaming => self.streaming.encoded(now, number, captured, path),
-            _ => Output::Discard { number },
+            _ => Output::Discard { number, skip: None },
         };
         self.outputs.push_back(output);
     }

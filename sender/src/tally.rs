@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use raq_shared::stats::{
-    ConnectionChange, ConnectionRecord, FrameSent, SenderRecord, SenderSummary, StatsFile, used,
+    ConnectionChange, ConnectionRecord, FrameSent, FrameSkipped, SenderRecord, SenderSummary,
+    StatsFile, used,
 };
 
+use crate::bandwidth::Bandwidth;
 use crate::clock::Clock;
+use crate::rate::Skip;
 use crate::session::{Counts, Sent};
 
 /// Times of frames that are on their way.
@@ -110,11 +113,25 @@ impl Tally {
             level: sent.level,
             codewords: used(&sent.codewords),
             budget: sent.budget,
+            limit: sent.limit.to_string(),
+            estimate_kbps: sent.estimate.kilobits_per_second(),
+            queue_ms: millis(sent.queue),
             bytes: sent.bytes,
             datagrams: sent.datagrams,
             left: sent.left,
             encode_ms: millis(encode),
             code_ms: millis(code),
+        }));
+    }
+
+    /// Notes a frame that is not sent.
+    pub(crate) fn skipped(&mut self, number: u32, reason: Skip, bandwidth: &Bandwidth) {
+        tracing::trace!(number, %reason, "frame skipped");
+        self.write(SenderRecord::Skipped(FrameSkipped {
+            frame: number,
+            reason: reason.to_string(),
+            estimate_kbps: bandwidth.estimate().kilobits_per_second(),
+            queue_ms: millis(bandwidth.queue()),
         }));
     }
 

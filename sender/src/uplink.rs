@@ -1,13 +1,10 @@
 //! The way into QUIC: hands datagrams over and says what QUIC knows of the path.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, SendDatagramError};
 use raq_shared::quic::window::SafetyWindow;
 use raq_shared::units::Bitrate;
 
-use crate::estimate::{Estimator, Window};
 use crate::rate::Path;
 
 /// QUIC as far as datagrams go.
@@ -16,7 +13,6 @@ pub(crate) struct Uplink {
     /// QUIC's buffer when nothing is in it, bytes.
     room: usize,
     window: Option<SafetyWindow>,
-    estimator: Estimator,
     refused: u64,
 }
 
@@ -26,7 +22,6 @@ impl Uplink {
         Self {
             room: connection.datagram_send_buffer_space(),
             window: SafetyWindow::of(connection),
-            estimator: Estimator::default(),
             refused: 0,
         }
     }
@@ -76,16 +71,9 @@ impl Uplink {
         self.room.saturating_sub(space)
     }
 
-    /// The path at `now`.
-    pub(crate) fn path(&mut self, now: Duration, connection: &Connection) -> Path {
-        let stats = connection.stats().path;
-        let window = Window {
-            bytes: stats.cwnd,
-            round_trip: stats.rtt,
-            shortest: stats.min_rtt,
-        };
+    /// The path as QUIC knows it.
+    pub(crate) fn path(&self, connection: &Connection) -> Path {
         Path {
-            estimate: self.estimator.update(now, window),
             queued: self.queued(connection),
             max_datagram: connection.max_datagram_size().unwrap_or(0),
             budget: None,

@@ -44,6 +44,8 @@ pub enum SenderRecord {
     Connection(ConnectionRecord),
     /// A frame was sent.
     Frame(FrameSent),
+    /// A frame was not.
+    Skipped(FrameSkipped),
     /// The program ends.
     Summary(SenderSummary),
 }
@@ -97,6 +99,13 @@ pub struct FrameSent {
     pub codewords: Vec<u16>,
     /// Bytes that it might have taken.
     pub budget: u64,
+    /// Why no more: its share of the `rate`, the `room` that what is under way leaves, the user's
+    /// `max-rate`, or the `picture`, which needs no more.
+    pub limit: String,
+    /// What the path was taken to carry, kbit/s.
+    pub estimate_kbps: f64,
+    /// Time in the path's queue, as far as was known.
+    pub queue_ms: f64,
     /// Bytes of its datagrams that left, headers included.
     pub bytes: u64,
     /// Number of its datagrams.
@@ -107,6 +116,20 @@ pub struct FrameSent {
     pub encode_ms: f64,
     /// Time in choosing operations and coding them.
     pub code_ms: f64,
+}
+
+/// A frame that was not sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrameSkipped {
+    /// Frame number.
+    pub frame: u32,
+    /// Why: no `room` beside what is under way, a `rate` too low for all frames, `silence` of the
+    /// receiver, or a `backlog` of frames that it has not decoded.
+    pub reason: String,
+    /// What the path was taken to carry, kbit/s.
+    pub estimate_kbps: f64,
+    /// Time in the path's queue, as far as was known.
+    pub queue_ms: f64,
 }
 
 /// The sender's last line, over all connections.

@@ -68,7 +68,7 @@ fn history(sandbox: &Sandbox) -> (Vec<ConnectionChange>, SenderSummary) {
                 assert_eq!(record.reason.is_some(), lost, "{record:?}");
                 changes.push(record.change);
             }
-            SenderRecord::Frame(_) => {}
+            SenderRecord::Frame(_) | SenderRecord::Skipped(_) => {}
             SenderRecord::Summary(last) => summary = Some(last),
         }
     }

@@ -25,7 +25,7 @@ pub fn sender(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
     let (mut frames, mut summary) = (Vec::new(), None);
     for record in records(path)? {
         match record {
-            SenderRecord::Connection(_) => {}
+            SenderRecord::Connection(_) | SenderRecord::Skipped(_) => {}
             SenderRecord::Frame(frame) => frames.push(frame),
             SenderRecord::Summary(last) => summary = Some(last),
         }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raq_shared::stage::MAX_STAGES;
+use raq_shared::units::Bitrate;
 
 use super::End;
 use crate::closings::Closings;
 use crate::frame_coder::Allowance;
+use crate::rate::{Limit, Skip};
 
 /// Something to do, in this order.
 #[derive(Debug, PartialEq)]
@@ -30,6 +32,8 @@ pub enum Output {
     Discard {
         /// Frame number.
         number: u32,
+        /// Why, where it was not too late for it.
+        skip: Option<Skip>,
     },
     /// Tell the coder what the receiver has. Older ones may be dropped where newer ones tell the same.
     Closings(Closings),
@@ -42,6 +46,8 @@ pub enum Output {
         /// Its bytes.
         bytes: Bytes,
     },
+    /// Send this datagram, now: it asks whether the path is there.
+    Heartbeat(Bytes),
     /// Those were all datagrams of a frame that leave.
     Sent(Sent),
     /// Capture no more; then say [`Input::SourceEnd`](super::Input::SourceEnd).
@@ -66,6 +72,12 @@ pub struct Sent {
     pub codewords: [u16; MAX_STAGES],
     /// Bytes that it might have taken.
     pub budget: u64,
+    /// Why no more.
+    pub limit: Limit,
+    /// What the path was taken to carry.
+    pub estimate: Bitrate,
+    /// Time in the queue of the path, as far as was known.
+    pub queue: Duration,
     /// Number of datagrams.
     pub datagrams: u8,
     /// Those of them that left; the others became too old.

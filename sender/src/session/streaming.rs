@@ -3,25 +3,27 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use raq_shared::frame::SizeError;
 use raq_shared::stage::MAX_STAGES;
 use raq_shared::tile::TileGrid;
 use raq_shared::units::Bitrate;
-use raq_shared::wire::datagram::MAX_JUMP;
+use raq_shared::wire::datagram::{MAX_JUMP, extend_frame_number};
+use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::report::Report;
+use raq_shared::wire::update::time_units;
 
 use super::{Counts, Output, Sent, Settings};
+use crate::bandwidth::{Arrival, Bandwidth, Datagram};
 use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 use crate::pacer::{self, Departure, Dropped, Pacer};
-use crate::rate::{Path, RateControl};
+use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip, Standing};
 
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
 const MAX_SKIPPED: u32 = MAX_JUMP / 2;
-/// How much faster than the estimate datagrams leave: a frame should not take all of the time to
-/// the next one, and bursts that are no faster than the path say nothing about it.
-const PACING: f64 = 2.0;
+/// A unit of times on the wire.
+const UNIT: Duration = Duration::from_micros(100);
 
 /// A frame that is being coded.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ struct Coding {
     number: u32,
     captured: Duration,
     allowance: Allowance,
+    limit: Limit,
+    estimate: Bitrate,
+    queue: Duration,
 }
 
 /// See the module.
@@ -48,8 +53,11 @@ pub(super) struct Streaming {
     pace: Option<Bitrate>,
     /// Whether QUIC has no room for more.
     held: bool,
-    /// From reports; none as long as the path's is all there is.
-    estimate: Option<Bitrate>,
+    bandwidth: Bandwidth,
+    /// Whether reports have told of arrivals.
+    reported: bool,
+    /// Frames that wait for the receiver's decoder.
+    backlog: u8,
     pub(super) counts: Counts,
     /// The number after the last frame of the source.
     next: u32,
@@ -76,13 +84,15 @@ impl Streaming {
         Ok(Self {
             interval,
             latency: (*latency).max(2 * interval),
-            rate: RateControl::new(video.frame_rate, tiles, *max_rate),
+            rate: RateControl::new(interval, tiles, *max_rate),
             coding: VecDeque::new(),
             pacer: Pacer::default(),
             leaving: VecDeque::new(),
             pace: None,
             held: false,
-            estimate: None,
+            bandwidth: Bandwidth::default(),
+            reported: false,
+            backlog: 0,
             counts: Counts::default(),
             next: 0,
             next_sent: 0,
@@ -115,30 +125,77 @@ impl Streaming {
         path: &Path,
     ) -> Output {
         if number < self.next_sent {
-            return Output::Discard { number };
+            return Output::Discard { number, skip: None };
         }
-        let path = Path {
-            queued: path.queued + self.pacer.bytes(),
-            ..*path
-        };
-        let paced = path.budget.is_none();
-        self.pace = paced.then(|| path.estimate.scaled(PACING));
         let overdue = number - self.next_sent >= MAX_SKIPPED;
-        let mut allowance = self.rate.allow(now, &path);
-        if allowance.is_none() && overdue {
-            allowance = Some(self.rate.least(&path));
-        }
-        let Some(allowance) = allowance else {
-            self.skipped(1);
-            return Output::Discard { number };
+        let admitted = match self.admit(now, path) {
+            Err(_) if overdue => self.admit_least(now, path),
+            admitted => admitted,
+        };
+        let (allowance, limit) = match admitted {
+            Ok(admitted) => admitted,
+            Err(skip) => {
+                self.skipped(1);
+                let skip = Some(skip);
+                return Output::Discard { number, skip };
+            }
         };
         self.next_sent = number.saturating_add(1);
         self.coding.push_back(Coding {
             number,
             captured,
             allowance,
+            limit,
+            estimate: self.bandwidth.estimate(),
+            queue: self.bandwidth.queue(),
         });
         Output::Code { number, allowance }
+    }
+
+    fn admit(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
+        if let Some(budget) = path.budget {
+            self.pace = None;
+            let allowance = self.rate.allowance(budget, path.max_datagram, Some(1));
+            return allowance.map(|it| (it, Limit::Given)).ok_or(Skip::Rate);
+        }
+        let silence = self.bandwidth.silence(now);
+        self.pace = Some(self.bandwidth.pace());
+        let standing = Standing {
+            rate: self.bandwidth.rate(),
+            room: self.bandwidth.room(self.interval.min(self.latency)),
+            silence,
+            backlog: self.backlog,
+        };
+        let path = Path {
+            queued: path.queued + self.pacer.bytes(),
+            ..*path
+        };
+        let Share { bytes, limit } = self.rate.share(now, &path, &standing)?;
+        self.allow(bytes, limit, &path)
+    }
+
+    fn admit_least(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
+        let Share { bytes, limit } = self.rate.least(now);
+        self.allow(bytes, limit, path)
+    }
+
+    fn allow(
+        &mut self,
+        bytes: usize,
+        limit: Limit,
+        path: &Path,
+    ) -> Result<(Allowance, Limit), Skip> {
+        let anyway = self.rate.allowance(bytes, path.max_datagram, None);
+        let anyway = anyway.ok_or(Skip::Room)?;
+        let count = self.bandwidth.datagrams(bytes, anyway.count);
+        let more = (count > anyway.count).then_some(count);
+        let allowance = self.rate.allowance(bytes, path.max_datagram, more);
+        let allowance = allowance.unwrap_or(anyway);
+        let limit = match self.rate.is_most(&allowance) {
+            true => Limit::Picture,
+            false => limit,
+        };
+        Ok((allowance, limit))
     }
 
     /// The oldest of the frames that were to be coded is.
@@ -153,14 +210,15 @@ impl Streaming {
             number,
             captured,
             allowance,
+            limit,
+            estimate,
+            queue,
         }) = self.coding.pop_front()
         else {
             return;
         };
         // The header counts them in a byte.
         let count = datagrams.len() as u8;
-        let bytes: usize = datagrams.iter().map(BytesMut::len).sum();
-        self.rate.spent(allowance, bytes, count);
         if count == 0 {
             self.skipped(1);
             return;
@@ -179,6 +237,9 @@ impl Streaming {
             level,
             codewords,
             budget: allowance.bytes as u64,
+            limit,
+            estimate,
+            queue,
             datagrams: count,
             left: 0,
             bytes: 0,
@@ -187,6 +248,11 @@ impl Streaming {
 
     /// Gives out what leaves at `now`, and forgets what is too old.
     pub(super) fn pump(&mut self, now: Duration, outputs: &mut VecDeque<Output>) {
+        if self.bandwidth.beat(now) {
+            let sent = time_units(now) as u32;
+            let bytes = Bytes::copy_from_slice(&Heartbeat { sent }.encode());
+            outputs.push_back(Output::Heartbeat(bytes));
+        }
         loop {
             while let Some(dropped) = self.pacer.expire(now) {
                 self.dropped(dropped, outputs);
@@ -207,6 +273,12 @@ impl Streaming {
                 sent.left += 1;
                 sent.bytes += bytes.len() as u64;
             }
+            self.bandwidth.sent(Datagram {
+                frame,
+                index,
+                bytes: (bytes.len() + PATH_OVERHEAD) as u32,
+                at: now,
+            });
             outputs.push_back(Output::Datagram {
                 frame,
                 index,
@@ -252,10 +324,11 @@ impl Streaming {
 
     /// When [`Self::pump`] is due.
     pub(super) fn wake(&self) -> Option<Duration> {
-        match self.held {
+        let leaves = match self.held {
             true => self.pacer.deadline(),
             false => self.pacer.wake(self.pace),
-        }
+        };
+        [leaves, self.bandwidth.wake()].into_iter().flatten().min()
     }
 
     /// Lets nothing leave, or again.
@@ -265,27 +338,64 @@ impl Streaming {
 
     /// See [`Session::estimate`](super::Session::estimate).
     pub(super) fn estimate(&self) -> Option<Bitrate> {
-        self.estimate
+        self.reported.then(|| self.bandwidth.estimate())
+    }
+
+    /// What the path is taken to carry, reports or not.
+    pub(super) fn bandwidth(&self) -> &Bandwidth {
+        &self.bandwidth
     }
 
     /// A datagram came from the receiver: what it says of closed frames, if that is new.
-    pub(super) fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Option<Closings> {
+    pub(super) fn datagram(&mut self, now: Duration, bytes: &[u8], outputs: &mut VecDeque<Output>) {
         let report = match Report::parse(bytes) {
             Ok(report) => report,
             Err(error) => {
                 self.counts.malformed += 1;
                 tracing::trace!(%error, len = bytes.len(), "not a report");
-                return None;
+                return;
             }
         };
         self.counts.reports += 1;
-        let sent = self.next_sent.checked_sub(1)?;
-        let _ = now;
-        let closings = Closings::of(report, sent)?;
-        let new = Some(closings.newest) > self.closed;
-        if new {
+        let sent = self.next_sent.checked_sub(1);
+        self.heard(now, &report, sent.unwrap_or(0), outputs);
+        let closings = sent.and_then(|sent| Closings::of(report, sent));
+        if let Some(closings) = closings.filter(|it| Some(it.newest) > self.closed) {
             self.closed = Some(closings.newest);
+            outputs.push_back(Output::Closings(closings));
         }
-        new.then_some(closings)
     }
+
+    /// What a report tells of the path.
+    fn heard(
+        &mut self,
+        now: Duration,
+        report: &Report,
+        newest: u32,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        self.backlog = report.backlog;
+        self.reported |= !report.arrivals.is_empty();
+        let arrivals = report.arrivals.iter().filter_map(|arrival| {
+            let frame = extend_frame_number(Some(newest), arrival.frame)?;
+            Some(Arrival {
+                frame,
+                index: arrival.index,
+                at: arrival.at,
+            })
+        });
+        let passed = sent_at(now, report.echo.sent);
+        if self.bandwidth.heard(now, arrivals, passed) {
+            // What was captured before the outage is of no use any more.
+            while let Some(dropped) = self.pacer.clear() {
+                self.dropped(dropped, outputs);
+            }
+        }
+    }
+}
+
+/// The time before `now` of which a report tells the low 24 bits, in units of 100 µs.
+fn sent_at(now: Duration, echo: u32) -> Duration {
+    let ago = (time_units(now) as u32).wrapping_sub(echo) & 0x00ff_ffff;
+    now.saturating_sub(UNIT * ago)
 }

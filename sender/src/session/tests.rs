@@ -291,7 +291,13 @@ fn what_waits_here_counts_as_queued() {
     outputs(&mut session);
     // 2000 bytes take 160 ms.
     session.handle(at(13), encoded(1, 13, 100));
-    assert_eq!(outputs(&mut session), [Output::Discard { number: 1 }]);
+    assert_eq!(
+        outputs(&mut session),
+        [Output::Discard {
+            number: 1,
+            skip: None
+        }]
+    );
 }
 
 #[test]
@@ -389,7 +395,10 @@ fn a_backlog_skips_and_the_total_says_so() {
             path: behind,
         };
         session.handle(at(u64::from(number) * 33), input);
-        assert_eq!(outputs(&mut session), [Output::Discard { number }]);
+        assert_eq!(
+            outputs(&mut session),
+            [Output::Discard { number, skip: None }]
+        );
     }
     session.handle(at(200), Input::Skipped { frames: 2 });
     assert_eq!(session.counts().frames_skipped, 7);
@@ -452,7 +461,13 @@ fn a_stop_ends_like_the_end_of_the_source() {
     session.handle(at(10), Input::Stop);
     assert_eq!(outputs(&mut session), [Output::StopSource]);
     session.handle(at(11), encoded(0, 10, 1000));
-    assert_eq!(outputs(&mut session), [Output::Discard { number: 0 }]);
+    assert_eq!(
+        outputs(&mut session),
+        [Output::Discard {
+            number: 0,
+            skip: None
+        }]
+    );
     session.handle(at(12), Input::SourceEnd { next: 1 });
     session.handle(at(12), Input::Flushed);
     let done = bytes(&Message::Done { frames_decoded: 0 });

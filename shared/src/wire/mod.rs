@@ -4,6 +4,7 @@
 
 pub mod control;
 pub mod datagram;
+pub mod heartbeat;
 pub mod message;
 pub mod report;
 pub mod shipment;

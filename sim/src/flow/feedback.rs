@@ -90,7 +90,7 @@ pub fn encode(made: Duration, arrived: &[Arrived]) -> Vec<u8> {
         let (kind, number, index) = match arrival.purpose {
             Use::Media { frame, index } => (0, frame, index),
             Use::Padding(number) => (PADDING, number, 0),
-            Use::Feedback => continue,
+            Use::Feedback | Use::Heartbeat => continue,
         };
         bytes.push(kind);
         bytes.extend(number.to_be_bytes());

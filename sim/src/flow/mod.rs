@@ -44,6 +44,8 @@ pub enum Use {
     },
     /// Nothing but bytes, for a probe.
     Padding(u16),
+    /// A question of the product whether the path is there.
+    Heartbeat,
     /// What the receiving end tells: the product's reports and the policy's feedback.
     Feedback,
 }

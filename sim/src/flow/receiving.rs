@@ -150,8 +150,11 @@ impl ReceivingEnd {
                 }),
         };
         if let Some(purpose) = purpose {
-            self.arrived.push(Arrived { purpose, at: now });
+            if self.timing != FeedbackTiming::Never {
+                self.arrived.push(Arrived { purpose, at: now });
+            }
             match self.timing {
+                FeedbackTiming::Never => {}
                 FeedbackTiming::EveryDatagram => self.tell(now),
                 FeedbackTiming::Every(interval) => {
                     self.feedback.get_or_insert_with(|| after(now, interval));

@@ -274,12 +274,15 @@ impl SendingEnd {
             let mut transport = self.transport;
             transport.queued += self.pacer.bytes() + self.handed_bytes;
             let permitted = self.policy.permit(now, &transport);
-            self.estimate = self.policy.estimate();
+            let own = self.policy.leaves_shares();
+            self.estimate = match own {
+                true => self.session.bandwidth().estimate(),
+                false => self.policy.estimate(),
+            };
             let path = Path {
-                estimate: permitted.unwrap_or(Bitrate::ZERO),
                 queued: transport.queued,
                 max_datagram: MAX_DATAGRAM,
-                budget: (!self.policy.leaves_shares()).then(|| self.share(permitted)),
+                budget: (!own).then(|| self.share(permitted)),
             };
             let input = Input::Encoded {
                 number: frame,
@@ -305,7 +308,7 @@ impl SendingEnd {
                 Output::Control(bytes) => self.control.push_back(bytes),
                 Output::Start => self.started = true,
                 Output::Code { number, allowance } => self.code(now, number, allowance)?,
-                Output::Discard { number } => self.note(number, None, &Coded::default()),
+                Output::Discard { number, .. } => self.note(number, None, &Coded::default()),
                 Output::Closings(closings) => self.coder.report(&closings),
                 Output::End(end) => return Err(ended(&end)),
                 Output::Datagram {
@@ -319,6 +322,11 @@ impl SendingEnd {
                     },
                     bytes,
                     frame: Some(frame),
+                }),
+                Output::Heartbeat(bytes) => self.pacer.push(Handed {
+                    purpose: Use::Heartbeat,
+                    bytes,
+                    frame: None,
                 }),
                 Output::Sent(_) | Output::Shipment(_) | Output::StopSource | Output::Flush => {}
             }

@@ -61,6 +61,8 @@ pub struct Feedback {
 /// When the receiving side makes [`Feedback`]; never for no arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedbackTiming {
+    /// Never: the product's own reports tell it.
+    Never,
     /// For each datagram as it arrives.
     EveryDatagram,
     /// For what arrived in each such time.

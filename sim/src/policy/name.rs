@@ -31,7 +31,7 @@ impl PolicyName {
             Self::Fixed(rate) => Box::new(Fixed::new(*rate)),
             Self::Gcc => Box::new(Gcc::new(setup)),
             Self::Oracle => Box::new(Oracle::new(setup)),
-            Self::Raq => Box::new(Raq::new(setup)),
+            Self::Raq => Box::new(Raq),
             Self::Salsify => Box::new(Salsify::new(setup)),
         }
     }

@@ -229,7 +229,7 @@ impl Simulation<'_> {
                 Use::Media { frame, index } => {
                     (Kind::Media, Some(frame.into()), Some(index.into()))
                 }
-                Use::Padding(_) => (Kind::Padding, None, None),
+                Use::Padding(_) | Use::Heartbeat => (Kind::Padding, None, None),
                 Use::Feedback => (Kind::Feedback, None, None),
             };
             row.bytes = if share > 0 { share } else { bytes.len() as u32 };

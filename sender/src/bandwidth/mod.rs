@@ -1,0 +1,367 @@
+//! What the path carries, from when datagrams left and when the receiver says they arrived.
+//!
+//! ```text
+//! departures -> Ledger <- arrivals (reports)
+//!                 |-> Losses   how many are lost, which of them for want of room
+//!                 |-> Delay    time in the queue, against the least of the last seconds
+//!                 |-> Trains   how far the path spreads a frame's datagrams: what it carries
+//!                 |-> Rival    somebody else fills the queue
+//!                 '-> Outage   nothing comes back
+//! ```
+//!
+//! The loop and its constants, with where they come from, are in `shared/docs/RATE.md`. Nothing here
+//! holds a clock: times are given, the sender's since any moment, the receiver's since another.
+
+pub mod clock;
+pub mod delay;
+pub mod ledger;
+pub mod losses;
+pub mod outage;
+pub mod rival;
+pub mod trains;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use raq_shared::units::Bitrate;
+
+pub use ledger::Datagram;
+
+use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};
+use clock::ReceiverClock;
+use delay::Delay;
+use ledger::{Heard, Ledger};
+use losses::Losses;
+use outage::Outage;
+use rival::{Rival, Seen};
+use trains::{Passage, Trains, Verdict};
+
+/// What is begun with, libwebrtc's.
+pub const START: Bitrate = Bitrate::from_kilobits_per_second(300);
+/// The estimate stays in these bounds whatever reports say.
+const BOUNDS: [f64; 2] = [4e3, 125e6];
+/// How far a new rate draws the estimate up …
+const UP: f64 = 0.3;
+/// … and down.
+const DOWN: f64 = 0.7;
+/// Most that the estimate grows by at a time.
+const STEP: f64 = 2.0;
+/// The estimate stays within this of what arrives: who sends less than he may learns nothing …
+const ABOVE_DELIVERED: f64 = 1.5;
+/// … but a little more is always worth a try, bytes per second.
+const TRY: f64 = 8e3;
+/// Growth with every report while nothing speaks against it.
+const CREEP: f64 = 1.05;
+/// A queue up to this says nothing against it.
+const NO_QUEUE: Duration = Duration::from_millis(10);
+/// With a queue longer than this the path was busy between two frames.
+const BUSY_QUEUE: Duration = Duration::from_millis(8);
+/// Arrivals further apart than this have an outage between them.
+const OUTAGE_GAP: Duration = Duration::from_millis(250);
+/// Time over which arrivals make a rate.
+const DELIVERY: Duration = Duration::from_millis(300);
+/// What is left of the estimate after an outage.
+const AFTER_OUTAGE: f64 = 0.5;
+/// The queue that is held.
+const TARGET: Duration = Duration::from_millis(10);
+/// A queue from here to there …
+const DRAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
+/// … takes the rate down to this share.
+const DRAINED: f64 = 0.6;
+/// The queue that is held beside somebody who fills it; draining begins there.
+const RIVAL_TARGET: Duration = Duration::from_millis(50);
+/// The least delay is looked for in this time then.
+const RIVAL_WINDOW: Duration = Duration::from_secs(4);
+/// How much faster than the estimate datagrams leave: what is no faster than the path is not
+/// spread by it.
+const PACING: f64 = 2.0;
+/// The round trip until one is known.
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Datagrams of a train.
+const TRAIN: u8 = 5;
+/// Least bytes of its datagrams.
+const TRAIN_BYTES: usize = 100;
+/// Share of the rate that may go into the headers of trains.
+const TRAIN_SHARE: f64 = 0.04;
+/// A frame should be lost altogether no more often than this …
+const ALL_LOST: f64 = 0.01;
+/// … in no more datagrams.
+const MOST_FOR_LOSS: u8 = 12;
+/// From this share of losses on.
+const LOSSY: f64 = 0.02;
+
+/// A datagram that a report says has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its frame.
+    pub frame: u32,
+    /// Its place in the frame.
+    pub index: u8,
+    /// When, on the receiver's clock, µs, wrapping.
+    pub at: u32,
+}
+
+/// Follows what the path carries; see the module.
+#[derive(Debug)]
+pub struct Bandwidth {
+    ledger: Ledger,
+    clock: ReceiverClock,
+    trains: Trains,
+    delay: Delay,
+    losses: Losses,
+    rival: Rival,
+    outage: Outage,
+    /// Bytes per second.
+    estimate: f64,
+    /// Whether the path was ever seen to be the limit.
+    limited: bool,
+    /// Of the newest arrival.
+    queue: Duration,
+    last: Option<Passage>,
+    /// Bytes by when they were heard of.
+    delivered: VecDeque<(Duration, f64)>,
+    /// Bytes that may go into trains.
+    credit: f64,
+}
+
+impl Default for Bandwidth {
+    fn default() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            clock: ReceiverClock::default(),
+            trains: Trains::default(),
+            delay: Delay::default(),
+            losses: Losses::default(),
+            rival: Rival::default(),
+            outage: Outage::default(),
+            estimate: START.bits_per_second() as f64 / 8.0,
+            limited: false,
+            queue: Duration::ZERO,
+            last: None,
+            delivered: VecDeque::new(),
+            credit: 0.0,
+        }
+    }
+}
+
+impl Bandwidth {
+    /// A datagram leaves.
+    pub fn sent(&mut self, datagram: Datagram) {
+        self.ledger.sent(datagram);
+    }
+
+    /// A report came that tells of these arrivals, in their order; it may tell of them again. What left
+    /// before `passed` is not on its way any more. Says whether that ends an outage.
+    pub fn heard(
+        &mut self,
+        now: Duration,
+        arrivals: impl Iterator<Item = Arrival>,
+        passed: Duration,
+    ) -> bool {
+        let back = self.outage.heard(now);
+        if back {
+            let [least, _] = BOUNDS;
+            self.estimate = (self.estimate * AFTER_OUTAGE).max(least);
+            self.queue = Duration::ZERO;
+            self.trains.clear();
+            self.last = None;
+        }
+        let (mut news, mut fresh) = (false, false);
+        for arrival in arrivals {
+            let at = self.clock.extend(arrival.at);
+            let heard = self.ledger.heard(arrival.frame, arrival.index);
+            if let Some(heard) = heard.filter(|heard| !heard.overtaken) {
+                news = true;
+                fresh |= self.arrived(now, &heard, at);
+            }
+            self.decide();
+        }
+        self.ledger.passed(passed);
+        self.decide();
+        if news {
+            self.update(fresh);
+            self.look_for_rival(now);
+        }
+        back
+    }
+
+    fn decide(&mut self) {
+        while let Some((_, arrived)) = self.ledger.decided() {
+            self.losses.note(arrived, self.queue);
+        }
+    }
+
+    /// A datagram arrived in order; says whether the trains tell more then.
+    fn arrived(&mut self, now: Duration, heard: &Heard, at: Duration) -> bool {
+        let Datagram {
+            frame,
+            bytes,
+            at: sent,
+            ..
+        } = heard.datagram;
+        let own = f64::from(bytes);
+        let one_way = micros(at).saturating_sub(micros(sent));
+        self.delay.note(now, one_way, now.saturating_sub(sent));
+        let raw = self.delay.queue(one_way, self.window());
+        // On a slow path a datagram's own time is no queue.
+        let service = Duration::from_secs_f64(own / self.estimate);
+        self.queue = raw.saturating_sub(service);
+        let bytes = own + f64::from(heard.missing) * self.losses.random();
+        self.delivered.push_back((now, bytes));
+        while let Some(&(then, _)) = self.delivered.front()
+            && now > then + DELIVERY
+        {
+            self.delivered.pop_front();
+        }
+        let last = self.last.replace(Passage { sent, arrived: at });
+        // Beside a rival the time between frames is spent on his datagrams.
+        let busy = last.filter(|last| {
+            let gap = at.saturating_sub(last.arrived);
+            self.queue > BUSY_QUEUE && gap < OUTAGE_GAP && gap < raw && !self.rival.is_here()
+        });
+        let passage = Passage { sent, arrived: at };
+        let busy = busy.map(|last| last.arrived);
+        self.trains.note(frame, bytes, passage, busy)
+    }
+
+    fn update(&mut self, fresh: bool) {
+        let delivered: f64 = self.delivered.iter().map(|(_, bytes)| bytes).sum();
+        let delivered = delivered / DELIVERY.as_secs_f64();
+        let most = (delivered * ABOVE_DELIVERED + TRY).max(self.estimate);
+        let step = self.estimate * STEP;
+        match self.trains.verdict().filter(|_| fresh) {
+            Some(Verdict::Carries(rate)) => {
+                self.limited = true;
+                let weight = if rate > self.estimate { UP } else { DOWN };
+                self.estimate += weight * (rate.min(step) - self.estimate);
+            }
+            Some(Verdict::AtLeast(rate)) => {
+                let weight = if self.limited { UP } else { 1.0 };
+                let rate = rate.min(most).min(step);
+                self.estimate += weight * (rate - self.estimate).max(0.0);
+            }
+            None if self.queue < NO_QUEUE => {
+                self.estimate = (self.estimate * CREEP).min(most);
+            }
+            None => {}
+        }
+        let [least, most] = BOUNDS;
+        self.estimate = self.estimate.clamp(least, most);
+    }
+
+    fn look_for_rival(&mut self, now: Duration) {
+        if self.rival.note(now, self.delay.standing()) == Seen::Longer {
+            self.delay.forget_before(RIVAL_WINDOW);
+        }
+    }
+
+    fn window(&self) -> Duration {
+        match self.rival.is_here() {
+            true => RIVAL_WINDOW,
+            false => delay::WINDOW,
+        }
+    }
+
+    /// For how long nothing has come back at `now`, if that is an outage; to be asked before every
+    /// frame.
+    pub fn silence(&mut self, now: Duration) -> Duration {
+        let round_trip = self.round_trip();
+        self.outage.look(now, self.ledger.oldest(), round_trip)
+    }
+
+    /// Whether something small is to be sent at `now`, for an answer.
+    pub fn beat(&mut self, now: Duration) -> bool {
+        self.outage.beat(now)
+    }
+
+    /// When [`beat`](Self::beat) is to be asked.
+    pub fn wake(&self) -> Option<Duration> {
+        self.outage.wake()
+    }
+
+    /// What the path carries.
+    pub fn estimate(&self) -> Bitrate {
+        bitrate(self.estimate)
+    }
+
+    /// What is to be sent so that the queue stays short.
+    pub fn rate(&self) -> Bitrate {
+        let [mut from, to] = DRAIN;
+        let slope = (to - from).as_secs_f64();
+        if self.rival.is_here() {
+            from = RIVAL_TARGET;
+        }
+        let over = self.queue.saturating_sub(from).as_secs_f64() / slope;
+        bitrate(self.estimate * (1.0 - over.min(1.0) * (1.0 - DRAINED)))
+    }
+
+    /// Bytes on the path that may be added so that no more is under way than the path holds, the
+    /// queue that is held, and what it carries in `interval`, but one small frame at least; less than
+    /// none where there is more.
+    pub fn room(&self, interval: Duration) -> i64 {
+        let target = match self.rival.is_here() {
+            true => RIVAL_TARGET,
+            false => TARGET,
+        };
+        let time = self.round_trip() + target + interval;
+        let holds = self.rate().bits_per_second() as f64 / 8.0 * time.as_secs_f64();
+        (holds as i64).max(LEAST_FRAME as i64) - self.ledger.in_flight() as i64
+    }
+
+    /// How fast datagrams leave.
+    pub fn pace(&self) -> Bitrate {
+        bitrate(self.estimate * PACING)
+    }
+
+    /// The least round trip of late.
+    pub fn round_trip(&self) -> Duration {
+        let known = self.delay.round_trip(self.window());
+        known.unwrap_or(FIRST_ROUND_TRIP)
+    }
+
+    /// Time that the newest arrival spent in the queue.
+    pub fn queue(&self) -> Duration {
+        self.queue
+    }
+
+    /// Losses of late.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Whether somebody else fills the queue.
+    pub fn has_rival(&self) -> bool {
+        self.rival.is_here()
+    }
+
+    /// In how many datagrams a frame of `bytes` on the path is to leave at least, though fewer would
+    /// hold it: against losses of the path's own, or now and then as a train, paid for from a small share of
+    /// the rate.
+    pub fn datagrams(&mut self, bytes: usize, anyway: u8) -> u8 {
+        let hold = u8::try_from(bytes / TRAIN_BYTES).unwrap_or(u8::MAX).max(1);
+        let mut count = anyway;
+        if self.losses.share() > LOSSY {
+            count = count.max(self.losses.datagrams(ALL_LOST, MOST_FOR_LOSS));
+        }
+        let headers = f64::from(TRAIN) * PATH_OVERHEAD as f64;
+        self.credit = (self.credit + TRAIN_SHARE * bytes as f64).min(headers);
+        let more = f64::from(TRAIN.saturating_sub(count)) * PATH_OVERHEAD as f64;
+        if count < TRAIN && self.credit >= more && hold >= TRAIN {
+            self.credit -= more;
+            count = TRAIN;
+        }
+        count.min(hold)
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Of bytes per second.
+fn bitrate(rate: f64) -> Bitrate {
+    Bitrate::from_bits_per_second((rate * 8.0) as u64)
+}
+
+#[cfg(test)]
+mod tests;
