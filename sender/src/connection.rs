@@ -84,11 +84,10 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                     return end;
                 }
             }
-            let held = self.lost.is_none() && self.uplink.is_full(self.connection);
-            if held != self.held {
-                self.held = held;
-                self.session.handle(self.clock.now(), Input::Held(held));
-            } else if self.flushing && self.uplink.queued(self.connection) == 0 {
+            if self.hold() {
+                continue;
+            }
+            if self.flushing && self.uplink.queued(self.connection) == 0 {
                 self.flushing = false;
                 self.session.handle(self.clock.now(), Input::Flushed);
             } else {
@@ -126,6 +125,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 if let Err(error) = self.uplink.send(self.connection, bytes) {
                     self.lose(error);
                 }
+                self.hold();
             }
             Output::Sent(sent) => self.tally.sent(sent),
             Output::StopSource => {
@@ -137,6 +137,17 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
             Output::End(end) => return Some(end),
         }
         None
+    }
+
+    /// Tells the session whether QUIC has room, where that has changed.
+    fn hold(&mut self) -> bool {
+        let held = self.lost.is_none() && self.uplink.is_full(self.connection);
+        let changed = held != self.held;
+        if changed {
+            self.held = held;
+            self.session.handle(self.clock.now(), Input::Held(held));
+        }
+        changed
     }
 
     /// Waits for the next thing that happens and tells the session.
