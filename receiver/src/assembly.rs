@@ -1,123 +1,76 @@
 //! Datagrams to pictures: any subset of a frame's datagrams makes a picture, and a late or missing
 //! one never holds up a newer frame.
+//!
+//! Two decisions are apart. A frame is *given out*, once, when it is complete or little more of it can
+//! be expected. It is *closed* when what still comes of it is discarded, which the sender is told;
+//! frames close in order, and only once reordering and the gaps between datagrams cannot explain
+//! what is missing. Until then late datagrams still serve what builds on them.
+
+mod frame;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use raq_shared::model::Temporal;
-use raq_shared::stage::{MAX_STAGES, POSITIONS};
+use raq_shared::stage::POSITIONS;
 use raq_shared::tile::TileGrid;
-use raq_shared::tile::scene::{Arrivals, Discard, OPEN as REPORTED};
+use raq_shared::tile::scene::{Arrivals, Discard, OPEN};
+use raq_shared::wire::datagram::extend_frame_number;
 use raq_shared::wire::report::{Audit, FrameReport, Report};
+use raq_shared::wire::update::UpdateHeader;
 
+use self::frame::OpenFrame;
+use crate::arrivals::ArrivalLog;
+use crate::closings::Closings;
 use crate::intake::{Intake, Refused, Taken};
+use crate::reordering::Reordering;
+use crate::spread::Spread;
 
-/// Frames that may be open at once; a datagram of one more closes the oldest.
-const OPEN: usize = 4;
-/// Closed frames that may wait to be taken; beyond it the oldest is given up.
+pub use frame::{Counts, ReceivedFrame};
+
+/// Frames given out that may wait to be taken; beyond it the oldest is given up.
 const WAITING: usize = 8;
 /// Buffers kept for frames to come.
 const SPARE: usize = 8;
+/// An incomplete frame waits at least this long for its next datagram, and so much longer than the
+/// gaps between datagrams of nearly all frames were.
+const WAIT: Duration = Duration::from_millis(5);
 
-/// The picture as a closed frame left it, ready for the decoder.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReceivedFrame {
-    /// Frame number.
-    pub number: u32,
-    /// Quality level of the frame, 0..=96.
-    pub level: u8,
-    /// K̃ per stage, 0 for stages that the model does not have.
-    pub codewords: [u16; MAX_STAGES],
-    /// When the frame was captured, 100 µs since the session began, 24 bits, wrapping.
-    pub capture: u32,
-    /// Datagrams of the frame that arrived.
-    pub datagrams_received: u8,
-    /// Datagrams that the frame was sent in.
-    pub datagrams_expected: u8,
-    /// Tiles that were never received and show their neighbours.
-    pub concealed_tiles: u32,
-    /// Updates of the frame that were applied, each to a tile of its own. A newer frame that was
-    /// received before this one was closed may already show over them.
-    pub updated_tiles: u32,
-    /// Latents of the whole picture, `[positions, dim]`, grid units.
-    pub latents: Vec<f32>,
-    /// Depth of every position, 0..=96.
-    pub depths: Vec<f32>,
-}
-
-impl ReceivedFrame {
-    /// Whether all datagrams arrived.
-    pub fn is_complete(&self) -> bool {
-        self.datagrams_received == self.datagrams_expected
-    }
-}
-
-/// What became of the datagrams of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Datagrams that arrived.
-    pub datagrams: u64,
-    /// Their bytes, headers included.
-    pub bytes: u64,
-    /// Those that no sender makes.
-    pub malformed: u64,
-    /// Those that came after their frame was closed.
-    pub stale: u64,
-    /// Those that came twice.
-    pub duplicates: u64,
-    /// Frames closed with all their datagrams or some.
-    pub frames: u32,
-    /// Frames closed with some of their datagrams.
-    pub partial: u32,
-    /// Frames given up because nobody took them.
-    pub overrun: u32,
-}
-
-/// A frame of which datagrams may still come.
-#[derive(Debug)]
-struct OpenFrame {
-    number: u32,
-    level: u8,
-    codewords: [u16; MAX_STAGES],
-    capture: u32,
-    count: u8,
-    arrived: Arrivals,
-    last_seen: Duration,
-}
-
-impl OpenFrame {
-    fn is_complete(&self) -> bool {
-        self.arrived.len() == u32::from(self.count)
-    }
-}
-
-/// Applies datagrams as they come, closes frames in order of their numbers, and reports them.
+/// Applies datagrams as they come, gives frames out and closes them in order of their numbers, and
+/// reports.
 #[derive(Debug)]
 pub struct Assembler {
     grid: TileGrid,
     dim: usize,
     intake: Intake,
+    /// The longest that an incomplete frame waits to be given out.
     patience: Duration,
     newest: Option<u32>,
     /// All frames below this number are closed.
     closed_below: u32,
+    /// No frame below this number is given out any more.
+    given_below: u32,
     /// In order of their numbers, at most [`OPEN`].
     open: VecDeque<OpenFrame>,
     /// In order of their numbers, at most [`WAITING`].
-    closed: VecDeque<ReceivedFrame>,
-    /// What the next report tells, in order of frame numbers; the last is the newest closed frame.
-    history: VecDeque<(u32, FrameReport)>,
-    /// Frames were closed that no report has told of.
-    unreported: bool,
-    /// The tile that the next report audits.
+    given: VecDeque<ReceivedFrame>,
+    spread: Spread,
+    reordering: Reordering,
+    arrivals: ArrivalLog,
+    closings: Closings,
+    /// A frame became complete since the last report.
+    completed: bool,
+    /// Number of the next report.
+    number: u8,
+    /// The tile that the next audit is about.
     audited: u16,
     spare: Vec<(Vec<f32>, Vec<f32>)>,
     counts: Counts,
 }
 
 impl Assembler {
-    /// For pictures of these tiles. A frame that is not complete is closed `patience` after its
-    /// latest datagram, or as soon as a newer one is complete.
+    /// For pictures of these tiles. A frame that is not complete is given out `patience` after its
+    /// latest datagram, or earlier where datagrams of a frame come closer together.
     pub fn new(grid: TileGrid, temporal: &Temporal, patience: Duration) -> Self {
         let Temporal {
             stages,
@@ -131,10 +84,15 @@ impl Assembler {
             patience,
             newest: None,
             closed_below: 0,
+            given_below: 0,
             open: VecDeque::with_capacity(OPEN + 1),
-            closed: VecDeque::with_capacity(WAITING + 1),
-            history: VecDeque::with_capacity(REPORTED + 1),
-            unreported: false,
+            given: VecDeque::with_capacity(WAITING + 1),
+            spread: Spread::default(),
+            reordering: Reordering::default(),
+            arrivals: ArrivalLog::default(),
+            closings: Closings::default(),
+            completed: false,
+            number: 0,
             audited: 0,
             spare: Vec::with_capacity(SPARE),
             counts: Counts::default(),
@@ -148,27 +106,38 @@ impl Assembler {
     pub fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Refused> {
         self.counts.datagrams += 1;
         self.counts.bytes += bytes.len() as u64;
+        let logged = self.log(now, bytes);
         let taken = self.intake.datagram(bytes);
-        let taken = match taken {
+        match &taken {
             Ok(taken) => {
-                self.note(now, &taken);
-                Ok(())
+                self.reordering.note(now, taken.frame);
+                self.note(now, taken);
             }
-            Err(refused) => {
-                match refused {
-                    Refused::Discard(Discard::Duplicate) => self.counts.duplicates += 1,
-                    Refused::Discard(Discard::Closed) | Refused::Far(_) => self.counts.stale += 1,
-                    _ => self.counts.malformed += 1,
+            Err(Refused::Discard(Discard::Closed)) => {
+                self.counts.stale += 1;
+                // One that came before tells nothing of the order.
+                if let Some(frame) = logged {
+                    self.reordering.note(now, frame);
                 }
-                Err(refused)
             }
-        };
+            Err(Refused::Far(_)) => self.counts.stale += 1,
+            Err(Refused::Discard(Discard::Duplicate)) => self.counts.duplicates += 1,
+            Err(_) => self.counts.malformed += 1,
+        }
         self.advance(now);
-        taken
+        taken.map(|_| ())
+    }
+
+    /// Logs the arrival of any datagram of updates; gives its frame, where it comes first.
+    fn log(&mut self, now: Duration, bytes: &[u8]) -> Option<u32> {
+        let (header, _) = UpdateHeader::parse(bytes).ok()?;
+        let frame = extend_frame_number(self.newest, header.frame)?;
+        self.arrivals.note(now, frame, &header).then_some(frame)
     }
 
     fn note(&mut self, now: Duration, taken: &Taken) {
         let (number, header) = (taken.frame, &taken.header);
+        self.newest = self.newest.max(Some(number));
         let place = self.open.partition_point(|frame| frame.number < number);
         if self.open.get(place).is_none_or(|f| f.number != number) {
             let frame = OpenFrame {
@@ -179,69 +148,135 @@ impl Assembler {
                 count: header.count,
                 arrived: Arrivals::default(),
                 last_seen: now,
+                longest_gap: None,
+                given: false,
             };
             self.open.insert(place, frame);
+        } else {
+            let frame = &mut self.open[place];
+            let gap = now.saturating_sub(frame.last_seen);
+            frame.longest_gap = frame.longest_gap.max(Some(gap));
         }
-        self.open[place].arrived.insert(header.index);
-        self.open[place].last_seen = now;
-        self.newest = self.newest.max(Some(number));
+        let frame = &mut self.open[place];
+        frame.arrived.insert(header.index);
+        frame.last_seen = now;
+        self.completed |= frame.is_complete();
     }
 
-    /// Closes the frames whose time has come at `now`.
+    /// Gives out and closes the frames whose time has come at `now`.
     pub fn advance(&mut self, now: Duration) {
-        let newest_complete = self.open.iter().rposition(OpenFrame::is_complete);
-        let overdue = self
-            .open
-            .iter()
-            .rposition(|frame| now >= frame.last_seen + self.patience);
-        let crowded = self.open.len().checked_sub(OPEN + 1);
-        // `None` is below every `Some`.
-        if let Some(last) = newest_complete.max(overdue).max(crowded) {
-            self.close(last + 1);
-        }
-    }
-
-    /// Closes all open frames.
-    pub fn flush(&mut self) {
-        self.close(self.open.len());
-    }
-
-    fn close(&mut self, count: usize) {
-        for _ in 0..count {
-            let Some(frame) = self.open.pop_front() else {
-                break;
-            };
-            self.closed_below = frame.number.saturating_add(1);
-            self.intake.close(frame.number);
-            self.counts.frames += 1;
-            self.counts.partial += u32::from(!frame.is_complete());
-            self.unreported = true;
-            if self.history.len() == REPORTED {
-                self.history.pop_front();
+        for place in 0..self.open.len() {
+            let frame = &self.open[place];
+            if self.may_be_given(frame) && self.given_at(frame) <= now {
+                self.give(place);
             }
-            let report = FrameReport {
-                count: frame.count,
-                arrived: frame.arrived,
-            };
-            self.history.push_back((frame.number, report));
-            let picture = self.picture(&frame);
-            self.closed.push_back(picture);
         }
-        while self.closed.len() > WAITING {
+        let beyond = self.newest.and_then(|it| it.checked_sub(OPEN as u32));
+        while let Some(frame) = self.open.front() {
+            if Some(frame.number) > beyond && self.closed_at() > Some(now) {
+                break;
+            }
+            self.close();
+        }
+    }
+
+    fn may_be_given(&self, frame: &OpenFrame) -> bool {
+        !frame.given && frame.number >= self.given_below
+    }
+
+    /// How long an incomplete frame waits for its next datagram.
+    fn wait(&self) -> Duration {
+        let longest = self.patience.max(WAIT);
+        let high = self.spread.high();
+        high.map_or(longest, |high| high.saturating_add(WAIT).min(longest))
+    }
+
+    /// When nothing of a frame can be expected any more, as newer ones came.
+    fn passed(&self, number: u32) -> Option<Duration> {
+        let overtaken = self.reordering.overtaken(number);
+        overtaken.map(|at| at.saturating_add(self.reordering.margin()))
+    }
+
+    /// When a frame is given out.
+    fn given_at(&self, frame: &OpenFrame) -> Duration {
+        if frame.is_complete() {
+            return Duration::ZERO;
+        }
+        let waited = frame.last_seen.saturating_add(self.wait());
+        self.passed(frame.number)
+            .map_or(waited, |passed| passed.min(waited))
+    }
+
+    /// When the oldest open frame is closed, with all before it.
+    fn closed_at(&self) -> Option<Duration> {
+        let frame = self.open.front()?;
+        let itself = if frame.is_complete() {
+            Duration::ZERO
+        } else {
+            let silence = self.patience.max(2 * self.wait());
+            let silent = frame.last_seen.saturating_add(silence);
+            self.passed(frame.number)
+                .map_or(silent, |passed| passed.min(silent))
+        };
+        // Frames before it of which nothing came: they may have been skipped, or come yet.
+        let missing = frame.number.checked_sub(1);
+        let missing = missing.filter(|&before| before >= self.closed_below);
+        let missing = missing.and_then(|before| self.passed(before));
+        Some(itself.max(missing.unwrap_or_default()))
+    }
+
+    /// Gives out and closes all open frames.
+    pub fn flush(&mut self) {
+        while !self.open.is_empty() {
+            self.close();
+        }
+    }
+
+    /// Gives out an open frame, by its place.
+    fn give(&mut self, place: usize) {
+        let Some(frame) = self.open.get_mut(place) else {
+            return;
+        };
+        frame.given = true;
+        self.given_below = frame.number.saturating_add(1);
+        let picture = self.picture(place);
+        self.given.extend(picture);
+        while self.given.len() > WAITING {
             self.counts.overrun += 1;
-            if let Some(frame) = self.closed.pop_front() {
+            if let Some(frame) = self.given.pop_front() {
                 self.recycle(frame);
             }
         }
     }
 
-    fn picture(&mut self, frame: &OpenFrame) -> ReceivedFrame {
+    /// Closes the oldest open frame and all before it.
+    fn close(&mut self) {
+        if self.open.front().is_some_and(|it| self.may_be_given(it)) {
+            self.give(0);
+        }
+        let Some(frame) = self.open.pop_front() else {
+            return;
+        };
+        self.closed_below = frame.number.saturating_add(1);
+        self.intake.close(frame.number);
+        self.counts.frames += 1;
+        self.counts.partial += u32::from(!frame.is_complete());
+        self.counts.overtaken += u32::from(!frame.given);
+        if let Some(gap) = frame.longest_gap {
+            self.spread.note(gap);
+        }
+        let report = FrameReport::of(frame.count, frame.arrived);
+        self.closings.push(frame.number, report);
+    }
+
+    fn picture(&mut self, place: usize) -> Option<ReceivedFrame> {
+        let frame = self.open.get(place)?;
         let positions = self.grid.tiles() * POSITIONS;
         let (mut latents, mut depths) = self.spare.pop().unwrap_or_default();
         latents.resize(positions * self.dim, 0.0);
         depths.resize(positions, 0.0);
         let concealed = self.intake.fill(&mut latents, &mut depths);
-        ReceivedFrame {
+        Some(ReceivedFrame {
             number: frame.number,
             level: frame.level,
             codewords: frame.codewords,
@@ -252,45 +287,56 @@ impl Assembler {
             updated_tiles: self.intake.updated(frame.number) as u32,
             latents,
             depths,
-        }
-    }
-
-    /// The next closed frame; numbers only rise.
-    pub fn next_frame(&mut self) -> Option<ReceivedFrame> {
-        self.closed.pop_front()
-    }
-
-    /// What the sender should learn, once frames were closed since the last time.
-    pub fn report(&mut self) -> Option<Report> {
-        let &(newest, _) = self.history.back()?;
-        if !std::mem::take(&mut self.unreported) {
-            return None;
-        }
-        let of = |number| {
-            let found = self.history.iter().find(|(frame, _)| *frame == number);
-            found.map_or_else(FrameReport::default, |&(_, report)| report)
-        };
-        let oldest = newest.saturating_sub(REPORTED as u32 - 1);
-        let frames = (oldest..=newest).rev().map(of).collect();
-        let tile = self.audited;
-        self.audited = ((usize::from(tile) + 1) % self.grid.tiles()) as u16;
-        let generation = self.intake.scene().tile(tile.into()).newest_through(newest);
-        Some(Report {
-            newest: newest as u16,
-            frames,
-            audit: Audit {
-                tile,
-                fingerprint: generation.map_or(0, |it| it.content.fingerprint()),
-            },
         })
     }
 
-    /// When [`Self::advance`] must be called at the latest.
+    /// The next frame given out; numbers only rise.
+    pub fn next_frame(&mut self) -> Option<ReceivedFrame> {
+        self.given.pop_front()
+    }
+
+    /// What the sender should learn at `now`, if anything: a frame is complete or closed, or an
+    /// arrival has waited for long. `backlog` is the number of frames that wait to be decoded.
+    pub fn report(&mut self, now: Duration, backlog: u8) -> Option<Report> {
+        let waited = self.arrivals.due().is_some_and(|due| due <= now);
+        if !(self.completed || self.closings.is_untold() || waited) {
+            return None;
+        }
+        self.completed = false;
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        let (echo, arrivals) = self.arrivals.tell(now);
+        let (closed, audit) = match self.closings.tell() {
+            Some((newest, closed, news)) => (Some(closed), news.then(|| self.audit(newest))),
+            None => (None, None),
+        };
+        Some(Report {
+            number,
+            backlog,
+            closed,
+            audit,
+            echo,
+            arrivals,
+        })
+    }
+
+    /// The fingerprint of the next tile in turn as of frame `newest`.
+    fn audit(&mut self, newest: u32) -> Audit {
+        let tile = self.audited;
+        self.audited = ((usize::from(tile) + 1) % self.grid.tiles()) as u16;
+        let generation = self.intake.scene().tile(tile.into()).newest_through(newest);
+        Audit {
+            tile,
+            fingerprint: generation.map_or(0, |it| it.content.fingerprint()),
+        }
+    }
+
+    /// When [`Self::advance`] and [`Self::report`] must be called at the latest.
     pub fn deadline(&self) -> Option<Duration> {
-        self.open
-            .iter()
-            .map(|frame| frame.last_seen + self.patience)
-            .min()
+        let given = self.open.iter().filter(|frame| self.may_be_given(frame));
+        let given = given.map(|frame| self.given_at(frame));
+        let others = [self.closed_at(), self.arrivals.due()];
+        given.chain(others.into_iter().flatten()).min()
     }
 
     /// Gives back the buffers of a frame, for frames to come.

@@ -67,6 +67,7 @@ pub(crate) async fn receive(
         control_in: None,
         codebook_in: None,
         tally: Tally::default(),
+        undecoded: 0,
         codebook_digest,
         codebook_shipped: false,
         frames_repeated: 0,
@@ -135,6 +136,8 @@ struct Receiving<'a> {
     control_in: Option<RecvStream>,
     codebook_in: Option<RecvStream>,
     tally: Tally,
+    /// Frames given to the decoder and neither decoded nor taken back.
+    undecoded: usize,
     codebook_digest: String,
     codebook_shipped: bool,
     frames_repeated: u64,
@@ -181,10 +184,15 @@ impl Receiving<'_> {
                 }
             }
             Output::Frame(frame) => {
-                if let Some(dropped) = self.pipeline.jobs.push(Job::Frame(frame)) {
+                self.pipeline.jobs.push(Job::Frame(frame));
+                self.undecoded += 1;
+                while let Some(dropped) = self.pipeline.jobs.overrun() {
+                    tracing::debug!(frame = dropped.number, "left out: the decoder is behind");
                     self.tally.frames_overrun += 1;
+                    self.undecoded -= 1;
                     self.session.recycle(dropped);
                 }
+                self.session.set_backlog(self.undecoded);
             }
             Output::Drain { frames_sent } if self.prepared != Prepared::Dead => {
                 self.prepared = Prepared::Draining;
@@ -267,10 +275,16 @@ impl Receiving<'_> {
     fn event(&mut self, event: Event) -> Option<Input<'static>> {
         match event {
             Event::Prepared => Some(Input::Prepared),
-            Event::Decoded(decoded) => {
-                let record = self.tally.decoded(&decoded);
+            Event::Decoded(frame) => {
+                self.tally.decoded(&frame);
+                self.session.recycle(frame);
+                self.undecoded = self.undecoded.saturating_sub(1);
+                self.session.set_backlog(self.undecoded);
+                None
+            }
+            Event::Shown(record) => {
+                self.tally.shown(&record);
                 self.pipeline.stats.write(ReceiverRecord::Frame(record));
-                self.session.recycle(decoded.frame);
                 None
             }
             Event::Drained {
@@ -384,7 +398,7 @@ impl Receiving<'_> {
         );
         tracing::info!(
             "{} frames decoded ({} partial), {} missing, {} repeated; {} datagrams, {} late, {} \
-             twice, {} malformed; {} frames too many for the decoder",
+             twice, {} malformed; {} frames too many for the decoder, {} late, {} superseded",
             summary.frames_decoded,
             summary.frames_partial,
             summary.frames_lost,
@@ -393,7 +407,9 @@ impl Receiving<'_> {
             counts.stale,
             counts.duplicates,
             counts.malformed,
-            self.tally.frames_overrun + counts.overrun,
+            summary.frames_overrun,
+            summary.frames_late,
+            summary.frames_superseded,
         );
         self.pipeline.stats.write(ReceiverRecord::Summary(summary));
     }

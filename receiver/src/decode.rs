@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::{Frame, FrameSize};
 use raq_shared::model::Decoder;
+use raq_shared::stats::{FrameDecoded, millis, used};
 use raq_shared::video::VideoFormat;
 use raq_shared::worker;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::assembly::ReceivedFrame;
-use crate::event::{Decoded, Event};
-use crate::present::{Presenter, Show};
+use crate::event::Event;
+use crate::present::{Picture, Presenter, Show};
 
 /// Something for the thread to do.
 #[derive(Debug)]
@@ -30,27 +31,38 @@ pub(crate) enum Job {
     },
 }
 
-/// Work for the thread: frames beyond the limit push out the oldest frame that still waits.
+/// Frames that may wait for the decoder. The newest always may: it holds all that came before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    /// The most frames.
+    pub(crate) frames: usize,
+    /// The longest time that decoding them may take, as far as can be told beforehand.
+    pub(crate) time: Duration,
+}
+
+/// Work for the thread.
 #[derive(Debug)]
 pub(crate) struct Jobs {
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    frame_limit: usize,
+    limit: Limit,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
     frames: usize,
+    /// Of a frame, in the mean of the last ones.
+    decode_time: Duration,
     closed: bool,
 }
 
 impl Jobs {
-    pub(crate) fn new(frame_limit: usize) -> Self {
+    pub(crate) fn new(limit: Limit) -> Self {
         Self {
             waiting: Mutex::default(),
             changed: Condvar::new(),
-            frame_limit,
+            limit,
         }
     }
 
@@ -59,26 +71,36 @@ impl Jobs {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a job; gives back a frame that had waited too long to be of use.
-    pub(crate) fn push(&self, job: Job) -> Option<ReceivedFrame> {
+    /// Adds a job; [`Self::overrun`] says what gives way to it.
+    pub(crate) fn push(&self, job: Job) {
         let mut waiting = self.lock();
-        let mut dropped = None;
-        if matches!(job, Job::Frame(_)) {
-            waiting.frames += 1;
-            if waiting.frames > self.frame_limit
-                && let Some(oldest) = waiting
-                    .jobs
-                    .iter()
-                    .position(|job| matches!(job, Job::Frame(_)))
-                && let Some(Job::Frame(frame)) = waiting.jobs.remove(oldest)
-            {
-                waiting.frames -= 1;
-                dropped = Some(frame);
-            }
-        }
+        waiting.frames += usize::from(matches!(job, Job::Frame(_)));
         waiting.jobs.push_back(job);
         self.changed.notify_one();
-        dropped
+    }
+
+    /// Takes out a frame that waits and is not worth decoding any more; call it until it gives
+    /// `None`.
+    pub(crate) fn overrun(&self) -> Option<ReceivedFrame> {
+        let mut waiting = self.lock();
+        let time = waiting.decode_time * waiting.frames as u32;
+        let fits = waiting.frames <= self.limit.frames && time <= self.limit.time;
+        if fits || waiting.frames <= 1 {
+            return None;
+        }
+        let is_frame = |job: &Job| matches!(job, Job::Frame(_));
+        let oldest = waiting.jobs.iter().position(is_frame)?;
+        let Some(Job::Frame(frame)) = waiting.jobs.remove(oldest) else {
+            return None;
+        };
+        waiting.frames -= 1;
+        Some(frame)
+    }
+
+    /// Notes how long a frame took.
+    fn took(&self, time: Duration) {
+        let mut waiting = self.lock();
+        waiting.decode_time = (waiting.decode_time * 3 + time) / 4;
     }
 
     /// Ends the thread once it has done what waits.
@@ -121,12 +143,13 @@ pub(crate) fn start(
     };
     let mut decoding = Decoding {
         decoder,
+        jobs,
         presenter,
         events,
         session: None,
     };
     let run = move || {
-        while let Some(job) = jobs.next() {
+        while let Some(job) = decoding.jobs.next() {
             decoding.job(job);
         }
     };
@@ -135,6 +158,7 @@ pub(crate) fn start(
 
 struct Decoding {
     decoder: Decoder,
+    jobs: Arc<Jobs>,
     presenter: Presenter,
     events: UnboundedSender<Event>,
     session: Option<Current>,
@@ -183,10 +207,7 @@ impl Decoding {
         Ok(())
     }
 
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "times are reported, nothing depends on them"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "this is where frames are ready")]
     fn frame(&mut self, received: ReceivedFrame) -> Result<(), Failure> {
         let Some(current) = self.session.as_mut().filter(|current| !current.failed) else {
             return Ok(());
@@ -197,20 +218,34 @@ impl Decoding {
         depths.copy_from_slice(&received.depths);
         let mut frame = spare_frame(&self.presenter, current.size);
         self.decoder.decode(&mut frame)?;
-        let decode_ms = start.elapsed().as_secs_f64() * 1e3;
+        let ready = Instant::now();
+        let took = ready - start;
+        self.jobs.took(took);
         current.frames_decoded += 1;
         let shown = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        self.presenter.show(Show::Frame {
-            number: received.number,
-            frame,
-        });
-        let _ = self.events.send(Event::Decoded(Decoded {
-            frame: received,
+        let record = FrameDecoded {
+            frame: received.number,
             shown_unix_us: shown.as_micros() as u64,
-            decode_ms: (decode_ms * 1e3).round() / 1e3,
-        }));
+            playout_wait_ms: 0.0,
+            late: false,
+            superseded: false,
+            level: received.level,
+            codewords: used(&received.codewords),
+            datagrams_received: received.datagrams_received,
+            datagrams_expected: received.datagrams_expected,
+            concealed_tiles: received.concealed_tiles,
+            decode_ms: millis(took),
+        };
+        let capture = received.capture;
+        // The presenter may be busy; the buffers need not wait for it.
+        let _ = self.events.send(Event::Decoded(received));
+        self.presenter.show(Show::Frame {
+            capture,
+            ready,
+            picture: Picture { frame, record },
+        });
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, TokioRuntime};
 use raq_shared::cli;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::{Identity, KeyId, Trust};
@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::connection::{self, Outcome, Pipeline};
-use crate::decode::{self, Jobs};
+use crate::decode::{self, Jobs, Limit};
 use crate::options::{Listen, Options, Output};
 use crate::present;
 use crate::session::{End, Settings, busy_reply};
@@ -27,7 +27,11 @@ use crate::session::{End, Settings, busy_reply};
 const SOCKET_BUFFER: usize = 2 << 20;
 /// Frames that may wait for the decoder: for a window few, they would only be late.
 const WINDOW_QUEUE: usize = 3;
-const FILE_QUEUE: usize = 32;
+/// A file takes them late, too.
+const FILE_LIMIT: Limit = Limit {
+    frames: 32,
+    time: Duration::MAX,
+};
 /// How long closing connections may take at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -59,8 +63,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (presenter, present_thread) = present::start(&output, event_sender.clone(), stop.clone())
-        .map_err(|failure| options.blame(failure))?;
+    let (presenter, present_thread) =
+        present::start(&output, options.latency, event_sender.clone(), stop.clone())
+            .map_err(|failure| options.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let temporal = Temporal::load(model.folder(), &made.codebooks)?;
@@ -69,8 +74,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let manifest = model.manifest();
     tracing::debug!(provider, codebooks = %made.codebooks.digest(), "model ready");
     let jobs = Arc::new(Jobs::new(match output {
-        Output::Window => WINDOW_QUEUE,
-        Output::Stream(_) | Output::Null => FILE_QUEUE,
+        Output::Window => Limit {
+            frames: WINDOW_QUEUE,
+            time: options.latency,
+        },
+        Output::Stream(_) | Output::Null => FILE_LIMIT,
     }));
     let decode_thread = decode::start(decoder, jobs.clone(), presenter, event_sender)?;
     let stats = StatsFile::create(options.common.stats.as_deref())?;
@@ -166,13 +174,12 @@ fn listen_on(
     trust: Arc<Trust>,
 ) -> Result<Endpoint, Failure> {
     let config = quic::server_config(identity, trust)?;
-    let started = Endpoint::new(
-        EndpointConfig::default(),
-        Some(config),
-        socket,
-        Arc::new(TokioRuntime),
-    )
-    .and_then(|endpoint| Ok((endpoint.local_addr()?, endpoint)));
+    let started = socket.local_addr().and_then(|address| {
+        let listener = quic::listener_config(identity, address.port());
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint = Endpoint::new(listener, Some(config), socket, runtime)?;
+        Ok((address, endpoint))
+    });
     let (address, endpoint) = started.map_err(|e| {
         Failure::new(
             Exit::Failure,

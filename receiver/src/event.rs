@@ -1,6 +1,7 @@
 //! What the threads that decode and show tell the driver.
 
 use raq_shared::exit::Failure;
+use raq_shared::stats::FrameDecoded;
 
 use crate::assembly::ReceivedFrame;
 
@@ -10,7 +11,9 @@ pub(crate) enum Event {
     /// The decoder is ready for the format it was given.
     Prepared,
     /// A frame was decoded; its buffers come back.
-    Decoded(Decoded),
+    Decoded(ReceivedFrame),
+    /// A frame was shown, or gave way to a newer one.
+    Shown(FrameDecoded),
     /// Everything of the session is decoded and written.
     Drained {
         /// Frames decoded, in whole or in part.
@@ -22,15 +25,4 @@ pub(crate) enum Event {
     Failed(Failure),
     /// One of the two threads is no more: it will answer nothing.
     Panicked(Failure),
-}
-
-/// A frame that was decoded.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    /// The frame as it was received.
-    pub(crate) frame: ReceivedFrame,
-    /// When it was ready to be shown, time of day in microseconds since 1970.
-    pub(crate) shown_unix_us: u64,
-    /// Time in the decoder network, milliseconds.
-    pub(crate) decode_ms: f64,
 }

@@ -5,15 +5,20 @@
 //!   connection: QUIC in and out
 //!     session: handshake, datagrams to pictures, reports (no sockets, clocks, threads)
 //!   decode thread: decoder network
-//!   present thread: window, y4m or nothing
+//!   present thread: window (each frame in its time, [`playout`]), y4m or nothing
 //! ```
 //!
-//! [`session::Session`] with [`assembly`] and [`intake`] builds without the feature `program` and
-//! runs unchanged in a simulator. No audio, no playout buffer.
+//! [`session::Session`] with [`assembly`] and [`intake`], and [`playout`], build without the feature
+//! `program` and run unchanged in a simulator. No audio.
 
+pub mod arrivals;
 pub mod assembly;
+mod closings;
 pub mod intake;
+pub mod playout;
+pub mod reordering;
 pub mod session;
+pub mod spread;
 
 #[cfg(test)]
 mod sample;

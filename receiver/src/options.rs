@@ -4,10 +4,14 @@ use std::io::{self, IsTerminal};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::{EXIT_CODES, Exit, Failure};
+use raq_shared::units::parse_duration_or_zero;
+
+use crate::playout::MAX_LATENCY;
 
 pub use crate::present::Target;
 
@@ -30,6 +34,13 @@ pub struct Options {
     /// session, after which raq-recv ends.
     #[arg(long, value_name = "window|FILE.y4m|-|null", help_heading = "Output")]
     pub output: Option<OutputArg>,
+    /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
+    ///
+    /// On a steady network nothing waits, whatever is given. Only a window waits; files have a
+    /// clock of their own.
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = latency,
+        help_heading = "Output")]
+    pub latency: Duration,
     /// Replace the file if it exists
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
@@ -129,6 +140,13 @@ impl FromStr for OutputArg {
             }
             _ => Err(CHOICES.to_owned()),
         }
+    }
+}
+
+fn latency(text: &str) -> Result<Duration, String> {
+    match parse_duration_or_zero(text)? {
+        time if time > MAX_LATENCY => Err(format!("{text:?} is too long; give 1s or less")),
+        time => Ok(time),
     }
 }
 
@@ -237,6 +255,16 @@ mod tests {
         }
         let misplaced = parse(&["--listen", "1", "--output", "null", "--overwrite"]).unwrap();
         assert_eq!(misplaced.output().unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_latency_may_be_nothing_and_no_more_than_a_second() {
+        let latency = |text| parse(&["--listen", "1", "--latency", text]).map(|o| o.latency);
+        assert_eq!(latency("0ms").unwrap(), Duration::ZERO);
+        assert_eq!(latency("1s").unwrap(), MAX_LATENCY);
+        assert!(latency("1001ms").is_err() && latency("-5ms").is_err());
+        let default = parse(&["--listen", "1"]).unwrap().latency;
+        assert_eq!(default, Duration::from_millis(100));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!   -> Drained -> Done
 //! ```
 //!
-//! Every closed frame is answered with a report, a datagram to the sender.
+//! Every frame that is complete or closed is answered with a report, a datagram to the sender.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -158,6 +158,8 @@ pub struct Session {
     frames_sent: Option<u32>,
     /// How long a frame may stay incomplete.
     patience: Duration,
+    /// Frames that wait to be decoded, for reports.
+    backlog: u8,
 }
 
 impl Session {
@@ -172,6 +174,7 @@ impl Session {
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
             frames_sent: None,
             patience: Duration::ZERO,
+            backlog: 0,
         }
     }
 
@@ -217,6 +220,16 @@ impl Session {
         if let Some(assembler) = &mut self.assembler {
             assembler.recycle(frame);
         }
+    }
+
+    /// Takes how many of the frames given out are neither decoded nor dropped; reports tell it.
+    pub fn set_backlog(&mut self, frames: usize) {
+        self.backlog = u8::try_from(frames).unwrap_or(u8::MAX);
+    }
+
+    /// What [`Self::set_backlog`] told last, at most 255.
+    pub fn backlog(&self) -> usize {
+        self.backlog.into()
     }
 
     /// What became of the datagrams so far.
@@ -457,7 +470,7 @@ impl Session {
         while let Some(frame) = assembler.next_frame() {
             self.outputs.push_back(Output::Frame(frame));
         }
-        if let Some(report) = assembler.report() {
+        if let Some(report) = assembler.report(now, self.backlog) {
             let mut bytes = Vec::new();
             report.encode(&mut bytes);
             self.outputs.push_back(Output::Datagram(bytes.into()));

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use raq_shared::stats::{FrameDecoded, ReceiverSummary, used};
+use raq_shared::stats::{FrameDecoded, ReceiverSummary};
 
-use crate::assembly::Counts;
-use crate::event::Decoded;
+use crate::assembly::{Counts, ReceivedFrame};
 
 /// Sums over one session.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) frames_partial: u32,
     /// Frames that waited too long for the decoder.
     pub(crate) frames_overrun: u32,
+    pub(crate) frames_late: u32,
+    pub(crate) frames_superseded: u32,
     first: Option<Duration>,
     last: Duration,
 }
@@ -25,21 +26,16 @@ impl Tally {
         self.last = now;
     }
 
-    /// Notes a decoded frame and gives its record.
-    pub(crate) fn decoded(&mut self, decoded: &Decoded) -> FrameDecoded {
-        let frame = &decoded.frame;
+    /// Notes a decoded frame.
+    pub(crate) fn decoded(&mut self, frame: &ReceivedFrame) {
         self.frames_decoded += 1;
         self.frames_partial += u32::from(!frame.is_complete());
-        FrameDecoded {
-            frame: frame.number,
-            shown_unix_us: decoded.shown_unix_us,
-            level: frame.level,
-            codewords: used(&frame.codewords),
-            datagrams_received: frame.datagrams_received,
-            datagrams_expected: frame.datagrams_expected,
-            concealed_tiles: frame.concealed_tiles,
-            decode_ms: decoded.decode_ms,
-        }
+    }
+
+    /// Notes a frame that was shown or gave way.
+    pub(crate) fn shown(&mut self, frame: &FrameDecoded) {
+        self.frames_late += u32::from(frame.late);
+        self.frames_superseded += u32::from(frame.superseded);
     }
 
     /// The record that ends the session.
@@ -59,6 +55,9 @@ impl Tally {
             frames_decoded: self.frames_decoded,
             frames_partial: self.frames_partial,
             frames_lost: frames_sent.saturating_sub(self.frames_decoded),
+            frames_overrun: self.frames_overrun + counts.overrun,
+            frames_late: self.frames_late,
+            frames_superseded: self.frames_superseded,
             bytes: counts.bytes,
             seconds: (seconds * 1e6).round() / 1e6,
             provider: provider.to_owned(),

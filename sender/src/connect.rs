@@ -151,6 +151,14 @@ pub(crate) fn refusal(peer: &str, error: &ConnectionError, own: KeyId) -> Option
         )
     } else if is(Close::Refused) {
         Failure::new(Exit::Refused, format_args!("{peer} refused: {reason}"))
+    } else if is(Close::Superseded) {
+        Failure::new(
+            Exit::Refused,
+            format_args!(
+                "another sender with the same key has taken over at {peer}; run one of them at a \
+                 time"
+            ),
+        )
     } else if is(Close::Protocol) {
         Failure::new(Exit::Failure, format_args!("{peer} says: {reason}"))
     } else {

@@ -1,14 +1,11 @@
 //! One connection: moves bytes and frames between the session, the threads and QUIC.
 
 use std::future::pending;
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
-use raq_shared::latent::Latents;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
@@ -16,7 +13,7 @@ use crate::capture::play::Captured;
 use crate::clock::Clock;
 use crate::code::Job;
 use crate::event::{Encoded, Event};
-use crate::mailbox::Mailbox;
+use crate::pipeline::Pipeline;
 use crate::session::{End, Input, Output, Session};
 use crate::tally::{Tally, Times};
 use crate::uplink::Uplink;
@@ -28,54 +25,47 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Most bytes taken from the control stream at once.
 const CHUNK: usize = 64 << 10;
 
-/// The threads' ends that the driver holds.
-pub(crate) struct Pipeline {
-    pub(crate) mailbox: Arc<Mailbox<Captured>>,
-    pub(crate) empty_latents: mpsc::Sender<Latents>,
-    pub(crate) jobs: mpsc::Sender<Job>,
-    pub(crate) events: UnboundedReceiver<Event>,
-    /// The other end of `events`.
-    pub(crate) tell: UnboundedSender<Event>,
-}
-
 /// A session under way.
-pub(crate) struct Sending<'a, S> {
+pub(crate) struct Sending<'a> {
     pub(crate) connection: &'a Connection,
+    /// Counts the sessions of the program.
+    pub(crate) number: u32,
     pub(crate) session: Session,
     pub(crate) clock: Clock,
-    pub(crate) pipeline: Pipeline,
-    pub(crate) tally: Tally,
+    pub(crate) pipeline: &'a mut Pipeline,
+    pub(crate) tally: &'a mut Tally,
     pub(crate) uplink: Uplink,
     pub(crate) control: SendStream,
     pub(crate) control_in: Option<RecvStream>,
-    pub(crate) interrupts: watch::Receiver<bool>,
+    pub(crate) interrupts: &'a mut watch::Receiver<bool>,
     /// Whether the session has been told to stop.
     pub(crate) interrupted: bool,
-    /// Starts the capture thread; taken when the receiver has said Welcome.
-    pub(crate) start: Option<S>,
+    pub(crate) frames: Frames,
+    /// When frames were first wanted.
+    pub(crate) began: Option<Duration>,
     /// Frames that are encoded and wait for the session's word.
     pub(crate) encoded: Vec<Encoded>,
     /// Lists of datagrams to be filled again.
     pub(crate) spare: Vec<Vec<BytesMut>>,
-    pub(crate) source: SourceEnd,
+    pub(crate) source_end_told: bool,
     pub(crate) flushing: bool,
     /// Whether the session was told that QUIC has no room.
     pub(crate) held: bool,
-    pub(crate) failure: Option<Failure>,
     pub(crate) lost: Option<ConnectionError>,
 }
 
-/// How far the end of the source has come through the threads.
-#[derive(Debug, Default)]
-pub(crate) struct SourceEnd {
-    /// The number after its last frame.
-    next: Option<u32>,
-    encoded: bool,
-    stopped: bool,
-    told: bool,
+/// Which frames of the source are a session's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// None yet: the receiver has not said Welcome.
+    None,
+    /// All to come.
+    Next,
+    /// From this number on, which is the session's 0.
+    From(u32),
 }
 
-impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
+impl Sending<'_> {
     /// Runs the session to its end.
     pub(crate) async fn run(&mut self) -> End {
         loop {
@@ -100,25 +90,25 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         match output {
             Output::Control(bytes) => self.say(&bytes).await,
             Output::Shipment(bytes) => self.ship(bytes),
-            Output::Start => {
-                if let Some(Err(failure)) = self.start.take().map(|start| start()) {
-                    self.fail(failure);
-                }
-            }
+            Output::Start => self.start(),
             Output::Code { number, allowance } => {
                 if let Some(encoded) = self.take_encoded(number) {
                     let datagrams = self.spare.pop().unwrap_or_default();
-                    self.job(Job::Code {
+                    self.pipeline.job(Job::Code {
                         encoded,
                         allowance,
                         datagrams,
                     });
                 }
             }
-            Output::Report(report) => self.job(Job::Report(report)),
+            Output::Closings(closings) => {
+                if self.pipeline.closings.push(closings) {
+                    self.pipeline.job(Job::Closings);
+                }
+            }
             Output::Discard { number } => {
                 if let Some(encoded) = self.take_encoded(number) {
-                    self.recycle(encoded);
+                    self.pipeline.recycle(encoded);
                 }
             }
             Output::Datagram { bytes, .. } => {
@@ -129,8 +119,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
             }
             Output::Sent(sent) => self.tally.sent(sent),
             Output::StopSource => {
-                self.source.stopped = true;
-                self.pipeline.mailbox.close();
+                self.pipeline.stop_source();
                 self.tell_source_end();
             }
             Output::Flush => self.flushing = true,
@@ -181,7 +170,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 Err(error) => self.lose(error),
             },
             Some(event) = self.pipeline.events.recv() => self.event(event),
-            () = turned_true(&mut self.interrupts), if !self.interrupted => {
+            () = turned_true(self.interrupts), if !self.interrupted => {
                 self.interrupted = true;
                 self.session.handle(self.clock.now(), Input::Stop);
             }
@@ -190,39 +179,43 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
         }
     }
 
+    /// The receiver wants frames: the next one is the session's first.
+    fn start(&mut self) {
+        // Where the source begins now, its numbers are the session's.
+        self.frames = match self.pipeline.has_begun() {
+            true => Frames::Next,
+            false => Frames::From(0),
+        };
+        self.began = Some(self.clock.now());
+        self.tally.made(self.connection.remote_address());
+        if let Err(failure) = self.pipeline.want() {
+            self.fail(failure);
+        }
+        // It may have ended while the receiver made up its mind.
+        self.tell_source_end();
+    }
+
     fn event(&mut self, event: Event) {
         let now = self.clock.now();
         match event {
-            Event::Skipped(frames) => self.session.handle(now, Input::Skipped { frames }),
-            Event::Encoded(encoded) => {
-                let Captured {
-                    number, captured, ..
-                } = encoded.captured;
-                self.encoded.push(encoded);
-                let path = self.uplink.path(now, self.connection);
-                tracing::trace!(number, ?path, "encoded");
-                self.session.handle(
-                    now,
-                    Input::Encoded {
-                        number,
-                        captured,
-                        path,
-                    },
-                );
+            Event::Skipped(frames) if self.frames != Frames::None => {
+                self.session.handle(now, Input::Skipped { frames });
             }
+            Event::Encoded(encoded) if self.frames != Frames::None => self.encoded(now, encoded),
             Event::Coded {
+                session,
                 encoded,
                 mut datagrams,
                 level,
                 codewords,
                 time,
-            } => {
+            } if session == self.number => {
                 self.tally.coded(Times {
                     number: encoded.captured.number,
                     encode: encoded.time,
                     code: time,
                 });
-                self.recycle(encoded);
+                self.pipeline.recycle(encoded);
                 let coded = Input::Coded {
                     datagrams: &mut datagrams,
                     level,
@@ -231,34 +224,52 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
                 self.session.handle(now, coded);
                 self.spare.push(datagrams);
             }
-            Event::Shipped => self.session.handle(now, Input::Shipped),
-            Event::SourceEnd { next, failure } => {
-                self.source.next = Some(next);
-                if self.failure.is_none() {
-                    self.failure = failure;
-                }
-                self.tell_source_end();
-            }
-            Event::EncodeEnd => {
-                self.source.encoded = true;
-                self.tell_source_end();
+            Event::Shipped { session } if session == self.number => {
+                self.session.handle(now, Input::Shipped);
             }
             Event::Failed(failure) => self.fail(failure),
+            event => {
+                self.pipeline.take(event);
+                self.tell_source_end();
+            }
         }
     }
 
-    /// Tells the session of the source's end once every frame of it has come through. A source
-    /// that was stopped is not waited for: it may be blocked in a read.
+    fn encoded(&mut self, now: Duration, mut encoded: Encoded) {
+        let captured = &mut encoded.captured;
+        let first = match self.frames {
+            Frames::From(first) => first,
+            Frames::None | Frames::Next => captured.number,
+        };
+        self.frames = Frames::From(first);
+        captured.number = captured.number.saturating_sub(first);
+        let Captured {
+            number, captured, ..
+        } = *captured;
+        self.encoded.push(encoded);
+        let path = self.uplink.path(now, self.connection);
+        tracing::trace!(number, ?path, "encoded");
+        self.session.handle(
+            now,
+            Input::Encoded {
+                number,
+                captured,
+                path,
+            },
+        );
+    }
+
+    /// Tells the session of the source's end once every frame of it has come through.
     fn tell_source_end(&mut self) {
-        let SourceEnd {
-            next,
-            encoded,
-            stopped,
-            told,
-        } = self.source;
-        if encoded && !told && (next.is_some() || stopped) {
-            self.source.told = true;
-            let next = next.unwrap_or(0);
+        if self.frames == Frames::None || self.source_end_told {
+            return;
+        }
+        if let Some(next) = self.pipeline.source_end() {
+            self.source_end_told = true;
+            let next = match self.frames {
+                Frames::From(first) => next.saturating_sub(first),
+                Frames::None | Frames::Next => 0,
+            };
             self.session
                 .handle(self.clock.now(), Input::SourceEnd { next });
         }
@@ -266,7 +277,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
 
     /// This end cannot go on: sends what there is and ends.
     fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
+        self.pipeline.failure.get_or_insert(failure);
         self.session.handle(self.clock.now(), Input::Stop);
     }
 
@@ -276,17 +287,6 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
             .iter()
             .position(|encoded| encoded.captured.number == number)?;
         Some(self.encoded.swap_remove(index))
-    }
-
-    fn job(&self, job: Job) {
-        // The thread ends only after this sender is gone.
-        let _ = self.pipeline.jobs.send(job);
-    }
-
-    fn recycle(&self, encoded: Encoded) {
-        self.pipeline.mailbox.give_back(encoded.captured);
-        // The encode thread may have ended already.
-        let _ = self.pipeline.empty_latents.send(encoded.latents);
     }
 
     async fn say(&mut self, bytes: &[u8]) {
@@ -301,6 +301,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
     /// Sends the codebooks beside everything else.
     fn ship(&self, bytes: Vec<u8>) {
         let (connection, tell) = (self.connection.clone(), self.pipeline.tell.clone());
+        let session = self.number;
         tokio::spawn(async move {
             let sent = async {
                 let mut stream = connection.open_uni().await?;
@@ -312,7 +313,7 @@ impl<S: FnOnce() -> Result<(), Failure>> Sending<'_, S> {
             };
             match sent.await {
                 // Nobody listens any more where the session has ended.
-                Ok(()) => drop(tell.send(Event::Shipped)),
+                Ok(()) => drop(tell.send(Event::Shipped { session })),
                 Err(error) => tracing::debug!("the codebooks were not sent: {error}"),
             }
         });
@@ -331,7 +332,8 @@ async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, Re
     }
 }
 
-async fn turned_true(flag: &mut watch::Receiver<bool>) {
+/// Waits until `flag` is true.
+pub(crate) async fn turned_true(flag: &mut watch::Receiver<bool>) {
     // Without a sender it never will; the program is then on its way out by another road.
     if flag.wait_for(|&flag| flag).await.is_err() {
         pending::<()>().await;

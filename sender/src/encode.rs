@@ -1,5 +1,6 @@
 //! The encode thread: pictures to latents on the grid.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use raq_shared::latent::Latents;
@@ -16,6 +17,8 @@ pub(crate) struct EncodeThread {
     pub(crate) encoder: Encoder,
     pub(crate) clock: Clock,
     pub(crate) mailbox: Arc<Mailbox<Captured>>,
+    /// Whether frames are to be encoded; without a connection there is no use for them.
+    pub(crate) wanted: Arc<AtomicBool>,
     /// Latents to be filled; waiting for them is what slows the source down.
     pub(crate) empty: mpsc::Receiver<Latents>,
     pub(crate) events: UnboundedSender<Event>,
@@ -25,7 +28,7 @@ impl EncodeThread {
     /// Encodes until the source has ended or nobody wants latents any more.
     pub(crate) fn run(mut self) {
         while let Ok(mut latents) = self.empty.recv() {
-            let Some(captured) = self.mailbox.take() else {
+            let Some(captured) = self.next() else {
                 break;
             };
             let began = self.clock.now();
@@ -46,5 +49,17 @@ impl EncodeThread {
             }
         }
         let _ = self.events.send(Event::EncodeEnd);
+    }
+
+    /// The next frame that is wanted.
+    fn next(&self) -> Option<Captured> {
+        loop {
+            let captured = self.mailbox.take()?;
+            if self.wanted.load(Ordering::Relaxed) {
+                return Some(captured);
+            }
+            self.mailbox.give_back(captured);
+            self.events.send(Event::Skipped(1)).ok()?;
+        }
     }
 }

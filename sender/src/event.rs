@@ -27,6 +27,8 @@ pub(crate) enum Event {
     EncodeEnd,
     /// A frame is coded.
     Coded {
+        /// The number of the session that it was coded for.
+        session: u32,
         /// Its buffers, to be used again.
         encoded: Encoded,
         /// Its datagrams.
@@ -39,7 +41,10 @@ pub(crate) enum Event {
         time: Duration,
     },
     /// The receiver has the codebooks.
-    Shipped,
+    Shipped {
+        /// The number of the session that sent them.
+        session: u32,
+    },
     /// A thread cannot go on.
     Failed(Failure),
 }

@@ -1,7 +1,8 @@
 //! The sending half of raq.
 //!
 //! ```text
-//! driver: connects, moves bytes between QUIC and the session
+//! sessions: connects, and again when the connection is lost
+//! connection: moves bytes between QUIC and the session
 //!   session: handshake, each frame's bytes, when datagrams leave, reports (no sockets, clocks, threads)
 //!   capture thread: camera, y4m or test pattern, at the source's pace
 //!   encode thread: encoder network, latents rounded to the grid
@@ -13,6 +14,7 @@
 
 pub mod capture;
 pub mod choice;
+pub mod closings;
 pub mod estimate;
 pub mod feedback;
 pub mod flight;
@@ -25,6 +27,8 @@ pub mod session;
 
 #[cfg(feature = "program")]
 mod clock;
+#[cfg(feature = "program")]
+mod closing_queue;
 #[cfg(feature = "program")]
 mod code;
 #[cfg(feature = "program")]
@@ -41,6 +45,12 @@ mod event;
 mod mailbox;
 #[cfg(feature = "program")]
 pub mod options;
+#[cfg(feature = "program")]
+mod pipeline;
+#[cfg(feature = "program")]
+mod reconnect;
+#[cfg(feature = "program")]
+mod sessions;
 #[cfg(feature = "program")]
 mod tally;
 #[cfg(feature = "program")]

@@ -39,6 +39,12 @@ pub struct Options {
     /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
+    /// Try again whenever the connection is lost; it is the default
+    #[arg(long, overrides_with = "no_reconnect")]
+    pub reconnect: bool,
+    /// End when the connection is lost
+    #[arg(long, overrides_with = "reconnect")]
+    pub no_reconnect: bool,
     /// How much work the choice may do for a frame: fast, medium or thorough
     #[arg(long, value_name = "SPEED", default_value_t)]
     pub speed: Speed,
@@ -108,6 +114,11 @@ impl Options {
         self.peer
             .as_ref()
             .ok_or_else(|| usage("say where raq-recv listens: --peer HOST:PORT"))
+    }
+
+    /// Whether a lost connection is made again.
+    pub fn reconnects(&self) -> bool {
+        !self.no_reconnect
     }
 
     /// Opens what is to be sent.
@@ -293,6 +304,15 @@ mod tests {
         for bad in ["0x1", "1", "axb", "99999x1"] {
             assert!(parse(&["--test-pattern", "--size", bad]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_last_word_on_reconnecting_counts() {
+        let reconnects = |args: &[&str]| parse(args).unwrap().reconnects();
+        assert!(reconnects(&[]) && reconnects(&["--reconnect"]));
+        assert!(!reconnects(&["--no-reconnect"]));
+        assert!(!reconnects(&["--reconnect", "--no-reconnect"]));
+        assert!(reconnects(&["--no-reconnect", "--reconnect"]));
     }
 
     #[test]

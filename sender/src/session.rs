@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! preface, Hello -> Welcome [-> Shipment] -> Start
-//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent, as time goes by;  Datagram -> Report
+//!   Encoded -> Code or Discard;  Coded -> Datagram…, Sent, as time goes by;  Datagram -> Closings
 //!   SourceEnd -> Flush -> Flushed -> Bye -> Done -> End
 //! ```
 
@@ -141,7 +141,10 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => self.outputs.extend(self.streaming.datagram(bytes)),
+            Input::Datagram(bytes) => {
+                let closings = self.streaming.datagram(now, bytes);
+                self.outputs.extend(closings.map(Output::Closings));
+            }
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -376,6 +379,7 @@ impl Session {
                  less or raise its --max-size",
                 video.width, video.height
             )),
+            Refusal::Busy => End::Busy(refusal.to_string()),
             other => End::Refused(other.to_string()),
         });
     }

@@ -1,9 +1,12 @@
 //! The records of `--stats`, and the sums that end them.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use raq_shared::stats::{FrameSent, SenderRecord, SenderSummary, StatsFile, used};
+use raq_shared::stats::{
+    ConnectionChange, ConnectionRecord, FrameSent, SenderRecord, SenderSummary, StatsFile, used,
+};
 
 use crate::clock::Clock;
 use crate::session::{Counts, Sent};
@@ -20,21 +23,58 @@ pub(crate) struct Times {
 #[derive(Debug)]
 pub(crate) struct Tally {
     clock: Clock,
-    stats: StatsFile,
+    stats: Option<StatsFile>,
+    connections: u32,
+    /// Of the sessions that have ended.
+    counts: Counts,
     times: VecDeque<Times>,
     first: Option<Duration>,
     last: Duration,
 }
 
 impl Tally {
-    pub(crate) fn new(clock: Clock, stats: StatsFile) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            stats,
+            stats: None,
+            connections: 0,
+            counts: Counts::default(),
             times: VecDeque::new(),
             first: None,
             last: Duration::ZERO,
         }
+    }
+
+    /// From now on records go there.
+    pub(crate) fn write_to(&mut self, stats: StatsFile) {
+        self.stats = Some(stats);
+    }
+
+    /// Notes that a receiver wants frames.
+    pub(crate) fn made(&mut self, peer: SocketAddr) {
+        self.connections += 1;
+        self.connection(ConnectionChange::Made, peer, None);
+    }
+
+    /// Notes that it wants no more of them, or is gone.
+    pub(crate) fn lost(&mut self, peer: SocketAddr, reason: &str) {
+        self.connection(ConnectionChange::Lost, peer, Some(reason.to_owned()));
+    }
+
+    fn connection(&mut self, change: ConnectionChange, peer: SocketAddr, reason: Option<String>) {
+        let unix_us = self.clock.unix_us(self.clock.now());
+        self.write(SenderRecord::Connection(ConnectionRecord {
+            change,
+            unix_us,
+            peer: peer.to_string(),
+            reason,
+        }));
+    }
+
+    /// Adds what a session did.
+    pub(crate) fn session_ended(&mut self, counts: &Counts) {
+        self.times.clear();
+        self.counts.add(counts);
     }
 
     /// Notes how long a frame took that will be sent.
@@ -63,7 +103,7 @@ impl Tally {
             None => (Duration::ZERO, Duration::ZERO),
         };
         tracing::trace!(?sent, ?encode, ?code, "frame");
-        self.stats.write(SenderRecord::Frame(FrameSent {
+        self.write(SenderRecord::Frame(FrameSent {
             frame: sent.number,
             capture_unix_us: self.clock.unix_us(sent.captured),
             sent_unix_us: self.clock.unix_us(now),
@@ -78,8 +118,10 @@ impl Tally {
         }));
     }
 
-    /// Writes the last line.
-    pub(crate) fn finish(&mut self, counts: &Counts, provider: &str, codebook_digest: String) {
+    /// Writes the last line; `skipped` frames were passed over while there was no session.
+    pub(crate) fn finish(&mut self, skipped: u32, provider: &str, codebook_digest: String) {
+        let mut counts = self.counts;
+        counts.frames_skipped = counts.frames_skipped.saturating_add(skipped);
         let seconds = self
             .last
             .saturating_sub(self.first.unwrap_or(self.last))
@@ -96,7 +138,8 @@ impl Tally {
                 counts.datagrams_dropped
             );
         }
-        self.stats.write(SenderRecord::Summary(SenderSummary {
+        self.write(SenderRecord::Summary(SenderSummary {
+            connections: self.connections,
             frames_sent: counts.frames_sent,
             frames_skipped: counts.frames_skipped,
             bytes: counts.bytes,
@@ -105,6 +148,12 @@ impl Tally {
             codebook_digest,
             codebook_shipped: counts.codebook_shipped,
         }));
+    }
+
+    fn write(&mut self, record: SenderRecord) {
+        if let Some(stats) = &mut self.stats {
+            stats.write(record);
+        }
     }
 }
 

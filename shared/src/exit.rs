@@ -55,6 +55,12 @@ impl Failure {
         }
     }
 
+    /// What happened, without what to do about it.
+    pub fn cause(&self) -> &str {
+        let cause = self.message.split_once("; ");
+        cause.map_or(&self.message, |(cause, _)| cause)
+    }
+
     /// The reader of standard output has gone (`head` does that): nothing to complain about.
     pub fn closed_pipe() -> Self {
         Self::new(Exit::Done, "standard output was closed")

@@ -1,6 +1,9 @@
 //! QUIC settings that both ends share, and what its errors mean here.
 
+mod reset;
 pub mod window;
+
+pub use reset::listener_config;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +60,8 @@ pub enum Close {
     Refused = 2,
     /// This end fails for a reason of its own.
     Failed = 3,
+    /// Another sender with the same key has taken over.
+    Superseded = 4,
 }
 
 impl From<Close> for VarInt {

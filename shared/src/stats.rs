@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -39,9 +40,11 @@ impl<R> Line<R> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SenderRecord {
+    /// A connection was made or lost. Frame numbers begin again with each.
+    Connection(ConnectionRecord),
     /// A frame was sent.
     Frame(FrameSent),
-    /// The session is over.
+    /// The program ends.
     Summary(SenderSummary),
 }
 
@@ -53,6 +56,30 @@ pub enum ReceiverRecord {
     Frame(FrameDecoded),
     /// The session is over.
     Summary(ReceiverSummary),
+}
+
+/// A connection that was made or lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// Which of the two.
+    pub change: ConnectionChange,
+    /// When.
+    pub unix_us: u64,
+    /// The receiver's address.
+    pub peer: String,
+    /// Why it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionChange {
+    /// It was made.
+    Made,
+    /// It was lost, or refused by the receiver.
+    Lost,
 }
 
 /// A frame as the sender saw it.
@@ -82,9 +109,11 @@ pub struct FrameSent {
     pub code_ms: f64,
 }
 
-/// The sender's last line.
+/// The sender's last line, over all connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SenderSummary {
+    /// Connections made.
+    pub connections: u32,
     /// Frames sent.
     pub frames_sent: u32,
     /// Frames of the source that were not sent: too late, or nothing could be sent.
@@ -97,7 +126,7 @@ pub struct SenderSummary {
     pub provider: String,
     /// Digest of the codebooks used, hexadecimal.
     pub codebook_digest: String,
-    /// Whether the receiver had to be sent the codebooks.
+    /// Whether a receiver had to be sent the codebooks.
     pub codebook_shipped: bool,
 }
 
@@ -106,8 +135,15 @@ pub struct SenderSummary {
 pub struct FrameDecoded {
     /// Frame number.
     pub frame: u32,
-    /// When it was decoded and ready to be shown.
+    /// When it came onto the screen, or gave way to a newer one; without a window when it was
+    /// decoded.
     pub shown_unix_us: u64,
+    /// How long it waited for that, so that frames follow each other evenly.
+    pub playout_wait_ms: f64,
+    /// Whether it was ready over 5 ms after its time.
+    pub late: bool,
+    /// Whether it was not shown because a newer one was due.
+    pub superseded: bool,
     /// Quality level, 0 to 96.
     pub level: u8,
     /// Codebook size K̃ of every stage.
@@ -131,6 +167,12 @@ pub struct ReceiverSummary {
     pub frames_partial: u32,
     /// Frames of which nothing could be shown.
     pub frames_lost: u32,
+    /// Frames left out because the decoder was behind.
+    pub frames_overrun: u32,
+    /// Frames ready over 5 ms after their time.
+    pub frames_late: u32,
+    /// Frames decoded and not shown because a newer one was due.
+    pub frames_superseded: u32,
     /// Bytes of all datagrams that arrived, headers included.
     pub bytes: u64,
     /// From the first datagram to the end.
@@ -141,6 +183,11 @@ pub struct ReceiverSummary {
     pub codebook_digest: String,
     /// Whether the codebooks had to be received.
     pub codebook_shipped: bool,
+}
+
+/// A time in milliseconds, to the microsecond.
+pub fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
 }
 
 /// K̃ of the stages that a model has, of a list with 0 for the others.
@@ -227,6 +274,9 @@ mod tests {
             stats.write(ReceiverRecord::Frame(FrameDecoded {
                 frame,
                 shown_unix_us: 1,
+                playout_wait_ms: 2.5,
+                late: true,
+                superseded: false,
                 level: 60,
                 codewords: vec![2],
                 datagrams_received: 3,
@@ -251,6 +301,7 @@ mod tests {
     #[test]
     fn lines_are_flat_and_named() {
         let line = Line::new(SenderRecord::Summary(SenderSummary {
+            connections: 1,
             frames_sent: 1,
             frames_skipped: 2,
             bytes: 3,
@@ -260,7 +311,7 @@ mod tests {
             codebook_shipped: false,
         }));
         let text = serde_json::to_string(&line).unwrap();
-        assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","frames_sent":1,"#));
+        assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","connections":1,"#));
         assert_eq!(
             serde_json::from_str::<Line<SenderRecord>>(&text).unwrap(),
             line

@@ -81,7 +81,18 @@ impl fmt::Display for Bitrate {
 /// # Errors
 /// What is wrong with the text and what to give.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time; give seconds, or a number with ms, s, m or h");
+    parse_duration_or_zero(text)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| no_time(text))
+}
+
+/// Like [`parse_duration`], but nothing at all is a time, too.
+///
+/// # Errors
+/// What is wrong with the text and what to give.
+pub fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
+    let wrong = || no_time(text);
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let scale = match &text[digits.len()..] {
         "" | "s" => 1.0,
@@ -92,11 +103,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let seconds: f64 = digits.parse().map_err(|_| wrong())?;
     let time = Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())?;
-    if time.is_zero() {
-        Err(wrong())
-    } else {
-        Ok(time)
+    // What is too little to be counted is not what was asked for.
+    if time.is_zero() && seconds != 0.0 {
+        return Err(wrong());
     }
+    Ok(time)
+}
+
+fn no_time(text: &str) -> String {
+    format!("{text:?} is no time; give seconds, or a number with ms, s, m or h")
 }
 
 /// Reads a bitrate as a command line gives it: bits per second, or a number with `k` or `M`; more
@@ -138,7 +153,10 @@ mod tests {
         }
         for bad in ["", "0", "-1s", "1x", "s", "1e300s", "nan"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+            assert_eq!(parse_duration_or_zero(bad).is_ok(), bad == "0", "{bad}");
         }
+        assert_eq!(parse_duration_or_zero("0ms"), Ok(Duration::ZERO));
+        assert!(parse_duration_or_zero("1e-30s").is_err());
     }
 
     #[test]

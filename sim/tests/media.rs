@@ -96,6 +96,47 @@ fn recorded_sizes_are_kept_and_cut_to_what_a_frame_may_take() {
     assert_eq!(cut, 60);
 }
 
+/// How far frames are from following each other as they were captured, in the mean, ms.
+fn judder(frames: &[FrameRow]) -> f64 {
+    let shown: Vec<_> = frames
+        .iter()
+        .filter_map(|frame| Some(frame.shown_us? as f64 - frame.captured_us as f64))
+        .collect();
+    let differences = shown.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    differences.sum::<f64>() / 1e3 / (shown.len() - 1) as f64
+}
+
+#[test]
+fn frames_wait_no_longer_than_the_latency_and_follow_each_other_evenly() {
+    let folder = tempdir().unwrap();
+    let sizes = folder.path().join("sizes.txt");
+    fs::write(&sizes, "500").unwrap();
+    let sizes = format!("media.sizes={}", sizes.display());
+    let with = |latency: &str, jitter: &str| {
+        let latency = format!("media.latency={latency}");
+        let jitter = format!("link.down.jitter={jitter}");
+        let sets = ["media.source=sizes", &sizes, &latency, &jitter];
+        run(&folder, "fixed:500", &sets, &[]).frames
+    };
+    let longest = |frames: &[FrameRow]| {
+        let waits = frames
+            .iter()
+            .filter_map(|frame| Some(frame.shown_us? - frame.closed_us?));
+        waits.max().unwrap()
+    };
+    let (at_once, even) = (with("0ms", "20ms"), with("100ms", "20ms"));
+    assert_eq!(longest(&at_once), 0);
+    assert!(
+        (1..=100_000).contains(&longest(&even)),
+        "{}",
+        longest(&even)
+    );
+    let (before, after) = (judder(&at_once), judder(&even));
+    assert!(before > 5.0 && after < before / 2.0, "{before} {after}");
+    let steady = longest(&with("100ms", "0ms"));
+    assert!(steady < 1000, "{steady}");
+}
+
 #[test]
 fn raq_shows_every_frame_over_a_clean_link() {
     let folder = tempdir().unwrap();

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cli;
+mod endurance;
 mod loopback;
 mod refusal;
 mod signals;

@@ -26,6 +26,7 @@ fn endless(sandbox: &Sandbox) -> Command {
         "5",
         "--codewords",
         "16",
+        "--no-reconnect",
     ]);
     send
 }

@@ -5,7 +5,7 @@ use raq_tests::{
     sandbox::{PATIENCE, Sandbox},
     transfer::{Receiver, start_sender},
 };
-use xtask::program::Ended;
+use xtask::{program::Ended, stats};
 
 #[test]
 fn the_window_shows_the_video() {
@@ -15,7 +15,9 @@ fn the_window_shows_the_video() {
     };
     let blank = display.colours();
     let mut recv = sandbox.recv();
-    let recv = Receiver::start(recv.arg("--once").env("DISPLAY", display.name()));
+    let stats = sandbox.path("stats.jsonl");
+    recv.arg("--once").arg("--stats").arg(&stats);
+    let recv = Receiver::start(recv.env("DISPLAY", display.name()));
     let mut send = sandbox.send();
     send.args([
         "--test-pattern",
@@ -37,4 +39,11 @@ fn the_window_shows_the_video() {
         most > blank + 100,
         "at most {most} colours, {blank} without the window"
     );
+    // Each decoded frame was shown in turn, or gave way.
+    let (frames, summary) = stats::receiver(&stats).unwrap();
+    assert_eq!(frames.len(), summary.frames_decoded as usize);
+    let gone = frames.iter().filter(|frame| frame.superseded).count();
+    assert_eq!(gone, summary.frames_superseded as usize);
+    let shown: Vec<_> = frames.iter().filter(|frame| !frame.superseded).collect();
+    assert!(!shown.is_empty() && shown.is_sorted_by(|a, b| a.frame < b.frame));
 }

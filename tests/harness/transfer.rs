@@ -32,7 +32,15 @@ impl Receiver {
     /// # Panics
     /// Where it does not get that far.
     pub fn start(command: &mut Command) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]);
+        Self::start_at(command, "127.0.0.1:0".parse().expect("an address"))
+    }
+
+    /// Starts `command` on the address where another receiver was.
+    ///
+    /// # Panics
+    /// Where it does not get that far.
+    pub fn start_at(command: &mut Command, address: SocketAddr) -> Self {
+        command.args(["--listen", &address.to_string()]);
         let mut program = Program::start("raq-recv", command).unwrap_or_else(|e| panic!("{e}"));
         let address = program
             .wait_for("where it listens", PATIENCE, stats::listening)

@@ -25,6 +25,7 @@ pub fn sender(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
     let (mut frames, mut summary) = (Vec::new(), None);
     for record in records(path)? {
         match record {
+            SenderRecord::Connection(_) => {}
             SenderRecord::Frame(frame) => frames.push(frame),
             SenderRecord::Summary(last) => summary = Some(last),
         }
@@ -57,12 +58,16 @@ fn records<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
     let name = || format!("statistics {}", path.display());
     let text = fs::read_to_string(path).with_context(name)?;
     text.lines()
-        .map(|line| {
-            Ok(serde_json::from_str::<Line<R>>(line)
-                .with_context(name)?
-                .record)
-        })
+        .map(|line| record(line).with_context(name))
         .collect()
+}
+
+/// The record that a line holds.
+///
+/// # Errors
+/// Where it holds none.
+pub fn record<R: DeserializeOwned>(line: &str) -> Result<R> {
+    Ok(serde_json::from_str::<Line<R>>(line)?.record)
 }
 
 #[cfg(test)]

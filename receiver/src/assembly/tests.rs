@@ -2,6 +2,9 @@ use raq_shared::coding::body::BodyError;
 use raq_shared::wire::datagram::DatagramError;
 
 use super::*;
+
+mod closing;
+
 use crate::sample::{DIM, check, codebooks, datagram, datagrams, temporal};
 
 const GRID: TileGrid = TileGrid {
@@ -65,7 +68,7 @@ fn updates_count_for_their_own_frame_alone() {
             assembler.datagram(ms(0), &part).unwrap();
         }
     }
-    // The picture of each shows the last one already.
+    // The picture of each shows the first datagram of the next one already.
     let updated: Vec<_> = taken(&mut assembler)
         .iter()
         .map(|frame| (frame.number, frame.updated_tiles, frame.concealed_tiles))
@@ -99,25 +102,14 @@ fn bodies_that_make_no_sense_leave_no_trace() {
     let short = Err(Refused::Header(DatagramError::Short(5)));
     assert_eq!(assembler.datagram(ms(0), &[0; 5]), short);
     assert_eq!(assembler.frames_seen(), 0);
-    assert_eq!(assembler.deadline(), None);
     assert_eq!(assembler.counts().malformed, 3);
-    assert_eq!(assembler.report(), None);
-}
-
-#[test]
-fn open_frames_are_bounded() {
-    let mut assembler = assembler();
-    for frame in 0..OPEN as u32 {
-        let part = datagram(GRID, frame, 0, 2);
-        assembler.datagram(ms(0), &part).unwrap();
-    }
-    assert!(numbers(&mut assembler).is_empty());
-    assembler.datagram(ms(0), &datagram(GRID, 4, 0, 2)).unwrap();
-    assert_eq!(numbers(&mut assembler), [0], "the oldest makes room");
-    let closed = Err(Refused::Discard(Discard::Closed));
-    let late = datagram(GRID, 0, 1, 2);
-    assert_eq!(assembler.datagram(ms(0), &late), closed);
-    assert_eq!(assembler.counts().stale, 1);
+    // When it came is about the path, whatever it holds.
+    assert_eq!(assembler.deadline(), Some(ms(20)));
+    assert_eq!(assembler.report(ms(19), 0), None);
+    let report = assembler.report(ms(20), 0).unwrap();
+    assert_eq!((report.closed, report.audit), (None, None));
+    assert_eq!(report.arrivals.len(), 1);
+    assert_eq!(assembler.deadline(), None);
 }
 
 #[test]
@@ -130,78 +122,6 @@ fn frames_nobody_takes_are_given_up_from_the_oldest() {
     let kept = numbers(&mut assembler);
     assert_eq!(kept, (20 - WAITING as u32..20).collect::<Vec<_>>());
     assert_eq!(assembler.counts().overrun, 20 - WAITING as u32);
-}
-
-#[test]
-fn a_frame_that_still_arrives_stays_open() {
-    let mut assembler = assembler();
-    for (index, at) in [(0, 0), (1, 60), (2, 120)] {
-        let part = datagram(GRID, 0, index, 4);
-        assembler.datagram(ms(at), &part).unwrap();
-    }
-    assert_eq!(assembler.deadline(), Some(ms(200)));
-    assert!(numbers(&mut assembler).is_empty());
-}
-
-#[test]
-fn patience_ends_with_the_clock() {
-    let mut assembler = assembler();
-    assembler.datagram(ms(5), &datagram(GRID, 0, 0, 2)).unwrap();
-    assert_eq!(assembler.deadline(), Some(ms(85)));
-    assembler.advance(ms(84));
-    assert!(numbers(&mut assembler).is_empty());
-    assembler.advance(ms(85));
-    assert_eq!(numbers(&mut assembler), [0]);
-    assert!(assembler.is_closed_below(1));
-}
-
-#[test]
-fn reports_tell_what_arrived_of_closed_frames() {
-    let mut assembler = assembler();
-    assert_eq!(assembler.report(), None);
-    assembler.datagram(ms(0), &datagram(GRID, 3, 1, 2)).unwrap();
-    assert_eq!(assembler.report(), None, "nothing is closed");
-    for part in datagrams(GRID, 5, 2) {
-        assembler.datagram(ms(1), &part).unwrap();
-    }
-    let report = assembler.report().unwrap();
-    assert_eq!(report.newest, 5);
-    let told = |frame: &FrameReport| {
-        let arrived = (0..frame.count).map(|index| frame.arrived.contains(index));
-        arrived.collect::<Vec<_>>()
-    };
-    let told: Vec<_> = report.frames.iter().map(told).collect();
-    let nothing = vec![];
-    let expected = [
-        vec![true, true],
-        nothing.clone(),
-        vec![false, true],
-        nothing.clone(),
-        nothing.clone(),
-        nothing,
-    ];
-    assert_eq!(told, expected);
-    assert_eq!(assembler.report(), None, "told already");
-    assembler.datagram(ms(2), &datagram(GRID, 6, 0, 1)).unwrap();
-    let next = assembler.report().unwrap();
-    assert_eq!((report.audit.tile, next.audit.tile), (0, 1));
-    let shown = |tile| assembler.intake.scene().shown(tile).unwrap().fingerprint();
-    assert_eq!(next.audit.fingerprint, shown(1));
-}
-
-#[test]
-fn a_report_tells_of_sixteen_frames_at_most() {
-    let mut assembler = assembler();
-    for frame in 0..40 {
-        let whole = datagram(GRID, frame, 0, 1);
-        assembler.datagram(ms(0), &whole).unwrap();
-    }
-    let report = assembler.report().unwrap();
-    assert_eq!((report.newest, report.frames.len()), (39, REPORTED));
-    assert!(report.frames.iter().all(|frame| frame.count == 1));
-    let mut bytes = Vec::new();
-    report.encode(&mut bytes);
-    assert_eq!(Report::parse(&bytes), Ok(report));
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! Where decoded frames go: a window, a y4m stream, or nowhere; on a thread of its own.
 
 mod null;
+mod sink;
+mod stage;
 #[cfg(feature = "window")]
 mod window;
 mod y4m;
 
 pub use y4m::Target;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
+use raq_shared::stats::FrameDecoded;
 use raq_shared::video::VideoFormat;
 use raq_shared::worker;
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,23 +24,24 @@ use tokio::sync::watch;
 use crate::event::Event;
 use crate::options::Output;
 
+use sink::Sink;
+use stage::Stage;
+
 /// Frames on their way to the sink; with those being decoded and shown, four pictures in memory.
 const ON_THE_WAY: usize = 2;
-/// How often a window looks for input while no frames come.
-#[cfg(feature = "window")]
-const WINDOW_PERIOD: Duration = Duration::from_millis(15);
-
 /// Something to show.
 #[derive(Debug)]
 pub(crate) enum Show {
     /// A session begins; its frames have this format.
     Begin(VideoFormat),
-    /// A frame; numbers only rise.
+    /// A frame; numbers only rise. Answered with [`Event::Shown`].
     Frame {
-        /// Frame number.
-        number: u32,
-        /// The picture.
-        frame: Frame,
+        /// When it was captured, 100 µs since the session began, 24 bits, wrapping.
+        capture: u32,
+        /// When it was decoded.
+        ready: Instant,
+        /// What to show.
+        picture: Picture,
     },
     /// The session is over; answered with [`Event::Drained`].
     Finish {
@@ -46,6 +50,15 @@ pub(crate) enum Show {
         /// Frames that were decoded.
         frames_decoded: u32,
     },
+}
+
+/// A decoded frame.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    /// The frame.
+    pub(crate) frame: Frame,
+    /// What is told of it; it was ready when it says that it was shown.
+    pub(crate) record: FrameDecoded,
 }
 
 /// The end that decodes: hands frames over and gets their buffers back.
@@ -67,85 +80,14 @@ impl Presenter {
     }
 }
 
-/// A place for frames, opened.
-enum Sink {
-    Null(null::Null),
-    #[cfg(feature = "window")]
-    Window(Box<window::Window>),
-    Y4m(Box<y4m::Y4m>),
-}
-
-impl Sink {
-    fn open(output: &Output) -> Result<Self, Failure> {
-        match output {
-            Output::Null => Ok(Self::Null(null::Null)),
-            #[cfg(feature = "window")]
-            Output::Window => Ok(Self::Window(Box::new(window::Window::open()?))),
-            #[cfg(not(feature = "window"))]
-            Output::Window => Err(Failure::new(
-                Exit::Usage,
-                "this raq-recv was built without the feature window; choose --output FILE.y4m, - \
-                 or null",
-            )),
-            Output::Stream(target) => Ok(Self::Y4m(Box::new(y4m::Y4m::open(target.clone())?))),
-        }
-    }
-
-    fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
-        match self {
-            Self::Null(_) => Ok(()),
-            #[cfg(feature = "window")]
-            Self::Window(window) => window.begin(format),
-            Self::Y4m(y4m) => y4m.begin(format),
-        }
-    }
-
-    /// Shows a frame and gives back one that is no longer needed.
-    fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
-        match self {
-            Self::Null(null) => Ok(Some(null.show(frame))),
-            #[cfg(feature = "window")]
-            Self::Window(window) => window.show(frame).map(Some),
-            Self::Y4m(y4m) => y4m.show(number, frame),
-        }
-    }
-
-    /// Ends a session; gives the number of repeated frames.
-    fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
-        match self {
-            Self::Null(_) => Ok(0),
-            #[cfg(feature = "window")]
-            Self::Window(_) => Ok(0),
-            Self::Y4m(y4m) => y4m.finish(frames_sent),
-        }
-    }
-
-    /// How long to wait for frames before [`Self::idle`] wants its turn.
-    fn period(&self) -> Option<Duration> {
-        match self {
-            #[cfg(feature = "window")]
-            Self::Window(_) => Some(WINDOW_PERIOD),
-            _ => None,
-        }
-    }
-
-    /// Looks after user input; false when the user closed the window.
-    fn idle(&mut self) -> bool {
-        match self {
-            #[cfg(feature = "window")]
-            Self::Window(window) => window.update(),
-            _ => true,
-        }
-    }
-}
-
-/// Opens `output` on a thread of its own, where it stays: windows belong to a thread. `stop` turns
-/// true when the user closes the window.
+/// Opens `output` on a thread of its own, where it stays: windows belong to a thread. In a window
+/// frames wait up to `latency` for their time. `stop` turns true when the user closes it.
 ///
 /// # Errors
 /// [`Failure`] where it cannot be opened.
 pub(crate) fn start(
     output: &Output,
+    latency: Duration,
     events: UnboundedSender<Event>,
     stop: watch::Sender<bool>,
 ) -> Result<(Presenter, JoinHandle<()>), Failure> {
@@ -160,7 +102,7 @@ pub(crate) fn start(
     let present = move || match Sink::open(&output) {
         Ok(sink) => {
             let _ = opened.send(Ok(()));
-            run(sink, &show_receiver, &spare_sender, &events, &stop);
+            Stage::new(sink, latency, spare_sender, events, stop).run(&show_receiver);
         }
         Err(failure) => {
             let _ = opened.send(Err(failure));
@@ -177,64 +119,4 @@ pub(crate) fn start(
         }
     }
     Ok((Presenter { shows, spare }, thread))
-}
-
-fn run(
-    mut sink: Sink,
-    shows: &Receiver<Show>,
-    spare: &Sender<Frame>,
-    events: &UnboundedSender<Event>,
-    stop: &watch::Sender<bool>,
-) {
-    // After a failure the rest is only counted, so that the session can end in good order.
-    let mut failed = false;
-    let fail = |failed: &mut bool, failure: Failure| {
-        *failed = true;
-        let _ = events.send(Event::Failed(failure));
-    };
-    loop {
-        let show = match sink.period() {
-            None => shows.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(period) => shows.recv_timeout(period),
-        };
-        match show {
-            Ok(Show::Begin(format)) => {
-                if let Err(failure) = sink.begin(format) {
-                    fail(&mut failed, failure);
-                }
-            }
-            Ok(Show::Frame { number, frame }) if !failed => match sink.show(number, frame) {
-                Ok(Some(frame)) => {
-                    let _ = spare.send(frame);
-                }
-                Ok(None) => {}
-                Err(failure) => fail(&mut failed, failure),
-            },
-            Ok(Show::Frame { frame, .. }) => {
-                let _ = spare.send(frame);
-            }
-            Ok(Show::Finish {
-                frames_sent,
-                frames_decoded,
-            }) => {
-                let mut frames_repeated = 0;
-                if !failed {
-                    match sink.finish(frames_sent) {
-                        Ok(repeated) => frames_repeated = repeated,
-                        Err(failure) => fail(&mut failed, failure),
-                    }
-                }
-                let _ = events.send(Event::Drained {
-                    frames_decoded,
-                    frames_repeated,
-                });
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        if !failed && !sink.idle() {
-            failed = true;
-            stop.send_replace(true);
-        }
-    }
 }

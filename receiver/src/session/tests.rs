@@ -163,7 +163,10 @@ fn frames_arrive_and_the_session_ends_in_good_order() {
         let all = outputs(&mut session);
         let reports = reports(&all);
         assert_eq!(reports.len(), 1, "every closed frame is reported");
-        assert_eq!(reports[0].newest, frame as u16);
+        assert_eq!(reports[0].closed.as_ref().unwrap().newest, frame as u16);
+        assert_eq!(reports[0].number, frame as u8);
+        let arrivals = if frame == 0 { 5 } else { 10 };
+        assert_eq!(reports[0].arrivals.len(), arrivals);
         received.extend(frames(all));
     }
     assert_eq!(received.len(), 30);
@@ -201,8 +204,15 @@ fn any_one_datagram_makes_a_frame() {
         let mut session = streaming();
         session.handle(ms(10), Input::Datagram(&datagrams(0, 5)[alone]));
         assert_eq!(outputs(&mut session), []);
-        let due = session.deadline().unwrap();
-        session.handle(due, Input::Timeout);
+        session.set_backlog(1000);
+        assert_eq!(session.deadline(), Some(ms(30)));
+        session.handle(ms(30), Input::Timeout);
+        let [report] = &reports(&outputs(&mut session))[..] else {
+            panic!("one report")
+        };
+        assert_eq!((report.arrivals.len(), report.backlog), (1, 255));
+        assert_eq!((&report.closed, report.echo.held), (&None, ms(20)));
+        session.handle(session.deadline().unwrap(), Input::Timeout);
         let [frame] = &frames(outputs(&mut session))[..] else {
             panic!("one frame")
         };

@@ -12,7 +12,9 @@ use raq_shared::latent::Latents;
 use raq_shared::model::Temporal;
 use raq_shared::stage::{Cover, Stage, StageCodebook, Stages};
 use raq_shared::tile::basis::PATCH;
+use raq_shared::tile::scene::Arrivals;
 use raq_shared::tile::{Basis, Start, TileGrid};
+use raq_shared::wire::report::{FrameReport, Report};
 
 use super::*;
 use crate::choice::{Picture, Speed};
@@ -58,6 +60,8 @@ struct Ends {
     allowance: Allowance,
     /// Datagrams of the last frame.
     count: usize,
+    /// The frame that was given out last, its updates applied, and tiles that were never received.
+    shown: (u32, u32, u32),
 }
 
 impl Ends {
@@ -73,15 +77,17 @@ impl Ends {
             number: 0,
             allowance: Allowance::of(500, Some(3)),
             count: 0,
+            shown: (0, 0, 0),
         }
     }
 
-    /// Changes the picture, sends it, and gives the receiver's report, if there is one.
+    /// Changes the picture, sends it, and gives what the receiver reports of closed frames, if it
+    /// reports.
     fn frame(
         &mut self,
         change: impl FnMut(&mut i16),
         mut arrives: impl FnMut() -> bool,
-    ) -> Option<Report> {
+    ) -> Option<Closings> {
         self.latents.values_mut().iter_mut().for_each(change);
         let picture = Picture {
             target: &self.latents,
@@ -98,13 +104,17 @@ impl Ends {
                 self.assembler.datagram(now, datagram).unwrap();
             }
         }
-        self.assembler.advance(now + FRAME / 2);
-        while self.assembler.next_frame().is_some() {}
+        let later = now + FRAME / 2;
+        self.assembler.advance(later);
+        while let Some(frame) = self.assembler.next_frame() {
+            self.shown = (frame.number, frame.updated_tiles, frame.concealed_tiles);
+            self.assembler.recycle(frame);
+        }
         // As it travels.
-        let report = self.assembler.report()?;
+        let report = self.assembler.report(later, 0)?;
         let mut bytes = Vec::new();
         report.encode(&mut bytes);
-        Some(Report::parse(&bytes).unwrap())
+        Closings::of(Report::parse(&bytes).unwrap(), self.number - 1)
     }
 }
 
@@ -152,7 +162,10 @@ fn reports_that_cannot_be_change_nothing() {
     let mut future = second.clone();
     future.newest = 7;
     let mut other = second.clone();
-    other.frames[0].count += 1;
+    other.frames[0] = FrameReport::Some {
+        count: 9,
+        arrived: Arrivals::all(4),
+    };
     for wrong in [first, future, other] {
         ends.feedback.take(&mut ends.coder, &wrong);
         assert_eq!(ends.coder.mirror().newest_reported(), Some(0));
@@ -166,8 +179,9 @@ fn reports_that_cannot_be_change_nothing() {
 fn a_tile_that_differs_is_reset() {
     let mut ends = Ends::new();
     let mut report = ends.frame(|value| *value = 50, || true).unwrap();
-    report.audit.fingerprint ^= 1;
-    let tile = u32::from(report.audit.tile);
+    let audit = report.audit.as_mut().unwrap();
+    audit.fingerprint ^= 1;
+    let tile = u32::from(audit.tile);
     ends.feedback.take(&mut ends.coder, &report);
     assert_eq!(ends.feedback.mismatches(), 1);
     let report = ends.frame(|value| *value = 60, || true).unwrap();
@@ -176,6 +190,39 @@ fn a_tile_that_differs_is_reset() {
     assert_eq!(repaired.start, Start::Reset);
     ends.feedback.take(&mut ends.coder, &report);
     assert_eq!(ends.feedback.mismatches(), 1, "they agree again");
+}
+
+#[test]
+fn after_five_seconds_of_silence_frames_are_decodable() {
+    // Reports alone get lost, or everything.
+    for outage in [false, true] {
+        let mut ends = Ends::new();
+        let pattern = |n: i16| move |value: &mut i16| *value = n * 67 % 241 - 120;
+        for n in 0..10 {
+            let report = ends.frame(pattern(n), || true).unwrap();
+            ends.feedback.take(&mut ends.coder, &report);
+        }
+        for n in 10..160 {
+            ends.frame(pattern(n), || !outage);
+        }
+        let report = ends.frame(pattern(160), || true).unwrap();
+        ends.feedback.take(&mut ends.coder, &report);
+        let mut total = 0;
+        for n in 161..180 {
+            let report = ends.frame(pattern(n), || true).unwrap();
+            let updates: usize = ends.coder.chooser().updates().map(<[_]>::len).sum();
+            total += updates;
+            assert_eq!(
+                ends.shown,
+                (n as u32, updates as u32, 0),
+                "outage: {outage}"
+            );
+            ends.feedback.take(&mut ends.coder, &report);
+        }
+        assert!(total > 80, "{total} updates");
+        assert_eq!(ends.feedback.mismatches(), 0);
+        assert_eq!(ends.coder.mirror().pending(), 0);
+    }
 }
 
 proptest! {
@@ -191,7 +238,7 @@ proptest! {
         let mut ends = Ends::new();
         let mut draws = draws.iter().cycle();
         let mut draw = || *draws.next().unwrap();
-        let mut under_way: Vec<(usize, Report)> = Vec::new();
+        let mut under_way: Vec<(usize, Closings)> = Vec::new();
         for n in 0..60 {
             let level = (draw() % 400) as i16 - 200;
             let report = ends.frame(|value| *value = (*value / 2) + level, || draw() % 100 >= loss);

@@ -13,6 +13,9 @@ pub enum End {
     /// The receiver has another model.
     #[error("{0}")]
     Model(String),
+    /// The receiver has another sender.
+    #[error("{0}")]
+    Busy(String),
     /// The receiver refused for another reason, or speaks another protocol version.
     #[error("{0}")]
     Refused(String),

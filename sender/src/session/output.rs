@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raq_shared::stage::MAX_STAGES;
-use raq_shared::wire::report::Report;
 
 use super::End;
+use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 
 /// Something to do, in this order.
@@ -31,8 +31,8 @@ pub enum Output {
         /// Frame number.
         number: u32,
     },
-    /// Tell the coder what the receiver has.
-    Report(Report),
+    /// Tell the coder what the receiver has. Older ones may be dropped where newer ones tell the same.
+    Closings(Closings),
     /// Send this datagram, now.
     Datagram {
         /// Number of its frame.
@@ -91,4 +91,16 @@ pub struct Counts {
     pub malformed: u64,
     /// Whether the receiver asked for the codebooks.
     pub codebook_shipped: bool,
+}
+
+impl Counts {
+    /// Adds those of another session.
+    pub fn add(&mut self, other: &Self) {
+        self.frames_sent = self.frames_sent.saturating_add(other.frames_sent);
+        self.frames_skipped = self.frames_skipped.saturating_add(other.frames_skipped);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.reports = self.reports.saturating_add(other.reports);
+        self.malformed = self.malformed.saturating_add(other.malformed);
+        self.codebook_shipped |= other.codebook_shipped;
+    }
 }

@@ -12,6 +12,7 @@ use raq_shared::wire::datagram::MAX_JUMP;
 use raq_shared::wire::report::Report;
 
 use super::{Counts, Output, Sent, Settings};
+use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 use crate::pacer::{self, Departure, Dropped, Pacer};
 use crate::rate::{Path, RateControl};
@@ -54,6 +55,8 @@ pub(super) struct Streaming {
     next: u32,
     /// The number after the last frame given out or being coded.
     next_sent: u32,
+    /// The newest frame that the coder was told to be closed.
+    closed: Option<u32>,
 }
 
 impl Streaming {
@@ -83,6 +86,7 @@ impl Streaming {
             counts: Counts::default(),
             next: 0,
             next_sent: 0,
+            closed: None,
         })
     }
 
@@ -262,18 +266,24 @@ impl Streaming {
         self.estimate
     }
 
-    /// A datagram came from the receiver.
-    pub(super) fn datagram(&mut self, bytes: &[u8]) -> Option<Output> {
-        match Report::parse(bytes) {
-            Ok(report) => {
-                self.counts.reports += 1;
-                Some(Output::Report(report))
-            }
+    /// A datagram came from the receiver: what it says of closed frames, if that is new.
+    pub(super) fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Option<Closings> {
+        let report = match Report::parse(bytes) {
+            Ok(report) => report,
             Err(error) => {
                 self.counts.malformed += 1;
                 tracing::trace!(%error, len = bytes.len(), "not a report");
-                None
+                return None;
             }
+        };
+        self.counts.reports += 1;
+        let sent = self.next_sent.checked_sub(1)?;
+        let _ = now;
+        let closings = Closings::of(report, sent)?;
+        let new = Some(closings.newest) > self.closed;
+        if new {
+            self.closed = Some(closings.newest);
         }
+        new.then_some(closings)
     }
 }

@@ -1,12 +1,12 @@
 use bytes::BytesMut;
 use raq_shared::codebook::Codebook;
 use raq_shared::stage::MAX_STAGES;
-use raq_shared::tile::scene::Arrivals;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
 use raq_shared::wire::datagram::MAX_JUMP;
-use raq_shared::wire::report::{Audit, FrameReport, Report};
+use raq_shared::wire::report::{Audit, Closed, FrameReport, Report};
 
 use super::*;
+use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 
 const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
@@ -322,30 +322,59 @@ fn the_allowance_follows_the_estimate() {
     assert!(bytes(6, 200) <= 2 * rising[0] + 100, "down at once");
 }
 
-#[test]
-fn reports_go_to_the_coder_and_nothing_else_does() {
-    let mut session = streaming();
-    let report = Report {
-        newest: 3,
-        frames: vec![FrameReport {
-            count: 1,
-            arrived: Arrivals::default(),
-        }],
-        audit: Audit {
+/// A report that these frames are closed.
+fn report(newest: u16, frames: usize) -> Report {
+    Report {
+        closed: Some(Closed {
+            newest,
+            frames: vec![FrameReport::All; frames],
+        }),
+        audit: Some(Audit {
             tile: 1,
             fingerprint: 2,
-        },
-    };
+        }),
+        ..Report::default()
+    }
+}
+
+fn hear(session: &mut Session, report: &Report) -> Vec<Output> {
     let mut bytes = Vec::new();
     report.encode(&mut bytes);
-    session.handle(at(10), Input::Datagram(&bytes));
-    assert_eq!(outputs(&mut session), [Output::Report(report)]);
-    for end in 0..bytes.len() {
-        session.handle(at(10), Input::Datagram(&bytes[..end]));
+    session.handle(at(400), Input::Datagram(&bytes));
+    outputs(session)
+}
+
+#[test]
+fn news_of_closed_frames_go_to_the_coder_and_nothing_else_does() {
+    let mut session = streaming();
+    let first = report(0, 1);
+    assert_eq!(hear(&mut session, &first), [], "nothing was sent");
+    session.handle(at(205), encoded(0, 205, 1000));
+    session.handle(at(305), encoded(3, 305, 1000));
+    assert_eq!(outputs(&mut session).len(), 2, "both are coded");
+    let told = |report: &Report, newest| {
+        let frames = report.closed.clone().unwrap().frames;
+        [Output::Closings(Closings {
+            newest,
+            frames,
+            audit: report.audit,
+        })]
+    };
+    assert_eq!(hear(&mut session, &first), told(&first, 0));
+    let again = [first.clone(), report(4, 5), report(0xffff, 16)];
+    for old_or_impossible in again.iter().chain([&Report::default()]) {
+        assert_eq!(hear(&mut session, old_or_impossible), []);
+    }
+    let last = report(3, 4);
+    assert_eq!(hear(&mut session, &last), told(&last, 3));
+    assert_eq!(hear(&mut session, &first), []);
+    let counts = session.counts();
+    assert_eq!((counts.reports, counts.malformed), (8, 0));
+    for garbage in [&[0x20, 1, 2][..], &[0x30; 6], &[]] {
+        session.handle(at(400), Input::Datagram(garbage));
     }
     assert_eq!(outputs(&mut session), []);
-    let counts = session.counts();
-    assert_eq!((counts.reports, counts.malformed), (1, bytes.len() as u64));
+    assert_eq!(session.counts().malformed, 3);
 }
 
 #[test]
@@ -524,7 +553,7 @@ fn refusals_name_both_sides() {
         text.contains("320x240") && text.contains("640x360"),
         "{text}"
     );
-    assert!(matches!(refused(Refusal::Busy), End::Refused(_)));
+    assert!(matches!(refused(Refusal::Busy), End::Busy(_)));
 
     let mut session = session();
     session.handle(at(1), Input::Control(&[0, 7]));

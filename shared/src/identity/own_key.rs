@@ -137,6 +137,14 @@ impl Identity {
         self.id
     }
 
+    /// Another secret of whoever holds this key; `purpose` is a text that nothing else uses, `of`
+    /// tells secrets for one purpose apart.
+    pub fn derive(&self, purpose: &str, of: &[u8]) -> [u8; blake3::OUT_LEN] {
+        let mut hasher = blake3::Hasher::new_derive_key(purpose);
+        hasher.update(self.key.secret_pkcs8_der()).update(of);
+        *hasher.finalize().as_bytes()
+    }
+
     /// The certificate to present, and its key.
     pub(crate) fn for_tls(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (

@@ -50,6 +50,15 @@ impl Arrivals {
         new
     }
 
+    /// All of a frame of `count`.
+    pub fn all(count: u8) -> Self {
+        let mut all = Self::default();
+        for index in 0..count {
+            all.insert(index);
+        }
+        all
+    }
+
     /// Whether it is there.
     pub fn contains(&self, index: u8) -> bool {
         self.0[usize::from(index / 64)] >> (index % 64) & 1 == 1

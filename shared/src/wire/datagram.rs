@@ -13,8 +13,8 @@ pub enum DatagramError {
     /// None that this end takes; a later version may send other kinds.
     #[error("a datagram of unknown kind {0}")]
     Kind(u8),
-    /// Unknown flags, or a level out of range.
-    #[error("a datagram with unknown flags or levels")]
+    /// Unknown flags, a level out of range, or what no end would write like this.
+    #[error("a datagram with unknown flags, levels or fields")]
     Field,
     /// The index is not below the count.
     #[error("datagram {index} of {count}")]

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use raq_recv::playout::{Playout, Ready};
 use raq_recv::session::{End, Input, Output, Session, Settings};
 use raq_shared::{
     exit::{Exit, Failure},
@@ -35,8 +36,10 @@ pub struct ReceivingEnd {
     /// When the next feedback goes.
     feedback: Option<Duration>,
     asked: Option<Duration>,
+    /// Frames that are being decoded.
+    decoding: VecDeque<Ready<()>>,
     /// Frames that are decoded and not yet on the screen.
-    decoding: VecDeque<(Duration, u32)>,
+    playout: Playout<()>,
     control: VecDeque<Vec<u8>>,
     handed: VecDeque<Handed>,
     noted: VecDeque<SeenFrame>,
@@ -71,6 +74,7 @@ impl ReceivingEnd {
             feedback: None,
             asked: None,
             decoding: VecDeque::new(),
+            playout: Playout::new(scenario.media.latency.0),
             control: VecDeque::new(),
             handed: VecDeque::new(),
             noted: VecDeque::new(),
@@ -112,9 +116,10 @@ impl ReceivingEnd {
 
     /// When [`Self::advance`] is due.
     pub fn wake(&self) -> Option<Duration> {
-        let shown = self.decoding.front().map(|&(at, _)| at);
-        [self.session.deadline(), self.feedback, shown]
-            .into_iter()
+        let decoded = self.decoding.front().map(|frame| frame.at);
+        let own = [self.feedback, decoded, self.playout.wake()];
+        own.into_iter()
+            .chain([self.session.deadline()])
             .flatten()
             .min()
     }
@@ -208,8 +213,12 @@ impl ReceivingEnd {
                         quality: seen.quality,
                     });
                     if seen.shown {
-                        self.decoding
-                            .push_back((now + self.decode_time, frame.number));
+                        self.decoding.push_back(Ready {
+                            number: frame.number,
+                            capture: frame.capture,
+                            at: now + self.decode_time,
+                            picture: (),
+                        });
                     }
                     if seen.wants_key_frame {
                         self.ask(now);
@@ -228,12 +237,26 @@ impl ReceivingEnd {
     }
 
     fn show(&mut self, now: Duration) {
-        while let Some(&(at, frame)) = self.decoding.front()
-            && at <= now
+        while let Some(&frame) = self.decoding.front()
+            && frame.at <= now
         {
             self.decoding.pop_front();
-            self.screen.show(frame);
-            self.noted.push_back(SeenFrame::Shown { frame, at });
+            // Frames come in order and are asked for in time, so that none is given back.
+            let _ = self.playout.ready(frame);
+            self.play(frame.at);
+        }
+        self.play(now);
+    }
+
+    fn play(&mut self, now: Duration) {
+        while let Some(due) = self.playout.next(now) {
+            if due.shown {
+                self.screen.show(due.number);
+                self.noted.push_back(SeenFrame::Shown {
+                    frame: due.number,
+                    at: now,
+                });
+            }
         }
     }
 

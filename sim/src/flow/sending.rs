@@ -306,7 +306,7 @@ impl SendingEnd {
                 Output::Start => self.started = true,
                 Output::Code { number, allowance } => self.code(now, number, allowance)?,
                 Output::Discard { number } => self.note(number, None, &Coded::default()),
-                Output::Report(report) => self.coder.report(&report),
+                Output::Closings(closings) => self.coder.report(&closings),
                 Output::End(end) => return Err(ended(&end)),
                 Output::Datagram {
                     frame,

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
+use raq_shared::units::{Bitrate, parse_bitrate, parse_duration_or_zero};
 use serde::{Deserialize, Serialize};
 
 /// Longer than any run.
@@ -64,14 +64,7 @@ impl TryFrom<String> for Time {
         if unit.is_empty() {
             return Err(wrong());
         }
-        // Nothing at all is a time here, and none on a command line.
-        let zero = text[..text.len() - unit.len()].parse() == Ok(0.0);
-        let time = if zero {
-            parse_duration(&format!("1{unit}")).map(|_| Duration::ZERO)
-        } else {
-            parse_duration(&text)
-        };
-        match time {
+        match parse_duration_or_zero(&text) {
             Ok(time) if time <= LONGEST => Ok(Self(time)),
             Ok(_) => Err(format!("{text:?} is too long; write at most 30 days")),
             Err(_) => Err(wrong()),

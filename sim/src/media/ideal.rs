@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use raq_recv::assembly::ReceivedFrame;
-use raq_send::{frame_coder::Allowance, rate::MOST_PER_TILE};
+use raq_send::{closings::Closings, frame_coder::Allowance, rate::MOST_PER_TILE};
 use raq_shared::{
     codebook::{Codebook, CodewordShape},
     codebooks::{Codebooks, Stage},
@@ -16,7 +16,7 @@ use raq_shared::{
     tile::{Basis, TileGrid},
     units::Bitrate,
     video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat},
-    wire::{report::Report, update::UpdateHeader},
+    wire::update::UpdateHeader,
 };
 
 use super::{Agreement, Coded, Coder, Medium, Screen, Seen};
@@ -187,7 +187,7 @@ impl Coder for Ideal {
         Ok(Coded::default())
     }
 
-    fn report(&mut self, _report: &Report) {}
+    fn report(&mut self, _closings: &Closings) {}
 }
 
 /// Shows whatever of a frame came.

@@ -16,10 +16,8 @@ pub mod x264;
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use raq_send::frame_coder::Allowance;
-use raq_shared::{
-    codebooks::Codebooks, exit::Failure, model::Temporal, video::VideoFormat, wire::report::Report,
-};
+use raq_send::{closings::Closings, frame_coder::Allowance};
+use raq_shared::{codebooks::Codebooks, exit::Failure, model::Temporal, video::VideoFormat};
 
 use raq_recv::assembly::ReceivedFrame;
 
@@ -68,8 +66,8 @@ pub trait Coder: fmt::Debug {
         datagrams: &mut Vec<BytesMut>,
     ) -> Result<Coded, Failure>;
 
-    /// Takes a report of the receiver.
-    fn report(&mut self, report: &Report);
+    /// Takes what the receiver reports of closed frames.
+    fn report(&mut self, closings: &Closings);
 
     /// The other end asks for a frame that builds on none.
     fn key_frame(&mut self) {}

@@ -3,12 +3,11 @@
 use std::{fmt, fs, path::Path, sync::Arc};
 
 use bytes::BytesMut;
-use raq_send::frame_coder::Allowance;
+use raq_send::{closings::Closings, frame_coder::Allowance};
 use raq_shared::{
     exit::{Exit, Failure},
     units::Bitrate,
     video::FrameRate,
-    wire::report::Report,
 };
 
 use super::{
@@ -127,7 +126,7 @@ impl Coder for Recorded {
         Ok(Coded::default())
     }
 
-    fn report(&mut self, _report: &Report) {}
+    fn report(&mut self, _closings: &Closings) {}
 }
 
 #[cfg(test)]

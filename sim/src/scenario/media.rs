@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use raq_recv::playout::MAX_LATENCY;
 use raq_shared::{frame::FrameSize, units::Bitrate, video::FrameRate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -39,6 +40,9 @@ pub struct MediaConfig {
     pub min_rate: Option<Rate>,
     /// A frame shown later than this after its capture has missed its deadline.
     pub playout: Time,
+    /// The receiver's `--latency`: how long frames may wait to even out jitter; 0 for not at all.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub latency: Time,
     /// From capture until a frame can be coded, in the simulator's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encode_time: Option<Time>,
@@ -75,10 +79,15 @@ impl Default for MediaConfig {
             max_rate: None,
             min_rate: None,
             playout: Time(std::time::Duration::from_millis(400)),
+            latency: Time::default(),
             encode_time: None,
             decode_time: None,
         }
     }
+}
+
+fn is_nothing(time: &Time) -> bool {
+    time.0.is_zero()
 }
 
 impl MediaConfig {
@@ -140,6 +149,13 @@ impl MediaConfig {
             return Err(format!(
                 "media.encode-time is longer than a frame, {}; an encoder must keep up",
                 Time(rate.time_of(1))
+            ));
+        }
+        if self.latency.0 > MAX_LATENCY {
+            return Err(format!(
+                "media.latency = {} is longer than {}; give less",
+                self.latency,
+                Time(MAX_LATENCY)
             ));
         }
         if self.playout.0.is_zero() {

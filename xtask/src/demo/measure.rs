@@ -117,6 +117,9 @@ mod tests {
         FrameDecoded {
             frame,
             shown_unix_us,
+            playout_wait_ms: 0.0,
+            late: false,
+            superseded: false,
             level: 50,
             codewords: vec![2],
             datagrams_received: 1,

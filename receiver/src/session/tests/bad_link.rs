@@ -4,7 +4,48 @@ use proptest::prelude::*;
 use raq_shared::coding::Coding;
 use raq_shared::wire::update::UpdateHeader;
 
+use std::collections::BTreeMap;
+
+use raq_shared::wire::report::FrameReport;
+
 use super::*;
+
+/// What reports tell of frames, and what came of a session.
+#[derive(Default)]
+struct Heard {
+    frames: Vec<ReceivedFrame>,
+    closed: BTreeMap<u16, FrameReport>,
+    arrivals: BTreeMap<(u16, u8), u32>,
+    bytes: usize,
+}
+
+impl Heard {
+    /// Takes outputs; no report contradicts one before.
+    fn take(&mut self, outputs: Vec<Output>) {
+        for output in &outputs {
+            if let Output::Datagram(bytes) = output {
+                self.bytes += bytes.len();
+            }
+        }
+        for report in reports(&outputs) {
+            for (back, frame) in report
+                .closed
+                .iter()
+                .flat_map(|it| it.frames.iter().enumerate())
+            {
+                let number = report.closed.as_ref().unwrap().newest - back as u16;
+                assert_eq!(self.closed.insert(number, *frame).unwrap_or(*frame), *frame);
+            }
+            for arrival in report.arrivals {
+                let key = (arrival.frame, arrival.index);
+                let at = *self.arrivals.entry(key).or_insert(arrival.at);
+                // The same time in other units: of 150 ms in 255 parts of 2^10 µs, or exact.
+                assert!(apart(at, arrival.at) <= 1024, "{at} {arrival:?}");
+            }
+        }
+        self.frames.extend(frames(outputs));
+    }
+}
 
 /// What a link does to one datagram.
 #[derive(Clone, Copy, Debug)]
@@ -51,29 +92,45 @@ proptest! {
             }
         }
         arrivals.sort();
-        let mut received: Vec<ReceivedFrame> = Vec::new();
+        let mut heard = Heard::default();
         for (at, _, datagram) in &arrivals {
             while let Some(due) = session.deadline().filter(|due| due <= at) {
                 session.handle(due, Input::Timeout);
-                received.extend(frames(outputs(&mut session)));
+                heard.take(outputs(&mut session));
             }
             session.handle(*at, Input::Datagram(datagram));
-            received.extend(frames(outputs(&mut session)));
+            heard.take(outputs(&mut session));
             // Buffers circulate as in the driver.
-            if let Some(frame) = received.last() {
+            if let Some(frame) = heard.frames.last() {
                 session.recycle(frame.clone());
             }
         }
         session.handle(ms(5000), Input::Control(&message(&Message::Bye { frames_sent: 20 })));
-        received.extend(frames(outputs(&mut session)));
+        heard.take(outputs(&mut session));
         session.handle(ms(6000), Input::Timeout);
-        received.extend(frames(outputs(&mut session)));
-        prop_assert!(received.windows(2).all(|pair| pair[0].number < pair[1].number));
+        heard.take(outputs(&mut session));
+        let given = &heard.frames;
+        prop_assert!(given.windows(2).all(|pair| pair[0].number < pair[1].number));
         let counts = session.counts();
-        prop_assert_eq!(counts.frames as usize, received.len());
+        prop_assert_eq!((counts.frames - counts.overtaken) as usize, given.len());
         prop_assert_eq!(counts.datagrams as usize, arrivals.len());
-        let used: u64 = received.iter().map(|f| u64::from(f.datagrams_received)).sum();
+        // Reports tell the fate of every datagram, and when it came.
+        let used = |frame: &FrameReport| frame.arrived(frame_count(frame, count)).unwrap().len();
+        let used: u64 = heard.closed.values().map(|frame| u64::from(used(frame))).sum();
         prop_assert_eq!(used + counts.stale + counts.duplicates, counts.datagrams);
+        let first = |frame: u32, index: usize| {
+            let is = |(_, of, bytes): &&(Duration, u32, Vec<u8>)| {
+                *of == frame && usize::from(bytes[9]) == index
+            };
+            arrivals.iter().find(is).map(|(at, ..)| at.as_micros() as u32)
+        };
+        for (&(frame, index), &at) in &heard.arrivals {
+            let first = first(frame.into(), index.into()).unwrap();
+            prop_assert!(apart(at, first) <= 512, "{} of {}: {} {}", index, frame, at, first);
+        }
+        let sent = (0..20).flat_map(|frame| (0..count).map(move |index| (frame, index.into())));
+        let came = sent.filter(|&(frame, index)| first(frame, index).is_some()).count();
+        prop_assert_eq!(heard.arrivals.len(), came);
         prop_assert_eq!(counts.malformed, 0);
     }
 
@@ -135,6 +192,19 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Microseconds between two times that wrap.
+fn apart(one: u32, other: u32) -> u32 {
+    (one.wrapping_sub(other) as i32).unsigned_abs()
+}
+
+/// The number of datagrams that a report means.
+fn frame_count(frame: &FrameReport, sent: u8) -> u8 {
+    match frame {
+        FrameReport::Some { count, .. } => *count,
+        _ => sent,
     }
 }
 

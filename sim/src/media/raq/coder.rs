@@ -5,6 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use raq_send::{
     choice::{Picture, Speed},
+    closings::Closings,
     feedback::Feedback,
     frame_coder::{Allowance, FrameCoder},
 };
@@ -12,7 +13,6 @@ use raq_shared::{
     exit::{Exit, Failure},
     model::Temporal,
     tile::TileGrid,
-    wire::report::Report,
 };
 
 use super::latents::Encoding;
@@ -102,8 +102,8 @@ impl Coder for RaqCoder {
         })
     }
 
-    fn report(&mut self, report: &Report) {
-        self.feedback.take(&mut self.coder, report);
+    fn report(&mut self, closings: &Closings) {
+        self.feedback.take(&mut self.coder, closings);
     }
 
     fn cpu(&self) -> Option<(Duration, u32)> {

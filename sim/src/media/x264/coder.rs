@@ -3,11 +3,8 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use bytes::BytesMut;
-use raq_send::frame_coder::Allowance;
-use raq_shared::{
-    exit::Failure,
-    wire::{report::Report, update::UPDATE_HEADER_LEN},
-};
+use raq_send::{closings::Closings, frame_coder::Allowance};
+use raq_shared::{exit::Failure, wire::update::UPDATE_HEADER_LEN};
 
 use super::{
     account::Account,
@@ -98,7 +95,7 @@ impl Coder for X264Coder {
         Ok(Coded::default())
     }
 
-    fn report(&mut self, _report: &Report) {}
+    fn report(&mut self, _closings: &Closings) {}
 
     fn key_frame(&mut self) {
         let soon = |key: u32| self.newest < key.saturating_add(self.key_again);

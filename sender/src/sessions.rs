@@ -1,0 +1,310 @@
+//! One session after the other: connects, and again when the connection is lost.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint};
+use raq_shared::exit::{Exit, Failure};
+use raq_shared::identity::{Identity, Trust};
+use raq_shared::quic::Close;
+use raq_shared::stats::StatsFile;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::clock::Clock;
+use crate::code::Job;
+use crate::connect::{self, refusal};
+use crate::connection::{Frames, Sending, turned_true};
+use crate::options::Peer;
+use crate::pipeline::Pipeline;
+use crate::reconnect::{Reconnect, is_worth_another};
+use crate::session::{End, Session, Settings};
+use crate::tally::Tally;
+use crate::uplink::Uplink;
+
+/// How long closing a connection may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// All that sessions have in common.
+pub(crate) struct Sessions {
+    pub(crate) peer: Peer,
+    pub(crate) identity: Identity,
+    pub(crate) trust: Arc<Trust>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) tally: Tally,
+    /// The number of the session that is under way or comes next.
+    pub(crate) number: u32,
+    pub(crate) interrupts: watch::Receiver<bool>,
+    /// None where a lost connection ends the program.
+    pub(crate) reconnect: Option<Reconnect>,
+    /// Where the records go.
+    pub(crate) stats: Option<PathBuf>,
+    /// Where the encoder runs.
+    pub(crate) provider: String,
+}
+
+/// What follows a session or an attempt.
+#[derive(Debug)]
+enum Next {
+    /// The program ends.
+    Over(Result<(), Failure>),
+    /// Another attempt; what has failed.
+    Again(Failure),
+}
+
+/// A connection, with its socket.
+type Connected = (Endpoint, Connection);
+
+impl Sessions {
+    /// Sends until the source ends, the user stops it, or something fails for good.
+    pub(crate) async fn run(mut self) -> Result<(), Failure> {
+        self.next_session();
+        // The first attempt tells at once what is wrong with the command line.
+        let result = match self.connect().await {
+            Ok(connected) => self.send(connected).await,
+            Err(Next::Over(result)) => result,
+            Err(Next::Again(failure)) => Err(failure),
+        };
+        // There is nothing to sum up where no frame was ever wanted.
+        if self.pipeline.has_begun() {
+            let digest = self.settings.codebooks.digest().to_hex();
+            self.tally
+                .finish(self.pipeline.skipped, &self.provider, digest);
+        }
+        self.pipeline.end();
+        result
+    }
+
+    async fn send(&mut self, mut connected: Connected) -> Result<(), Failure> {
+        // Only now: what an earlier session left is not to be lost to one that never began.
+        let stats = StatsFile::create(self.stats.as_deref())?;
+        self.tally.write_to(stats);
+        loop {
+            let failure = match self.session(&connected.1).await {
+                Next::Over(result) => {
+                    // The last words are to arrive.
+                    let _ = timeout(FAREWELL, connected.0.wait_idle()).await;
+                    return result;
+                }
+                Next::Again(failure) => failure,
+            };
+            connected = match self.connect_again(failure).await {
+                Ok(connected) => connected,
+                Err(result) => return result,
+            };
+        }
+    }
+
+    /// Attempts until there is a connection; otherwise how the program ends.
+    async fn connect_again(&mut self, lost: Failure) -> Result<Connected, Result<(), Failure>> {
+        let mut failure = lost;
+        loop {
+            let Some(reconnect) = &mut self.reconnect else {
+                return Err(Err(failure));
+            };
+            let wait = reconnect.wait(self.clock.now(), fastrand::f64());
+            tracing::info!("{}; trying again in {wait:.1?}", failure.cause());
+            let waiting = sleep(wait);
+            let waited = meanwhile(&mut self.pipeline, &mut self.interrupts, waiting).await;
+            waited.map_err(|stop| stop.result(&failure))?;
+            failure = match self.connect().await {
+                Ok(connected) => return Ok(connected),
+                Err(Next::Over(result)) => return Err(result),
+                Err(Next::Again(failure)) => failure,
+            };
+        }
+    }
+
+    /// One attempt to connect.
+    async fn connect(&mut self) -> Result<Connected, Next> {
+        let connecting = connect::connect(&self.peer, &self.identity, self.trust.clone());
+        match meanwhile(&mut self.pipeline, &mut self.interrupts, connecting).await {
+            Ok(Ok(connected)) => Ok(connected),
+            Ok(Err(failure)) if is_worth_another(&failure) => Err(Next::Again(failure)),
+            Ok(Err(failure)) => Err(Next::Over(Err(failure))),
+            Err(stop) => {
+                let text = "there is no connection";
+                Err(Next::Over(
+                    stop.result(&Failure::new(Exit::Connection, text)),
+                ))
+            }
+        }
+    }
+
+    /// One session over a connection.
+    async fn session(&mut self, connection: &Connection) -> Next {
+        let address = connection.remote_address();
+        let peer = format!("the receiver at {address}");
+        let video = self.settings.video;
+        tracing::info!(
+            "connected to {address}; sending {}x{} at {} frames per second",
+            video.width,
+            video.height,
+            video.frame_rate
+        );
+        let own = self.identity.id();
+        let fail = |text| Failure::new(Exit::Connection, text);
+        if connection.max_datagram_size().is_none() {
+            return Next::Over(Err(fail(format!(
+                "{peer} takes no datagrams; is that raq-recv? see --peer"
+            ))));
+        }
+        let (control, control_in) = match connection.open_bi().await {
+            Ok(streams) => streams,
+            Err(error) => {
+                let text = format!("{peer}: {error}; look after the network and start again");
+                let failure = refusal(&peer, &error, own).unwrap_or_else(|| fail(text));
+                return self.after(failure, false);
+            }
+        };
+        let session = match Session::new(self.settings.clone(), self.clock.now()) {
+            Ok(session) => session,
+            Err(error) => return Next::Over(Err(Failure::new(Exit::Failure, error))),
+        };
+        let mut sending = Sending {
+            connection,
+            number: self.number,
+            session,
+            clock: self.clock,
+            pipeline: &mut self.pipeline,
+            tally: &mut self.tally,
+            uplink: Uplink::new(connection),
+            control,
+            control_in: Some(control_in),
+            interrupts: &mut self.interrupts,
+            interrupted: false,
+            frames: Frames::None,
+            began: None,
+            encoded: Vec::new(),
+            spare: Vec::new(),
+            source_end_told: false,
+            flushing: false,
+            held: false,
+            lost: None,
+        };
+        let end = sending.run().await;
+        let close = match end {
+            End::Done | End::Stopped | End::Model(_) | End::Busy(_) | End::Refused(_) => {
+                Close::Done
+            }
+            End::Broken(_) => Close::Protocol,
+            End::Silent(_) | End::Left | End::Lost => Close::Failed,
+        };
+        connection.close(close.into(), end.to_string().as_bytes());
+        let counts = sending.session.counts();
+        let (began, source_end_told) = (sending.began, sending.source_end_told);
+        let encoded = std::mem::take(&mut sending.encoded);
+        let lost = sending.lost.take().filter(|_| end == End::Lost);
+        drop(sending);
+        self.next_session();
+        self.tally.session_ended(&counts);
+        self.pipeline.unwant();
+        for encoded in encoded {
+            self.pipeline.recycle(encoded);
+        }
+        if let Some(reconnect) = &mut self.reconnect
+            && let Some(began) = began
+        {
+            reconnect.began(began);
+        }
+        if let Some(failure) = self.pipeline.failure.take() {
+            return Next::Over(Err(failure));
+        }
+        let failure = match end {
+            End::Done | End::Stopped => return Next::Over(Ok(())),
+            End::Lost => {
+                let refused = lost.as_ref().and_then(|error| refusal(&peer, error, own));
+                let why = lost.map(|error| format!(" ({error})")).unwrap_or_default();
+                refused.unwrap_or_else(|| {
+                    fail(format!(
+                        "the connection to {address} was lost{why}; look after the network and \
+                         start again"
+                    ))
+                })
+            }
+            End::Left => fail(format!("{end}; start raq-recv there again")),
+            End::Silent(_) => fail(end.to_string()),
+            End::Busy(text) if self.pipeline.has_begun() => fail(text),
+            End::Busy(text) | End::Refused(text) => Failure::new(Exit::Refused, text),
+            End::Model(text) => Failure::new(Exit::Model, text),
+            End::Broken(_) => Failure::new(Exit::Failure, end),
+        };
+        if began.is_some() {
+            self.tally.lost(address, failure.cause());
+        }
+        self.after(failure, source_end_told)
+    }
+
+    /// Gets ready for a session: a new coder takes a while.
+    fn next_session(&mut self) {
+        self.number += 1;
+        self.pipeline.job(Job::Begin(self.number));
+    }
+
+    /// What follows a session that has failed. The first one must have begun to be tried again.
+    fn after(&self, failure: Failure, source_has_ended: bool) -> Next {
+        let again = self.reconnect.is_some()
+            && self.pipeline.has_begun()
+            && !source_has_ended
+            && is_worth_another(&failure);
+        if again {
+            Next::Again(failure)
+        } else {
+            Next::Over(Err(failure))
+        }
+    }
+}
+
+/// Why something was not waited for.
+#[derive(Debug)]
+enum Stop {
+    /// The user wants to stop.
+    Interrupted,
+    /// The source has ended.
+    SourceEnd,
+    /// A thread cannot go on.
+    Failed(Failure),
+}
+
+impl Stop {
+    /// How the program ends, where `lost` is why there is no connection.
+    fn result(self, lost: &Failure) -> Result<(), Failure> {
+        match self {
+            Self::Interrupted => Ok(()),
+            Self::SourceEnd => {
+                let text = format_args!(
+                    "the source has ended without a connection ({}); look after the network",
+                    lost.cause()
+                );
+                Err(Failure::new(lost.exit, text))
+            }
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+/// Waits for `work` while frames are passed over.
+async fn meanwhile<T>(
+    pipeline: &mut Pipeline,
+    interrupts: &mut watch::Receiver<bool>,
+    work: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    tokio::pin!(work);
+    loop {
+        if let Some(failure) = pipeline.failure.take() {
+            return Err(Stop::Failed(failure));
+        }
+        if pipeline.source_end().is_some() {
+            return Err(Stop::SourceEnd);
+        }
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = turned_true(interrupts) => return Err(Stop::Interrupted),
+            Some(event) = pipeline.events.recv() => pipeline.take(event),
+        }
+    }
+}
