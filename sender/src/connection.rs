@@ -74,11 +74,10 @@ impl Sending<'_> {
                     return end;
                 }
             }
-            let held = self.lost.is_none() && self.uplink.is_full(self.connection);
-            if held != self.held {
-                self.held = held;
-                self.session.handle(self.clock.now(), Input::Held(held));
-            } else if self.flushing && self.uplink.queued(self.connection) == 0 {
+            if self.hold() {
+                continue;
+            }
+            if self.flushing && self.uplink.queued(self.connection) == 0 {
                 self.flushing = false;
                 self.session.handle(self.clock.now(), Input::Flushed);
             } else {
@@ -124,6 +123,7 @@ impl Sending<'_> {
                 if let Err(error) = self.uplink.send(self.connection, bytes) {
                     self.lose(error);
                 }
+                self.hold();
             }
             Output::Sent(sent) => self.tally.sent(sent),
             Output::StopSource => {
@@ -134,6 +134,17 @@ impl Sending<'_> {
             Output::End(end) => return Some(end),
         }
         None
+    }
+
+    /// Tells the session whether QUIC has room, where that has changed.
+    fn hold(&mut self) -> bool {
+        let held = self.lost.is_none() && self.uplink.is_full(self.connection);
+        let changed = held != self.held;
+        if changed {
+            self.held = held;
+            self.session.handle(self.clock.now(), Input::Held(held));
+        }
+        changed
     }
 
     /// Waits for the next thing that happens and tells the session.

@@ -102,6 +102,8 @@ pub struct Session {
     reader: ControlReader,
     streaming: Streaming,
     outputs: VecDeque<Output>,
+    /// When something happened last.
+    now: Duration,
     patience_ends: Option<Duration>,
     stopped: bool,
 }
@@ -117,6 +119,7 @@ impl Session {
             reader: ControlReader::default(),
             streaming: Streaming::new(&settings)?,
             outputs: VecDeque::new(),
+            now,
             patience_ends: Some(now + WELCOME_PATIENCE),
             stopped: false,
             settings,
@@ -180,14 +183,17 @@ impl Session {
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),
         }
-        if self.state.streams() {
-            self.streaming.pump(now, &mut self.outputs);
-            self.flush_when_idle(now);
-        }
+        self.flush_when_idle(now);
+        self.now = now;
     }
 
-    /// The next thing to do; call it until it gives `None`.
+    /// The next thing to do; call it until it gives `None`. Datagrams come one at a time, so that
+    /// [`Input::Held`] stops the next one.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() && self.state.streams() {
+            self.streaming.pump(self.now, &mut self.outputs);
+            self.flush_when_idle(self.now);
+        }
         self.outputs.pop_front()
     }
 

@@ -246,47 +246,45 @@ impl Streaming {
         });
     }
 
-    /// Gives out what leaves at `now`, and forgets what is too old.
+    /// Forgets what is too old at `now`, and gives out the next datagram if one leaves.
     pub(super) fn pump(&mut self, now: Duration, outputs: &mut VecDeque<Output>) {
         if self.bandwidth.beat(now) {
             let sent = time_units(now) as u32;
             let bytes = Bytes::copy_from_slice(&Heartbeat { sent }.encode());
             outputs.push_back(Output::Heartbeat(bytes));
         }
-        loop {
-            while let Some(dropped) = self.pacer.expire(now) {
-                self.dropped(dropped, outputs);
-            }
-            if self.held {
-                break;
-            }
-            let Some(Departure {
-                frame,
-                index,
-                last,
-                bytes,
-            }) = self.pacer.pop(now, self.pace)
-            else {
-                break;
-            };
-            if let Some(sent) = self.leaving.front_mut() {
-                sent.left += 1;
-                sent.bytes += bytes.len() as u64;
-            }
-            self.bandwidth.sent(Datagram {
-                frame,
-                index,
-                bytes: (bytes.len() + PATH_OVERHEAD) as u32,
-                at: now,
-            });
-            outputs.push_back(Output::Datagram {
-                frame,
-                index,
-                bytes,
-            });
-            if last {
-                self.gone(outputs);
-            }
+        while let Some(dropped) = self.pacer.expire(now) {
+            self.dropped(dropped, outputs);
+        }
+        if self.held {
+            return;
+        }
+        let Some(departure) = self.pacer.pop(now, self.pace) else {
+            return;
+        };
+        let Departure {
+            frame,
+            index,
+            last,
+            bytes,
+        } = departure;
+        if let Some(sent) = self.leaving.front_mut() {
+            sent.left += 1;
+            sent.bytes += bytes.len() as u64;
+        }
+        self.bandwidth.sent(Datagram {
+            frame,
+            index,
+            bytes: (bytes.len() + PATH_OVERHEAD) as u32,
+            at: now,
+        });
+        outputs.push_back(Output::Datagram {
+            frame,
+            index,
+            bytes,
+        });
+        if last {
+            self.gone(outputs);
         }
     }
 
