@@ -37,6 +37,11 @@ const SPARE: usize = 8;
 /// gaps between datagrams of nearly all frames were.
 const WAIT: Duration = Duration::from_millis(5);
 
+/// An incomplete frame is closed after so long without a datagram of it or any newer one: a link that
+/// stalls gives later what it holds. Over three cellular traces 127 datagrams came too late for this,
+/// 413 for 133 ms, 940 for 66 ms.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// Applies datagrams as they come, gives frames out and closes them in order of their numbers, and
 /// reports.
 #[derive(Debug)]
@@ -219,7 +224,7 @@ impl Assembler {
         let itself = if frame.is_complete() {
             Duration::ZERO
         } else {
-            let silence = self.patience.max(2 * self.wait());
+            let silence = SILENCE.max(2 * self.wait());
             let silent = frame.last_seen.saturating_add(silence);
             self.passed(frame.number)
                 .map_or(silent, |passed| passed.min(silent))
@@ -313,7 +318,7 @@ impl Assembler {
         self.number = number.wrapping_add(1);
         let (echo, arrivals) = self.arrivals.tell(now);
         let (closed, audit) = match self.closings.tell() {
-            Some((newest, closed, news)) => (Some(closed), news.then(|| self.audit(newest))),
+            Some((newest, closed)) => (Some(closed), Some(self.audit(newest))),
             None => (None, None),
         };
         Some(Report {

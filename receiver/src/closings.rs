@@ -29,19 +29,24 @@ impl Closings {
         self.untold
     }
 
-    /// What a report tells, where any frame is closed: the newest one's number, that frame and those
-    /// before it; and whether it is news.
-    pub(crate) fn tell(&mut self) -> Option<(u32, Closed, bool)> {
+    /// What a report tells, where it is news: the newest closed frame's number, that frame and those
+    /// before it.
+    pub(crate) fn tell(&mut self) -> Option<(u32, Closed)> {
         let &(newest, _) = self.frames.back()?;
+        if !std::mem::take(&mut self.untold) {
+            return None;
+        }
         let oldest = newest.saturating_sub(OPEN as u32 - 1);
         let of = |number| {
             let found = self.frames.iter().find(|(frame, _)| *frame == number);
             found.map_or(FrameReport::None, |&(_, report)| report)
         };
-        let closed = Closed {
-            newest: newest as u16,
-            frames: (oldest..=newest).rev().map(of).collect(),
-        };
-        Some((newest, closed, std::mem::take(&mut self.untold)))
+        Some((
+            newest,
+            Closed {
+                newest: newest as u16,
+                frames: (oldest..=newest).rev().map(of).collect(),
+            },
+        ))
     }
 }

@@ -188,6 +188,45 @@ fn frames_arrive_and_the_session_ends_in_good_order() {
     assert_eq!(session.deadline(), None);
 }
 
+/// Reports on 10 s of 30 frames a second in 4 datagrams each, 5 ms apart, of which one in `lost` gets
+/// lost, and their bytes.
+fn reporting(lost: usize) -> (usize, usize) {
+    let mut session = streaming();
+    let (mut count, mut bytes, mut sent) = (0, 0, 0);
+    for frame in 0..300u32 {
+        for (n, datagram) in (0..).zip(datagrams(frame, 4)) {
+            sent += 1;
+            let at = ms(10) + Duration::from_micros(33_333) * frame + ms(5) * n;
+            while let Some(due) = session.deadline().filter(|&due| due <= at) {
+                session.handle(due, Input::Timeout);
+            }
+            if sent % lost != 0 {
+                session.handle(at, Input::Datagram(&datagram));
+            }
+            for output in outputs(&mut session) {
+                match output {
+                    Output::Datagram(report) => (count, bytes) = (count + 1, bytes + report.len()),
+                    Output::Frame(frame) => session.recycle(frame),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    (count, bytes)
+}
+
+#[test]
+fn reports_take_less_than_a_fiftieth_of_the_media() {
+    // Of 500 kbit/s.
+    let most = 500_000 / 8 * 10 / 50;
+    let (count, bytes) = reporting(usize::MAX);
+    assert_eq!(count, 300);
+    assert!(bytes < most, "{bytes} of {most} bytes");
+    let (count, bytes) = reporting(10);
+    let mean = bytes as f64 / count as f64;
+    assert!(mean < 45.0 && bytes < 2 * most, "{count} of {mean} bytes");
+}
+
 #[test]
 fn control_bytes_may_come_one_by_one() {
     let mut session = Session::new(settings(), ms(0));

@@ -52,9 +52,9 @@ pub struct Report {
     pub number: u8,
     /// Frames received and not yet decoded, saturating.
     pub backlog: u8,
-    /// The newest closed frames; none while no frame is closed.
+    /// The newest closed frames; none where none was closed since the report before.
     pub closed: Option<Closed>,
-    /// One tile in turn, in reports that close something new.
+    /// One tile in turn, in reports that tell of closed frames.
     pub audit: Option<Audit>,
     /// The newest arrival's send time.
     pub echo: Echo,

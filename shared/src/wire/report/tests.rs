@@ -156,33 +156,6 @@ fn frames_and_arrivals_are_bounded() {
     assert_eq!(Report::parse(&more), Err(DatagramError::Field));
 }
 
-/// 500 kbit/s, 30 frames a second, 4 datagrams a frame, one report each.
-#[test]
-fn a_report_takes_less_than_a_fiftieth_of_the_media() {
-    let mut total = 0;
-    let frame = |n: u32| (0..4).map(move |i| arrival(n as u16, i as u8, 33_333 * n + 4900 * i));
-    for n in 1..300u32 {
-        let frames = vec![FrameReport::All; OPEN];
-        let report = Report {
-            number: n as u8,
-            closed: Some(Closed {
-                newest: n as u16,
-                frames,
-            }),
-            audit: full().audit,
-            echo: Echo {
-                sent: 333 * n,
-                held: Duration::ZERO,
-            },
-            arrivals: frame(n - 1).chain(frame(n)).collect(),
-            ..Report::default()
-        };
-        total += bytes(&report).len();
-    }
-    let mean = total as f64 / 299.0;
-    assert!(mean <= 41.0, "{mean} bytes");
-}
-
 fn frames() -> impl Strategy<Value = Vec<FrameReport>> {
     let arrived = prop::collection::vec(any::<u8>(), 0..20);
     let frame = (0u8..4, 0u8..40, arrived).prop_map(|(kind, count, indices)| match kind {
