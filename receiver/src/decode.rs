@@ -124,6 +124,7 @@ pub(crate) fn start(
         presenter,
         events,
         session: None,
+        last: None,
     };
     let run = move || {
         while let Some(job) = jobs.next() {
@@ -138,6 +139,8 @@ struct Decoding {
     presenter: Presenter,
     events: UnboundedSender<Event>,
     session: Option<Current>,
+    /// When the last frame of all sessions was decoded.
+    last: Option<Instant>,
 }
 
 /// What belongs to one session.
@@ -178,7 +181,10 @@ impl Decoding {
             frames_decoded: 0,
             failed: false,
         });
-        self.presenter.show(Show::Begin(format));
+        self.presenter.show(Show::Begin {
+            format,
+            gap: self.last.map(|last| last.elapsed()).unwrap_or_default(),
+        });
         let _ = self.events.send(Event::Prepared);
         Ok(())
     }
@@ -199,6 +205,7 @@ impl Decoding {
         self.decoder.decode(&mut frame)?;
         let decode_ms = start.elapsed().as_secs_f64() * 1e3;
         current.frames_decoded += 1;
+        self.last = Some(Instant::now());
         let shown = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

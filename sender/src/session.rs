@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
+use raq_shared::flood::Flood;
 use raq_shared::frame::SizeError;
 use raq_shared::stage::MAX_STAGES;
 use raq_shared::tile::TileGrid;
@@ -47,6 +48,13 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long frames may be sent without a report: longer than a connection lives without an answer.
+const REPORT_PATIENCE: Duration = Duration::from_secs(60);
+/// Reports a second above which the receiver is left: ours sends one for every frame, and in between
+/// one every 20 ms at most.
+const REPORTS: u32 = 2000;
+/// The same for datagrams that no receiver makes. Damage does not pass QUIC's own check.
+const MALFORMED: u32 = 1000;
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
 const MAX_SKIPPED: u32 = MAX_JUMP / 2;
 
@@ -113,6 +121,8 @@ pub struct Session {
     /// The number after the last frame given out or being coded.
     next_sent: u32,
     stopped: bool,
+    reports: Flood,
+    malformed: Flood,
 }
 
 impl Session {
@@ -134,6 +144,8 @@ impl Session {
             next: 0,
             next_sent: 0,
             stopped: false,
+            reports: Flood::new(REPORTS),
+            malformed: Flood::new(MALFORMED),
             settings,
         };
         let mut preface = Vec::new();
@@ -154,7 +166,7 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => self.report(bytes),
+            Input::Datagram(bytes) => self.report(now, bytes),
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -245,7 +257,7 @@ impl Session {
             self.state,
             State::Streaming | State::Stopping | State::Finishing
         ) {
-            self.give_out(&frame, datagrams, level, codewords);
+            self.give_out(now, &frame, datagrams, level, codewords);
         }
         if self.state == State::Finishing {
             self.flush_when_coded(now);
@@ -254,6 +266,7 @@ impl Session {
 
     fn give_out(
         &mut self,
+        now: Duration,
         frame: &Frame,
         datagrams: &[Bytes],
         level: u8,
@@ -266,6 +279,9 @@ impl Session {
         if datagrams.is_empty() {
             self.counts.frames_skipped = self.counts.frames_skipped.saturating_add(1);
             return;
+        }
+        if self.state == State::Streaming {
+            self.patience_ends.get_or_insert(now + REPORT_PATIENCE);
         }
         let given = datagrams.iter().cloned().map(Output::Datagram);
         self.outputs.extend(given);
@@ -282,16 +298,31 @@ impl Session {
         }));
     }
 
-    fn report(&mut self, bytes: &[u8]) {
-        match Report::parse(bytes) {
+    fn report(&mut self, now: Duration, bytes: &[u8]) {
+        if self.state == State::Ended {
+            return;
+        }
+        let flood = match Report::parse(bytes) {
             Ok(report) => {
                 self.counts.reports += 1;
+                if self.state == State::Streaming {
+                    self.patience_ends = None;
+                }
                 self.outputs.push_back(Output::Report(report));
+                let too_much = self.reports.is_too_much(now);
+                too_much.then_some(("reports", REPORTS))
             }
             Err(error) => {
                 self.counts.malformed += 1;
                 tracing::trace!(%error, len = bytes.len(), "not a report");
+                let too_much = self.malformed.is_too_much(now);
+                too_much.then_some(("malformed datagrams", MALFORMED))
             }
+        };
+        if let Some((what, most)) = flood {
+            self.broken(format_args!(
+                "the receiver sends more than {most} {what} a second"
+            ));
         }
     }
 
@@ -358,7 +389,8 @@ impl Session {
             State::Flushing => self.flushed(now),
             State::Bye => self.end(End::Silent("the receiver does not say Done")),
             State::Left => self.end(End::Left),
-            State::Streaming | State::Ended => {}
+            State::Streaming => self.end(End::Silent("the receiver reports nothing")),
+            State::Ended => {}
         }
     }
 

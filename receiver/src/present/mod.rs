@@ -30,8 +30,13 @@ const WINDOW_PERIOD: Duration = Duration::from_millis(15);
 /// Something to show.
 #[derive(Debug)]
 pub(crate) enum Show {
-    /// A session begins; its frames have this format.
-    Begin(VideoFormat),
+    /// A session begins.
+    Begin {
+        /// Its frames have this format.
+        format: VideoFormat,
+        /// Since the last frame of the session before.
+        gap: Duration,
+    },
     /// A frame; numbers only rise.
     Frame {
         /// Frame number.
@@ -91,12 +96,12 @@ impl Sink {
         }
     }
 
-    fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
+    fn begin(&mut self, format: VideoFormat, gap: Duration) -> Result<(), Failure> {
         match self {
             Self::Null(_) => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.begin(format),
-            Self::Y4m(y4m) => y4m.begin(format),
+            Self::Y4m(y4m) => y4m.begin(format, gap),
         }
     }
 
@@ -198,8 +203,8 @@ fn run(
             Some(period) => shows.recv_timeout(period),
         };
         match show {
-            Ok(Show::Begin(format)) => {
-                if let Err(failure) = sink.begin(format) {
+            Ok(Show::Begin { format, gap }) => {
+                if let Err(failure) = sink.begin(format, gap) {
                     fail(&mut failed, failure);
                 }
             }
