@@ -277,6 +277,10 @@ impl Sending<'_> {
         if !self.lookout.look(self.clock.now(), packets) {
             return;
         }
+        if self.interrupted {
+            // Whoever wants to stop does not want to wait for the network.
+            return self.lose(ConnectionError::TimedOut);
+        }
         let any = connect::any(self.connection.remote_address());
         match UdpSocket::bind(any).and_then(|socket| self.endpoint.rebind(socket)) {
             Ok(()) => tracing::info!("no answer; trying from another port"),

@@ -206,7 +206,7 @@ impl Sessions {
         self.tally.session_ended(&counts);
         self.pipeline.unwant();
         for encoded in encoded {
-            self.pipeline.recycle(encoded);
+            self.pipeline.pass_over(encoded);
         }
         if let Some(reconnect) = &mut self.reconnect
             && let Some(began) = began
