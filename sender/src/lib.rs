@@ -42,6 +42,8 @@ mod encode;
 #[cfg(feature = "program")]
 mod event;
 #[cfg(feature = "program")]
+mod lookout;
+#[cfg(feature = "program")]
 mod mailbox;
 #[cfg(feature = "program")]
 pub mod options;

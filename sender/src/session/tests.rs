@@ -9,6 +9,8 @@ use super::*;
 use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 
+mod patience;
+
 const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
 
 fn settings() -> Settings {

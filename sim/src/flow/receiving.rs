@@ -61,6 +61,7 @@ impl ReceivingEnd {
             codeword_limit: i16::MAX,
             max_width: u32::MAX,
             max_height: u32::MAX,
+            format: None,
         };
         Self {
             session: Session::new(settings, Duration::ZERO),
