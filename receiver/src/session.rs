@@ -160,6 +160,8 @@ pub struct Session {
     patience: Duration,
     /// Frames that wait to be decoded, for reports.
     backlog: u8,
+    /// Frames are given out when they are closed.
+    in_order: bool,
 }
 
 impl Session {
@@ -175,6 +177,7 @@ impl Session {
             frames_sent: None,
             patience: Duration::ZERO,
             backlog: 0,
+            in_order: false,
         }
     }
 
@@ -220,6 +223,12 @@ impl Session {
         if let Some(assembler) = &mut self.assembler {
             assembler.recycle(frame);
         }
+    }
+
+    /// Gives frames out only when they are closed, in order, for decoders that need whole frames one
+    /// after the other; raq's own does not. To be called before the handshake is over.
+    pub fn give_in_order(&mut self) {
+        self.in_order = true;
     }
 
     /// Takes how many frames were given out and are not decoded yet; reports tell it.
@@ -378,7 +387,11 @@ impl Session {
         shipped: bool,
     ) {
         let grid = TileGrid::of(size);
-        self.assembler = Some(Assembler::new(grid, temporal, self.patience));
+        let mut assembler = Assembler::new(grid, temporal, self.patience);
+        if self.in_order {
+            assembler.give_in_order();
+        }
+        self.assembler = Some(assembler);
         self.outputs
             .push_back(Output::Codebooks { codebooks, shipped });
         self.state = State::Streaming;
