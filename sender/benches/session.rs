@@ -45,6 +45,7 @@ impl Streaming {
                 colour_range: ColourRange::Unspecified,
             },
             max_rate: None,
+        min_rate: None,
             latency: Duration::from_millis(100),
         };
         let mut session = Session::new(settings, Duration::ZERO).expect("a size");

@@ -69,6 +69,8 @@ pub struct Settings {
     pub video: VideoFormat,
     /// What is never sent more than, whatever the path carries.
     pub max_rate: Option<Bitrate>,
+    /// What the path is taken to carry at least.
+    pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,

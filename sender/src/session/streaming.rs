@@ -76,6 +76,7 @@ impl Streaming {
         let Settings {
             video,
             max_rate,
+            min_rate,
             latency,
             ..
         } = settings;
@@ -90,7 +91,7 @@ impl Streaming {
             leaving: VecDeque::new(),
             pace: None,
             held: false,
-            bandwidth: Bandwidth::default(),
+            bandwidth: Bandwidth::with_least(*min_rate),
             reported: false,
             backlog: 0,
             counts: Counts::default(),

@@ -106,6 +106,7 @@ impl SendingEnd {
             codebooks: agreement.codebooks.clone(),
             video: agreement.video,
             max_rate: scenario.media.most(),
+            min_rate: None,
             latency: LATENCY,
         };
         let session = Session::new(settings, Duration::ZERO)
