@@ -30,6 +30,7 @@ fn settings() -> Settings {
         },
         max_rate: None,
         latency: at(100),
+        estimator: EstimatorName::Burst,
     }
 }
 
