@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
+use raq_send::bandwidth::EstimatorName;
 use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
@@ -45,8 +46,9 @@ impl Streaming {
                 colour_range: ColourRange::Unspecified,
             },
             max_rate: None,
-        min_rate: None,
+            min_rate: None,
             latency: Duration::from_millis(100),
+            estimator: EstimatorName::Burst,
         };
         let mut session = Session::new(settings, Duration::ZERO).expect("a size");
         let mut said = Vec::new();

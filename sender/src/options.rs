@@ -14,6 +14,7 @@ use raq_shared::frame::FrameSize;
 use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
 use raq_shared::video::FrameRate;
 
+use crate::bandwidth::EstimatorName;
 #[cfg(feature = "camera")]
 use crate::capture::camera::{Camera, CameraPath};
 use crate::capture::clip::Clip;
@@ -48,6 +49,10 @@ pub struct Options {
     /// End when the connection is lost
     #[arg(long, overrides_with = "reconnect")]
     pub no_reconnect: bool,
+    /// Who says what the network carries: burst, raq's own, or gcc, libwebrtc's, for comparison, without
+    /// padding probes, which raq never sends
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub estimator: EstimatorName,
     /// How much work the choice may do for a frame: fast, medium or thorough
     #[arg(long, value_name = "SPEED", default_value_t)]
     pub speed: Speed,
@@ -352,5 +357,15 @@ mod tests {
             assert_eq!(parse(&["--latency", latency]).is_ok(), fits, "{latency}");
         }
         assert!(parse(&["--speed", "slow"]).is_err());
+    }
+
+    #[test]
+    fn an_estimator_may_be_named() {
+        let estimator = |args: &[&str]| parse(args).map(|options| options.estimator);
+        assert_eq!(estimator(&[]).unwrap(), EstimatorName::Burst);
+        let gcc = estimator(&["--estimator", "gcc"]).unwrap();
+        assert_eq!(gcc, EstimatorName::Gcc);
+        let error = estimator(&["--estimator", "bbr"]).unwrap_err().to_string();
+        assert!(error.contains("burst or gcc"), "{error}");
     }
 }

@@ -33,7 +33,7 @@ pub use end::End;
 pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
-use crate::bandwidth::Bandwidth;
+use crate::bandwidth::{Estimator, EstimatorName};
 use crate::rate::Path;
 use streaming::Streaming;
 
@@ -74,6 +74,8 @@ pub struct Settings {
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,
+    /// Who says what the path carries.
+    pub estimator: EstimatorName,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +132,7 @@ impl Session {
         let mut session = Self {
             state: State::Preface,
             reader: ControlReader::default(),
-            streaming: Streaming::new(&settings)?,
+            streaming: Streaming::new(&settings, now)?,
             outputs: VecDeque::new(),
             now,
             patience_ends: Some(now + WELCOME_PATIENCE),
@@ -226,7 +228,7 @@ impl Session {
     }
 
     /// What is known of the path.
-    pub fn bandwidth(&self) -> &Bandwidth {
+    pub fn bandwidth(&self) -> &Estimator {
         self.streaming.bandwidth()
     }
 

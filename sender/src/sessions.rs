@@ -73,8 +73,9 @@ impl Sessions {
         // There is nothing to sum up where no frame was ever wanted.
         if self.pipeline.has_begun() {
             let digest = self.settings.codebooks.digest().to_hex();
+            let estimator = self.settings.estimator;
             self.tally
-                .finish(self.pipeline.skipped, &self.provider, digest);
+                .finish(self.pipeline.skipped, estimator, &self.provider, digest);
         }
         self.pipeline.end();
         result

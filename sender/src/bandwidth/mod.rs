@@ -14,6 +14,9 @@
 
 pub mod clock;
 pub mod delay;
+pub mod estimator;
+pub mod estimator_name;
+pub mod gcc;
 pub mod ledger;
 pub mod losses;
 pub mod outage;
@@ -25,6 +28,8 @@ use std::time::Duration;
 
 use raq_shared::units::Bitrate;
 
+pub use estimator::Estimator;
+pub use estimator_name::EstimatorName;
 pub use ledger::Datagram;
 
 use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};

@@ -14,11 +14,11 @@ use raq_shared::wire::report::Report;
 use raq_shared::wire::update::time_units;
 
 use super::{Counts, Output, Sent, Settings};
-use crate::bandwidth::{Arrival, Bandwidth, Datagram};
+use crate::bandwidth::{Arrival, Datagram, Estimator};
 use crate::closings::Closings;
 use crate::frame_coder::Allowance;
 use crate::pacer::{self, Departure, Dropped, Pacer};
-use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip, Standing};
+use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip};
 
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
 const MAX_SKIPPED: u32 = MAX_JUMP / 2;
@@ -53,7 +53,7 @@ pub(super) struct Streaming {
     pace: Option<Bitrate>,
     /// Whether QUIC has no room for more.
     held: bool,
-    bandwidth: Bandwidth,
+    bandwidth: Estimator,
     /// Whether reports have told of arrivals.
     reported: bool,
     /// Frames that wait for the receiver's decoder.
@@ -68,16 +68,17 @@ pub(super) struct Streaming {
 }
 
 impl Streaming {
-    /// Nothing was sent yet.
+    /// At `now`, when nothing was sent yet.
     ///
     /// # Errors
     /// [`SizeError`] where the video's size is out of range.
-    pub(super) fn new(settings: &Settings) -> Result<Self, SizeError> {
+    pub(super) fn new(settings: &Settings, now: Duration) -> Result<Self, SizeError> {
         let Settings {
             video,
             max_rate,
             min_rate,
             latency,
+            estimator,
             ..
         } = settings;
         let tiles = TileGrid::of(video.size()?).tiles();
@@ -91,7 +92,7 @@ impl Streaming {
             leaving: VecDeque::new(),
             pace: None,
             held: false,
-            bandwidth: Bandwidth::with_least(*min_rate),
+            bandwidth: Estimator::new(*estimator, now, [*min_rate, *max_rate]),
             reported: false,
             backlog: 0,
             counts: Counts::default(),
@@ -159,14 +160,9 @@ impl Streaming {
             let allowance = self.rate.allowance(budget, path.max_datagram, Some(1));
             return allowance.map(|it| (it, Limit::Given)).ok_or(Skip::Rate);
         }
-        let silence = self.bandwidth.silence(now);
+        let interval = self.interval.min(self.latency);
+        let standing = self.bandwidth.standing(now, interval, self.backlog);
         self.pace = Some(self.bandwidth.pace());
-        let standing = Standing {
-            rate: self.bandwidth.rate(),
-            room: self.bandwidth.room(self.interval.min(self.latency)),
-            silence,
-            backlog: self.backlog,
-        };
         let path = Path {
             queued: path.queued + self.pacer.bytes(),
             ..*path
@@ -341,7 +337,7 @@ impl Streaming {
     }
 
     /// What the path is taken to carry, reports or not.
-    pub(super) fn bandwidth(&self) -> &Bandwidth {
+    pub(super) fn bandwidth(&self) -> &Estimator {
         &self.bandwidth
     }
 

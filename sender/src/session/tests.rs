@@ -31,6 +31,7 @@ fn settings() -> Settings {
         max_rate: None,
         min_rate: None,
         latency: at(100),
+        estimator: EstimatorName::Burst,
     }
 }
 
