@@ -45,6 +45,8 @@ mod encode;
 #[cfg(feature = "program")]
 mod event;
 #[cfg(feature = "program")]
+mod lookout;
+#[cfg(feature = "program")]
 mod mailbox;
 #[cfg(feature = "program")]
 pub mod options;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raq_shared::codebooks::Codebooks;
+use raq_shared::flood::Flood;
 use raq_shared::frame::SizeError;
 use raq_shared::units::Bitrate;
 use raq_shared::video::VideoFormat;
@@ -44,6 +45,13 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long frames may be sent without a report: longer than a connection lives without an answer.
+const REPORT_PATIENCE: Duration = Duration::from_secs(60);
+/// Reports a second above which the receiver is left: ours sends one for every frame, and in between
+/// one every 20 ms at most.
+const REPORTS: u32 = 2000;
+/// The same for datagrams that no receiver makes. Damage does not pass QUIC's own check.
+const MALFORMED: u32 = 1000;
 
 /// What this end holds and sends.
 #[derive(Clone, Debug)]
@@ -106,6 +114,8 @@ pub struct Session {
     now: Duration,
     patience_ends: Option<Duration>,
     stopped: bool,
+    reports: Flood,
+    malformed: Flood,
 }
 
 impl Session {
@@ -122,6 +132,8 @@ impl Session {
             now,
             patience_ends: Some(now + WELCOME_PATIENCE),
             stopped: false,
+            reports: Flood::new(REPORTS),
+            malformed: Flood::new(MALFORMED),
             settings,
         };
         let mut preface = Vec::new();
@@ -142,9 +154,7 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => {
-                self.streaming.datagram(now, bytes, &mut self.outputs);
-            }
+            Input::Datagram(bytes) => self.datagram(now, bytes),
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -166,6 +176,9 @@ impl Session {
                 codewords,
             } => {
                 if self.state.streams() {
+                    if self.state == State::Streaming && !datagrams.is_empty() {
+                        self.patience_ends.get_or_insert(now + REPORT_PATIENCE);
+                    }
                     self.streaming.coded(now, datagrams, level, codewords);
                 }
                 datagrams.clear();
@@ -228,6 +241,29 @@ impl Session {
         self.outputs.push_back(output);
     }
 
+    fn datagram(&mut self, now: Duration, bytes: &[u8]) {
+        if self.state == State::Ended {
+            return;
+        }
+        let malformed = self.streaming.counts.malformed;
+        self.streaming.datagram(now, bytes, &mut self.outputs);
+        let flood = if self.streaming.counts.malformed > malformed {
+            let too_much = self.malformed.is_too_much(now);
+            too_much.then_some(("malformed datagrams", MALFORMED))
+        } else {
+            if self.state == State::Streaming {
+                self.patience_ends = None;
+            }
+            let too_much = self.reports.is_too_much(now);
+            too_much.then_some(("reports", REPORTS))
+        };
+        if let Some((what, most)) = flood {
+            self.broken(format_args!(
+                "the receiver sends more than {most} {what} a second"
+            ));
+        }
+    }
+
     /// The source has ended.
     fn finish(&mut self, now: Duration) {
         self.state = State::Finishing;
@@ -287,7 +323,8 @@ impl Session {
             State::Flushing => self.flushed(now),
             State::Bye => self.end(End::Silent("the receiver does not say Done")),
             State::Left => self.end(End::Left),
-            State::Streaming | State::Ended => {}
+            State::Streaming => self.end(End::Silent("the receiver reports nothing")),
+            State::Ended => {}
         }
     }
 

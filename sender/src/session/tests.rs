@@ -11,6 +11,8 @@ use crate::frame_coder::Allowance;
 use crate::rate::{Limit, Skip};
 use crate::stand::{ms as at, settings, welcome};
 
+mod patience;
+
 const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
 
 fn path() -> Path {
