@@ -1,6 +1,7 @@
 mod departures;
 mod ends;
 mod feedback;
+mod patience;
 
 use bytes::BytesMut;
 use raq_shared::stage::MAX_STAGES;
@@ -10,8 +11,6 @@ use super::*;
 use crate::frame_coder::Allowance;
 use crate::rate::{Limit, Skip};
 use crate::stand::{ms as at, settings, welcome};
-
-mod patience;
 
 const CODEWORDS: [u16; MAX_STAGES] = [9; MAX_STAGES];
 

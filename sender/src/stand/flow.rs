@@ -8,7 +8,7 @@ use super::Running;
 use crate::session::Input;
 
 /// Something that happens at a time.
-pub enum Event {
+pub(crate) enum Event {
     /// A frame of the source is due.
     Frame(u32),
     /// Bytes of the session are through the link.

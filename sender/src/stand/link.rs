@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// See the module.
-pub struct Link {
+pub(crate) struct Link {
     /// From when on, ms, and kbit/s.
     phases: Vec<(u64, u64)>,
     /// Bytes that have room.
@@ -16,7 +16,7 @@ pub struct Link {
 
 impl Link {
     /// With rates in kbit/s from a time in ms on, the first from 0; as many bytes have room.
-    pub fn new(phases: &[(u64, u64)], limit: u64) -> Self {
+    pub(crate) fn new(phases: &[(u64, u64)], limit: u64) -> Self {
         Self {
             phases: phases.to_vec(),
             limit,
@@ -27,12 +27,12 @@ impl Link {
     }
 
     /// Time until what is here now is through.
-    pub fn queue(&self, now: Duration) -> Duration {
+    pub(crate) fn queue(&self, now: Duration) -> Duration {
         self.busy.saturating_sub(now)
     }
 
     /// When as many bytes are through; nothing where they have no room.
-    pub fn take(&mut self, now: Duration, bytes: u64) -> Option<Duration> {
+    pub(crate) fn take(&mut self, now: Duration, bytes: u64) -> Option<Duration> {
         while let Some(&(out, bytes)) = self.queue.front()
             && out <= now
         {

@@ -24,20 +24,20 @@ use crate::frame_coder::Allowance;
 use crate::rate::{PATH_OVERHEAD, Path, Skip};
 use crate::session::{Input, Output, Session, Settings};
 
-pub use link::Link;
-pub use rival::Rival;
-pub use steps::{Step, check};
+pub(crate) use link::Link;
+pub(crate) use rival::Rival;
+pub(crate) use steps::{Step, check};
 
 use flow::Event;
 use receiver::Receiver;
 
 /// Time between frames.
-pub const INTERVAL: Duration = Duration::from_nanos(33_333_333);
+pub(crate) const INTERVAL: Duration = Duration::from_nanos(33_333_333);
 /// Most events at the same moment.
 const STANDSTILL: u32 = 10_000;
 
 /// What a sender of 640x360 at 30 fps holds.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let codebook = Codebook::new(2, (0..8192).map(|i| i as i16).collect()).unwrap();
     Settings {
         program: "test".into(),
@@ -58,22 +58,22 @@ pub fn settings() -> Settings {
 }
 
 /// What the receiver says to be welcome.
-pub fn welcome(codebook: CodebookOffer) -> Vec<u8> {
+pub(crate) fn welcome(codebook: CodebookOffer) -> Vec<u8> {
     let mut said = vec![0, 1];
     wire::encode_message(&Message::Welcome { codebook }, &mut said).unwrap();
     said
 }
 
 /// Milliseconds.
-pub fn ms(millis: u64) -> Duration {
+pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// What becomes of something on its way: how much longer it takes, or nothing where it is lost.
-pub type Fate = Box<dyn FnMut(Duration) -> Option<Duration>>;
+pub(crate) type Fate = Box<dyn FnMut(Duration) -> Option<Duration>>;
 
 /// What the loop is made of.
-pub struct Stand {
+pub(crate) struct Stand {
     pub link: Link,
     /// Delay one way, by the time.
     pub delay: Box<dyn Fn(Duration) -> Duration>,
@@ -90,7 +90,7 @@ pub struct Stand {
 
 /// How things stand after a frame of the source.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
+pub(crate) struct Sample {
     pub now: Duration,
     /// What the link is estimated to carry, kbit/s.
     pub estimate: f64,
@@ -113,7 +113,7 @@ pub struct Sample {
 
 /// What happened.
 #[derive(Debug, Default)]
-pub struct Run {
+pub(crate) struct Run {
     pub samples: Vec<Sample>,
     pub heartbeats: Vec<Duration>,
     /// When frames came in, by their number.
@@ -138,7 +138,7 @@ impl Default for Stand {
 
 impl Stand {
     /// With this link.
-    pub fn of(link: Link) -> Self {
+    pub(crate) fn of(link: Link) -> Self {
         Self {
             link,
             ..Self::default()
@@ -146,12 +146,12 @@ impl Stand {
     }
 
     /// Runs for `seconds`.
-    pub fn run(self, seconds: u64) -> Run {
+    pub(crate) fn run(self, seconds: u64) -> Run {
         self.run_session(seconds).0
     }
 
     /// The same; gives the session, too.
-    pub fn run_session(self, seconds: u64) -> (Run, Session) {
+    pub(crate) fn run_session(self, seconds: u64) -> (Run, Session) {
         let mut running = Running::new(self);
         running.go(Duration::from_secs(seconds));
         (running.run, running.session)

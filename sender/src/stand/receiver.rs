@@ -13,7 +13,7 @@ type Clock = Box<dyn Fn(Duration) -> Duration>;
 
 /// See the module.
 #[derive(Default)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     log: ArrivalLog,
     /// How many datagrams of a frame came.
     came: HashMap<u32, u8>,
@@ -24,7 +24,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// A datagram came; gives the number of a frame that is complete.
-    pub fn arrive(&mut self, now: Duration, clock: &Clock, bytes: &[u8]) -> Option<u32> {
+    pub(crate) fn arrive(&mut self, now: Duration, clock: &Clock, bytes: &[u8]) -> Option<u32> {
         let here = clock(now);
         let mut complete = None;
         match Heartbeat::parse(bytes) {
@@ -47,12 +47,12 @@ impl Receiver {
     }
 
     /// When a report is due.
-    pub fn due(&self) -> Option<Duration> {
+    pub(crate) fn due(&self) -> Option<Duration> {
         self.due
     }
 
     /// A report.
-    pub fn report(&mut self, now: Duration, clock: &Clock) -> Vec<u8> {
+    pub(crate) fn report(&mut self, now: Duration, clock: &Clock) -> Vec<u8> {
         let (echo, arrivals) = self.log.tell(clock(now));
         self.number = self.number.wrapping_add(1);
         self.due = None;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// Bytes of its packets.
-pub const PACKET: u64 = 1200;
+pub(crate) const PACKET: u64 = 1200;
 
 /// See the module.
-pub struct Rival {
+pub(crate) struct Rival {
     /// When it comes …
     pub from: Duration,
     /// … and goes.
@@ -22,7 +22,7 @@ pub struct Rival {
 
 impl Rival {
     /// Comes and goes at these seconds.
-    pub fn new(from: u64, to: u64) -> Self {
+    pub(crate) fn new(from: u64, to: u64) -> Self {
         Self {
             from: Duration::from_secs(from),
             to: Duration::from_secs(to),
@@ -35,7 +35,7 @@ impl Rival {
     }
 
     /// Whether it sends a packet at `now`, which then is on its way.
-    pub fn sends(&mut self, now: Duration) -> bool {
+    pub(crate) fn sends(&mut self, now: Duration) -> bool {
         let here = (self.from..self.to).contains(&now);
         let sends = here && f64::from(self.in_flight) < self.window;
         self.in_flight += u32::from(sends);
@@ -43,7 +43,7 @@ impl Rival {
     }
 
     /// A packet came through.
-    pub fn acked(&mut self) {
+    pub(crate) fn acked(&mut self) {
         self.in_flight -= 1;
         self.through += PACKET;
         let slow_start = self.window < self.threshold;
@@ -51,7 +51,7 @@ impl Rival {
     }
 
     /// A packet was lost.
-    pub fn lost(&mut self, now: Duration) {
+    pub(crate) fn lost(&mut self, now: Duration) {
         self.in_flight -= 1;
         if now >= self.recovered {
             self.window = (self.window / 2.0).max(2.0);

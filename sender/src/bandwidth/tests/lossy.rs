@@ -17,50 +17,45 @@ fn losing(share: f64, run: f64, seed: u64) -> Fate {
     })
 }
 
-fn lossy(share: f64, run: f64) -> Vec<Sample> {
-    let stand = Stand {
-        there: losing(share, run, 1),
-        ..Stand::default()
-    };
-    stand.run(40).samples
-}
-
 /// Datagrams of frames in the mean, from 10 s on.
 fn datagrams(samples: &[Sample]) -> f64 {
     let late = samples.iter().filter(|s| s.now > ms(10_000));
     let counts: Vec<_> = late
-        .filter_map(|s| s.allowance)
-        .map(|a| f64::from(a.count))
+        .filter_map(|s| Some(f64::from(s.allowance?.count)))
         .collect();
     counts.iter().sum::<f64>() / counts.len() as f64
 }
 
 #[test]
 fn losses_without_a_queue_leave_the_estimate_alone() {
-    for (share, run, count) in [
-        (0.0, 1.0, 3.0..7.0),
-        (0.2, 1.0, 3.0..7.0),
-        (0.5, 1.0, 5.0..9.0),
-        (0.2, 3.0, 5.0..12.0),
-        (0.5, 3.0, 8.0..12.1),
+    // In so many datagrams a frame is lost altogether once in a hundred times.
+    for (share, run, most) in [
+        (0.0, 1.0, 1.0),
+        (0.2, 1.0, 3.0),
+        (0.5, 1.0, 7.0),
+        (0.2, 3.0, 9.0),
+        (0.5, 3.0, 11.0),
     ] {
-        let samples = lossy(share, run);
+        let stand = Stand {
+            link: Link::new(&[(0, 500)], 20_000),
+            there: losing(share, run, 1),
+            ..Stand::default()
+        };
+        let samples = stand.run(40).samples;
         let datagrams = datagrams(&samples);
-        let estimates: Vec<_> = samples.iter().skip(300).map(|s| s.estimate).collect();
-        let mean = estimates.iter().sum::<f64>() / estimates.len() as f64;
-        eprintln!("{share} in runs of {run}: {datagrams} datagrams a frame, mean estimate {mean}");
-        let within = within(0.1, 1000.0);
+        eprintln!("{share} in runs of {run}: {datagrams} datagrams a frame");
+        // Trains have five now and then.
+        let fits = (most - 1.0..=f64::max(most, 5.0) + 1.0).contains(&datagrams);
+        assert!(fits, "{share} in {run}: {datagrams}");
+        let known = move |s: &Sample| (s.losses - share).abs() < 0.2;
         check(
             &samples,
             &[
-                Step::new("the estimate", (0.0, 5000, 40.0), 0.9, within),
-                Step::new("the losses", (0.0, 5000, 40.0), 0.9, move |s| {
-                    (s.losses - share).abs() < 0.2
-                }),
-                Step::new("the queue", (0.0, 5000, 40.0), 0.9, queue_below(30)),
+                Step::new("the estimate", (0.0, 1800, 40.0), 0.95, within(0.1, 500.0)),
+                Step::new("the losses", (0.0, 1000, 40.0), 0.95, known),
+                Step::new("the queue", (0.0, 100, 40.0), 0.95, queue_below(40)),
             ],
         );
-        assert!(count.contains(&datagrams), "{share} in {run}: {datagrams}");
     }
 }
 
@@ -72,9 +67,9 @@ fn a_short_queue_that_overflows_is_congestion() {
     check(
         &run.samples,
         &[
-            Step::new("2 Mbit/s", (0.0, 3000, 20.0), 0.95, within(0.15, 2000.0)),
-            Step::new("500 kbit/s", (20.0, 2000, 40.0), 0.95, within(0.15, 500.0)),
-            Step::new("few are lost", (20.0, 3000, 40.0), 0.95, |s| {
+            Step::new("2 Mbit/s", (0.0, 1200, 20.0), 0.95, within(0.15, 2000.0)),
+            Step::new("500 kbit/s", (20.0, 400, 40.0), 0.95, within(0.15, 500.0)),
+            Step::new("few are lost", (20.0, 1000, 40.0), 0.95, |s| {
                 s.losses < 0.05
             }),
         ],
@@ -92,14 +87,11 @@ fn datagrams_that_come_late_change_little() {
     check(
         &samples,
         &[
-            Step::new("the estimate", (0.0, 3000, 40.0), 0.95, within(0.1, 1000.0)),
-            Step::new("no losses", (0.0, 3000, 40.0), 0.95, |s| s.losses < 0.03),
-            Step::new(
-                "the queue is short",
-                (0.0, 3000, 40.0),
-                0.95,
-                queue_below(30),
-            ),
+            // What is overtaken leaves a hole in its train.
+            Step::new("the estimate", (0.0, 750, 40.0), 0.8, within(0.1, 1000.0)),
+            Step::new("at worst", (0.0, 750, 40.0), 1.0, within(0.3, 1000.0)),
+            Step::new("no losses", (0.0, 0, 40.0), 1.0, |s| s.losses < 0.03),
+            Step::new("the queue is short", (0.0, 0, 40.0), 0.95, queue_below(30)),
         ],
     );
 }
@@ -114,18 +106,8 @@ fn reports_that_are_lost_cost_little() {
     check(
         &samples,
         &[
-            Step::new(
-                "the estimate",
-                (0.0, 3000, 40.0),
-                0.95,
-                within(0.15, 1000.0),
-            ),
-            Step::new(
-                "the queue is short",
-                (0.0, 3000, 40.0),
-                0.9,
-                queue_below(40),
-            ),
+            Step::new("the estimate", (0.0, 750, 40.0), 0.95, within(0.15, 1000.0)),
+            Step::new("the queue is short", (0.0, 0, 40.0), 0.95, queue_below(30)),
         ],
     );
 }

@@ -81,7 +81,8 @@ fn what_is_too_old_does_not_leave() {
     let counts = session.counts();
     assert_eq!((counts.frames_sent, counts.bytes), (1, 7972));
     assert_eq!((counts.frames_skipped, counts.datagrams_dropped), (0, 1));
-    assert_eq!(session.deadline(), None);
+    let reports = at(12) + REPORT_PATIENCE;
+    assert_eq!(session.deadline(), Some(reports), "nothing else is awaited");
 }
 
 #[test]
