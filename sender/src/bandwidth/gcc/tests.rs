@@ -30,7 +30,7 @@ struct Path {
 impl Path {
     fn new(most: Option<Bitrate>) -> Self {
         Self {
-            estimator: Estimator::new(EstimatorName::Gcc, Duration::ZERO, most),
+            estimator: Estimator::new(EstimatorName::Gcc, Duration::ZERO, [None, most]),
             free: Duration::ZERO,
             frame: 0,
             told: VecDeque::new(),
