@@ -174,6 +174,8 @@ pub struct Session {
     /// Frames that wait to be decoded, for reports.
     backlog: u8,
     malformed: Flood,
+    /// Frames are given out when they are closed.
+    in_order: bool,
 }
 
 impl Session {
@@ -190,6 +192,7 @@ impl Session {
             patience: Duration::ZERO,
             backlog: 0,
             malformed: Flood::new(MALFORMED),
+            in_order: false,
         }
     }
 
@@ -236,6 +239,12 @@ impl Session {
         if let Some(assembler) = &mut self.assembler {
             assembler.recycle(frame);
         }
+    }
+
+    /// Gives frames out only when they are closed, in order, for decoders that need whole frames one
+    /// after the other; raq's own does not. To be called before the handshake is over.
+    pub fn give_in_order(&mut self) {
+        self.in_order = true;
     }
 
     /// Takes how many of the frames given out are neither decoded nor dropped; reports tell it.
@@ -407,7 +416,11 @@ impl Session {
         shipped: bool,
     ) {
         let grid = TileGrid::of(size);
-        self.assembler = Some(Assembler::new(grid, temporal, self.patience));
+        let mut assembler = Assembler::new(grid, temporal, self.patience);
+        if self.in_order {
+            assembler.give_in_order();
+        }
+        self.assembler = Some(assembler);
         self.outputs
             .push_back(Output::Codebooks { codebooks, shipped });
         self.state = State::Streaming;

@@ -46,6 +46,7 @@ impl Streaming {
                 colour_range: ColourRange::Unspecified,
             },
             max_rate: None,
+            min_rate: None,
             latency: Duration::from_millis(100),
             estimator: EstimatorName::Burst,
         };

@@ -37,6 +37,9 @@ pub struct Options {
     /// Send no more than this, whatever the network carries: 300k, 2M or 150000 bits a second
     #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
     pub max_rate: Option<Bitrate>,
+    /// Take the network to carry at least this, even where it seems to carry less
+    #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
+    pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
@@ -149,6 +152,19 @@ impl Options {
         Err(usage(format_args!(
             "say what to send: {camera}--input FILE.y4m or --test-pattern"
         )))
+    }
+
+    /// Looks whether the rates that were given go together.
+    ///
+    /// # Errors
+    /// [`Failure`] where they do not.
+    pub fn check_rates(&self) -> Result<(), Failure> {
+        match (self.min_rate, self.max_rate) {
+            (Some(least), Some(most)) if least > most => Err(usage(format_args!(
+                "--min-rate {least} is above --max-rate {most}; lower the one or raise the other"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// When to end.

@@ -45,8 +45,9 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long frames may be sent without a report: longer than a connection lives without an answer.
-const REPORT_PATIENCE: Duration = Duration::from_secs(60);
+/// How long frames may be sent without a report: longer than a connection lives without an answer, and
+/// than the outages of the simulator's traces.
+const REPORT_PATIENCE: Duration = Duration::from_secs(120);
 /// Reports a second above which the receiver is left: ours sends one for every frame, and in between
 /// one every 20 ms at most.
 const REPORTS: u32 = 2000;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub video: VideoFormat,
     /// What is never sent more than, whatever the path carries.
     pub max_rate: Option<Bitrate>,
+    /// What the path is taken to carry at least.
+    pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,

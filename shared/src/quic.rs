@@ -118,7 +118,9 @@ pub fn server_config_with(
     change(&mut transport);
     config
         .transport_config(Arc::new(transport))
-        .max_incoming(MAX_INCOMING);
+        .max_incoming(MAX_INCOMING)
+        // Senders change their networks.
+        .migration(true);
     Ok(config)
 }
 

@@ -19,11 +19,12 @@ pub enum Estimator {
 }
 
 impl Estimator {
-    /// Before anything is known of the path, at `now`, where no more than `most` is ever sent.
-    pub fn new(name: EstimatorName, now: Duration, most: Option<Bitrate>) -> Self {
+    /// Before anything is known of the path, at `now`, which is never taken to carry less than `least`,
+    /// and where no more than `most` is ever sent.
+    pub fn new(name: EstimatorName, now: Duration, [least, most]: [Option<Bitrate>; 2]) -> Self {
         match name {
-            EstimatorName::Burst => Self::Burst(Box::default()),
-            EstimatorName::Gcc => Self::Gcc(Box::new(Gcc::new(now, most))),
+            EstimatorName::Burst => Self::Burst(Box::new(Bandwidth::with_least(least))),
+            EstimatorName::Gcc => Self::Gcc(Box::new(Gcc::new(now, [least, most]))),
         }
     }
 

@@ -127,6 +127,8 @@ pub struct Bandwidth {
     delivered: VecDeque<(Duration, f64)>,
     /// Bytes that may go into trains.
     credit: f64,
+    /// The estimate never falls below.
+    least: f64,
 }
 
 impl Default for Bandwidth {
@@ -145,11 +147,23 @@ impl Default for Bandwidth {
             last: None,
             delivered: VecDeque::new(),
             credit: 0.0,
+            least: BOUNDS[0],
         }
     }
 }
 
 impl Bandwidth {
+    /// One that never takes the path to carry less than `least`.
+    pub fn with_least(least: Option<Bitrate>) -> Self {
+        let least = least.map_or(0.0, |least| least.bits_per_second() as f64 / 8.0);
+        let bandwidth = Self::default();
+        Self {
+            least: least.clamp(BOUNDS[0], BOUNDS[1]),
+            estimate: bandwidth.estimate.max(least),
+            ..bandwidth
+        }
+    }
+
     /// A datagram leaves.
     pub fn sent(&mut self, datagram: Datagram) {
         self.ledger.sent(datagram);
@@ -165,8 +179,7 @@ impl Bandwidth {
     ) -> bool {
         let back = self.outage.heard(now);
         if back {
-            let [least, _] = BOUNDS;
-            self.estimate = (self.estimate * AFTER_OUTAGE).max(least);
+            self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
             self.queue = Duration::ZERO;
             self.trains.clear();
             self.last = None;
@@ -250,8 +263,7 @@ impl Bandwidth {
             }
             None => {}
         }
-        let [least, most] = BOUNDS;
-        self.estimate = self.estimate.clamp(least, most);
+        self.estimate = self.estimate.clamp(self.least, BOUNDS[1]);
     }
 
     fn look_for_rival(&mut self, now: Duration) {

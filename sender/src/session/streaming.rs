@@ -76,6 +76,7 @@ impl Streaming {
         let Settings {
             video,
             max_rate,
+            min_rate,
             latency,
             estimator,
             ..
@@ -91,7 +92,7 @@ impl Streaming {
             leaving: VecDeque::new(),
             pace: None,
             held: false,
-            bandwidth: Estimator::new(*estimator, now, *max_rate),
+            bandwidth: Estimator::new(*estimator, now, [*min_rate, *max_rate]),
             reported: false,
             backlog: 0,
             counts: Counts::default(),

@@ -29,6 +29,7 @@ fn settings() -> Settings {
             colour_range: ColourRange::Limited,
         },
         max_rate: None,
+        min_rate: None,
         latency: at(100),
         estimator: EstimatorName::Burst,
     }

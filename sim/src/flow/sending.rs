@@ -107,6 +107,7 @@ impl SendingEnd {
             codebooks: agreement.codebooks.clone(),
             video: agreement.video,
             max_rate: scenario.media.most(),
+            min_rate: None,
             latency: LATENCY,
             estimator: estimator.unwrap_or_default(),
         };

@@ -71,12 +71,13 @@ impl fmt::Debug for Gcc {
 
 impl Gcc {
     /// At `now`, before anything is known of the path; its target is never more than `most`.
-    pub fn new(now: Duration, most: Option<Bitrate>) -> Self {
-        let start = most.map_or(START, |most| START.min(most)).max(LEAST);
+    pub fn new(now: Duration, [least, most]: [Option<Bitrate>; 2]) -> Self {
+        let least = least.unwrap_or(LEAST).max(LEAST);
+        let start = most.map_or(START, |most| START.min(most)).max(least);
         let (controller, update) = controller(&Config {
             at: now,
             start,
-            least: LEAST,
+            least,
             most,
             pacing: PACING,
             probes: false,

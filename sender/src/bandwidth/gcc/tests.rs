@@ -174,7 +174,7 @@ proptest! {
             1..300,
         ),
     ) {
-        let mut gcc = Gcc::new(Duration::ZERO, None);
+        let mut gcc = Gcc::new(Duration::ZERO, [None; 2]);
         let mut now = Duration::ZERO;
         for (frame, (step, back, index, at, further, small)) in (0..).zip(steps) {
             now += Duration::from_micros(step);
