@@ -25,6 +25,9 @@ pub mod pacer;
 pub mod rate;
 pub mod session;
 
+#[cfg(test)]
+mod stand;
+
 #[cfg(feature = "program")]
 mod clock;
 #[cfg(feature = "program")]

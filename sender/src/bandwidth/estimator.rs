@@ -106,6 +106,14 @@ impl Estimator {
         }
     }
 
+    /// Whether somebody else fills the queue, as far as the estimator knows of such.
+    pub fn has_rival(&self) -> bool {
+        match self {
+            Self::Burst(it) => it.has_rival(),
+            Self::Gcc(_) => false,
+        }
+    }
+
     /// The least round trip of late.
     pub fn round_trip(&self) -> Duration {
         match self {

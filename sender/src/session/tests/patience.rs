@@ -1,5 +1,7 @@
 //! What a peer may do, and for how long nothing.
 
+use raq_shared::wire::report::Report;
+
 use super::*;
 
 #[test]
@@ -32,7 +34,7 @@ fn a_flood_of_reports_or_garbage_is_cut_off() {
 fn a_receiver_that_never_reports_is_left() {
     let mut session = streaming();
     assert_eq!(session.deadline(), None, "a source may be slow to begin");
-    session.handle(at(1000), encoded(0, 990, 1000));
+    session.handle(at(1000), encoded(0, 990));
     allowed(&mut session);
     code(&mut session, 1010, &[b"datagram"]);
     outputs(&mut session);
