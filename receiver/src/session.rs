@@ -11,11 +11,13 @@
 //!
 //! Every frame that is complete or closed is answered with a report, a datagram to the sender.
 
+mod end;
+mod output;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
 use raq_shared::flood::Flood;
 use raq_shared::frame::FrameSize;
@@ -27,6 +29,9 @@ use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
 use raq_shared::wire::shipment::{self, Expected};
 use raq_shared::wire::{self, PROTOCOL_VERSION};
+
+pub use end::End;
+pub use output::Output;
 
 use crate::assembly::{Assembler, Counts, ReceivedFrame};
 
@@ -90,56 +95,6 @@ pub enum Input<'a> {
     Superseded,
     /// [`Session::deadline`] has come.
     Timeout,
-}
-
-/// Something to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    /// Get ready to decode video of this format, then say [`Input::Prepared`].
-    Prepare(VideoFormat),
-    /// Write these bytes to the control stream.
-    Control(Vec<u8>),
-    /// Send this datagram, a report.
-    Datagram(Bytes),
-    /// The frames to come are coded with these codebooks.
-    Codebooks {
-        /// The codebooks.
-        codebooks: Arc<Codebooks>,
-        /// Whether the sender had to send them.
-        shipped: bool,
-    },
-    /// Decode this frame.
-    Frame(ReceivedFrame),
-    /// No frames follow: finish what was given out, then say [`Input::Drained`].
-    Drain {
-        /// Frames that the sender sent, as far as known.
-        frames_sent: u32,
-    },
-    /// The session is over; deliver what was written before closing the connection.
-    End(End),
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum End {
-    /// The sender said Bye and everything is decoded.
-    #[error("the sender has ended")]
-    Done,
-    /// The user stopped it.
-    #[error("stopped")]
-    Stopped,
-    /// This end refused the sender.
-    #[error("{0}")]
-    Refused(String),
-    /// The sender broke the protocol.
-    #[error("{0}; install the same version of raq on both sides")]
-    Broken(String),
-    /// The connection was lost before the sender said Bye.
-    #[error("the connection was lost")]
-    Lost,
-    /// Another connection with the same key takes its place.
-    #[error("the sender has connected anew, or another one with its key has")]
-    Superseded,
 }
 
 #[derive(Debug)]
