@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
+use raq_send::fec::Fec;
 use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
@@ -46,6 +47,7 @@ impl Streaming {
             },
             max_rate: None,
             latency: Duration::from_millis(100),
+            fec: Fec::Off,
         };
         let mut session = Session::new(settings, Duration::ZERO).expect("a size");
         let mut said = Vec::new();

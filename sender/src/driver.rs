@@ -66,6 +66,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         video,
         max_rate: options.max_rate,
         latency: options.latency,
+        fec: options.fec,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -20,6 +20,7 @@ use crate::capture::clip::Clip;
 use crate::capture::pattern::{Kind, Pattern};
 use crate::capture::play::{Limits, Source};
 use crate::choice::Speed;
+use crate::fec::Fec;
 
 /// Sends live video over QUIC, every frame in as many bytes as the network carries.
 ///
@@ -39,6 +40,9 @@ pub struct Options {
     /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
+    /// Make up for lost datagrams with parity: auto where it pays, or off
+    #[arg(long, value_name = "WHEN", default_value_t)]
+    pub fec: Fec,
     /// Try again whenever the connection is lost; it is the default
     #[arg(long, overrides_with = "no_reconnect")]
     pub reconnect: bool,

@@ -233,6 +233,11 @@ impl RateControl {
         (allowance.bytes >= LEAST).then_some(allowance)
     }
 
+    /// Most bytes of a frame, without the path's headers.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Whether an allowance is all that a picture can use.
     pub fn is_most(&self, allowance: &Allowance) -> bool {
         allowance.bytes == self.most

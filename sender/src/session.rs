@@ -33,6 +33,7 @@ pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
 use crate::bandwidth::Bandwidth;
+use crate::fec::Fec;
 use crate::rate::Path;
 use streaming::Streaming;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,
+    /// Whether frames may have parity.
+    pub fec: Fec,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

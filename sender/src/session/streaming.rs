@@ -16,12 +16,20 @@ use raq_shared::wire::update::time_units;
 use super::{Counts, Output, Sent, Settings};
 use crate::bandwidth::{Arrival, Bandwidth, Datagram};
 use crate::closings::Closings;
+use crate::fec::{Fec, Parting};
 use crate::frame_coder::Allowance;
 use crate::pacer::{self, Departure, Dropped, Pacer};
+use crate::parity::ParityCoder;
 use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip, Standing};
 
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
 const MAX_SKIPPED: u32 = MAX_JUMP / 2;
+/// How uneven a frame's datagrams are taken to be before the first.
+const UNEVEN: f64 = 1.2;
+/// Weight of a frame in the mean of that.
+const UNEVEN_WEIGHT: f64 = 0.1;
+/// How much more than it may a frame takes for the sake of a datagram of parity: the mean is met.
+const PARITY_SLACK: f64 = 0.05;
 /// A unit of times on the wire.
 const UNIT: Duration = Duration::from_micros(100);
 
@@ -30,10 +38,20 @@ const UNIT: Duration = Duration::from_micros(100);
 struct Coding {
     number: u32,
     captured: Duration,
-    allowance: Allowance,
-    limit: Limit,
+    admitted: Admitted,
     estimate: Bitrate,
     queue: Duration,
+}
+
+/// What a frame may take.
+#[derive(Debug, Clone, Copy)]
+struct Admitted {
+    allowance: Allowance,
+    limit: Limit,
+    /// Datagrams of parity that it is to have.
+    parity: u8,
+    /// Bytes on the path of all its datagrams.
+    bytes: usize,
 }
 
 /// See the module.
@@ -44,6 +62,10 @@ pub(super) struct Streaming {
     /// How old a frame may be when it leaves.
     latency: Duration,
     rate: RateControl,
+    fec: Fec,
+    parity: ParityCoder,
+    /// How much longer than the mean a frame's longest datagram is, running mean.
+    uneven: f64,
     /// Frames that are being coded.
     coding: VecDeque<Coding>,
     pacer: Pacer,
@@ -77,6 +99,7 @@ impl Streaming {
             video,
             max_rate,
             latency,
+            fec,
             ..
         } = settings;
         let tiles = TileGrid::of(video.size()?).tiles();
@@ -85,6 +108,9 @@ impl Streaming {
             interval,
             latency: (*latency).max(2 * interval),
             rate: RateControl::new(interval, tiles, *max_rate),
+            fec: *fec,
+            parity: ParityCoder::default(),
+            uneven: UNEVEN,
             coding: VecDeque::new(),
             pacer: Pacer::default(),
             leaving: VecDeque::new(),
@@ -132,7 +158,7 @@ impl Streaming {
             Err(_) if overdue => self.admit_least(now, path),
             admitted => admitted,
         };
-        let (allowance, limit) = match admitted {
+        let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(skip) => {
                 self.skipped(1);
@@ -144,19 +170,25 @@ impl Streaming {
         self.coding.push_back(Coding {
             number,
             captured,
-            allowance,
-            limit,
+            admitted,
             estimate: self.bandwidth.estimate(),
             queue: self.bandwidth.queue(),
         });
+        let allowance = admitted.allowance;
         Output::Code { number, allowance }
     }
 
-    fn admit(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
+    fn admit(&mut self, now: Duration, path: &Path) -> Result<Admitted, Skip> {
         if let Some(budget) = path.budget {
             self.pace = None;
             let allowance = self.rate.allowance(budget, path.max_datagram, Some(1));
-            return allowance.map(|it| (it, Limit::Given)).ok_or(Skip::Rate);
+            let given = allowance.map(|allowance| Admitted {
+                allowance,
+                limit: Limit::Given,
+                parity: 0,
+                bytes: budget,
+            });
+            return given.ok_or(Skip::Rate);
         }
         let silence = self.bandwidth.silence(now);
         self.pace = Some(self.bandwidth.pace());
@@ -174,28 +206,56 @@ impl Streaming {
         self.allow(bytes, limit, &path)
     }
 
-    fn admit_least(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
+    fn admit_least(&mut self, now: Duration, path: &Path) -> Result<Admitted, Skip> {
         let Share { bytes, limit } = self.rate.least(now);
         self.allow(bytes, limit, path)
     }
 
-    fn allow(
-        &mut self,
-        bytes: usize,
-        limit: Limit,
-        path: &Path,
-    ) -> Result<(Allowance, Limit), Skip> {
+    fn allow(&mut self, bytes: usize, limit: Limit, path: &Path) -> Result<Admitted, Skip> {
         let anyway = self.rate.allowance(bytes, path.max_datagram, None);
         let anyway = anyway.ok_or(Skip::Room)?;
-        let count = self.bandwidth.datagrams(bytes, anyway.count);
-        let more = (count > anyway.count).then_some(count);
-        let allowance = self.rate.allowance(bytes, path.max_datagram, more);
+        let mut count = self.bandwidth.datagrams(bytes, anyway.count);
+        let (mut parity, mut room, mut max_datagram) = (0, bytes, path.max_datagram);
+        if self.fec == Fec::Auto {
+            let most = self.rate.most();
+            let losses = self.bandwidth.losses();
+            let parting = Parting::best(bytes, most, count, self.uneven, losses);
+            if parting.parity > 0 {
+                (count, parity) = (parting.count, parting.parity);
+                room = parting.picture(bytes, self.uneven) + usize::from(count) * PATH_OVERHEAD;
+                max_datagram -= ParityCoder::LONGER.min(max_datagram);
+            }
+        }
+        let more = (count > anyway.count || parity > 0).then_some(count);
+        let allowance = self.rate.allowance(room, max_datagram, more);
         let allowance = allowance.unwrap_or(anyway);
         let limit = match self.rate.is_most(&allowance) {
             true => Limit::Picture,
             false => limit,
         };
-        Ok((allowance, limit))
+        Ok(Admitted {
+            allowance,
+            limit,
+            parity,
+            bytes,
+        })
+    }
+
+    /// Adds parity to a frame's datagrams, so much as is to be and fits its bytes; returns how many.
+    fn protect(&mut self, coding: &Coding, datagrams: &mut Vec<BytesMut>) -> u8 {
+        let admitted = &coding.admitted;
+        let longest = datagrams.iter().map(BytesMut::len).max().unwrap_or(0);
+        let bytes: usize = datagrams.iter().map(BytesMut::len).sum();
+        let uneven = (longest * datagrams.len()) as f64 / bytes.max(1) as f64;
+        self.uneven += UNEVEN_WEIGHT * (uneven - self.uneven);
+        let most = admitted.bytes as f64 * (1.0 + PARITY_SLACK);
+        let used = bytes + datagrams.len() * PATH_OVERHEAD;
+        let each = ParityCoder::bytes(longest) + PATH_OVERHEAD;
+        let fit = (most as usize).saturating_sub(used) / each;
+        let parity = admitted.parity.min(u8::try_from(fit).unwrap_or(u8::MAX));
+        let capture = time_units(coding.captured) as u32;
+        self.parity
+            .append((coding.number, capture), parity, datagrams)
     }
 
     /// The oldest of the frames that were to be coded is.
@@ -206,23 +266,19 @@ impl Streaming {
         level: u8,
         codewords: [u16; MAX_STAGES],
     ) {
-        let Some(Coding {
-            number,
-            captured,
-            allowance,
-            limit,
-            estimate,
-            queue,
-        }) = self.coding.pop_front()
-        else {
+        let Some(coding) = self.coding.pop_front() else {
             return;
         };
-        // The header counts them in a byte.
-        let count = datagrams.len() as u8;
-        if count == 0 {
+        if datagrams.is_empty() {
             self.skipped(1);
             return;
         }
+        let parity = self.protect(&coding, datagrams);
+        let Coding {
+            number, captured, ..
+        } = coding;
+        // The header counts them in a byte.
+        let count = datagrams.len() as u8;
         // Where encoding takes longer than that, late frames are better than none.
         let deadline = (captured + self.latency).max(now + self.interval);
         let frame = pacer::Frame {
@@ -236,11 +292,12 @@ impl Streaming {
             captured,
             level,
             codewords,
-            budget: allowance.bytes as u64,
-            limit,
-            estimate,
-            queue,
+            budget: coding.admitted.allowance.bytes as u64,
+            limit: coding.admitted.limit,
+            estimate: coding.estimate,
+            queue: coding.queue,
             datagrams: count,
+            parity,
             left: 0,
             bytes: 0,
         });

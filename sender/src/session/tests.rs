@@ -28,6 +28,7 @@ fn settings() -> Settings {
         },
         max_rate: None,
         latency: at(100),
+        fec: Fec::Off,
     }
 }
 

@@ -107,6 +107,7 @@ impl SendingEnd {
             video: agreement.video,
             max_rate: scenario.media.most(),
             latency: LATENCY,
+            fec: scenario.media.fec,
         };
         let session = Session::new(settings, Duration::ZERO)
             .map_err(|error| Failure::new(Exit::Failure, error))?;
