@@ -54,6 +54,8 @@ pub struct Assembler {
     intake: Intake,
     /// The longest that an incomplete frame waits to be given out.
     patience: Duration,
+    /// Frames are given out when they are closed.
+    in_order: bool,
     newest: Option<u32>,
     /// All frames below this number are closed.
     closed_below: u32,
@@ -95,6 +97,7 @@ impl Assembler {
             dim: stages.dim(),
             intake: Intake::new(grid, stages, basis, tables),
             patience,
+            in_order: false,
             newest: None,
             closed_below: 0,
             given_below: 0,
@@ -112,6 +115,12 @@ impl Assembler {
             spare: Vec::with_capacity(SPARE),
             counts: Counts::default(),
         }
+    }
+
+    /// From now on frames are given out when they are closed, for decoders that need whole frames one
+    /// after the other.
+    pub fn give_in_order(&mut self) {
+        self.in_order = true;
     }
 
     /// Takes a datagram that arrived at `now`.
@@ -205,7 +214,7 @@ impl Assembler {
     }
 
     fn may_be_given(&self, frame: &OpenFrame) -> bool {
-        !frame.given && frame.number >= self.given_below
+        !self.in_order && !frame.given && frame.number >= self.given_below
     }
 
     /// How long an incomplete frame waits for its next datagram.
@@ -275,7 +284,7 @@ impl Assembler {
 
     /// Closes the oldest open frame and all before it.
     fn close(&mut self) {
-        if self.open.front().is_some_and(|it| self.may_be_given(it)) {
+        if self.in_order || self.open.front().is_some_and(|it| self.may_be_given(it)) {
             self.give(0);
         }
         let Some(frame) = self.open.pop_front() else {

@@ -9,6 +9,7 @@ use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStrea
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::quic::Close;
 use raq_shared::stats::{ReceiverRecord, StatsFile};
+use raq_shared::video::VideoFormat;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
@@ -31,28 +32,39 @@ pub(crate) struct Pipeline {
     pub(crate) stats: StatsFile,
     /// Where the decoder runs.
     pub(crate) provider: String,
+    /// Whether the output takes only one format.
+    pub(crate) one_format: bool,
+    /// That one, once it has a frame.
+    pub(crate) format: Option<VideoFormat>,
     /// The decoder or the output answers no more, so that nobody should wait for its thread.
     pub(crate) dead: Arc<AtomicBool>,
+}
+
+/// What ends a session from outside by turning true.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    /// The user wants to stop.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Another sender with the same key has come.
+    pub(crate) superseded: watch::Receiver<bool>,
 }
 
 /// How a connection's session went.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) end: End,
-    /// Whether frames could come: the sender was admitted and the decoder ready.
-    pub(crate) begun: bool,
     /// A failure of this end, after which it cannot receive anything more.
     pub(crate) failure: Option<Failure>,
     /// Why the connection was lost, where it was.
     pub(crate) lost: Option<ConnectionError>,
 }
 
-/// Receives one session over `connection` until it ends or `stop` turns true.
+/// Receives one session over `connection` until it ends or a signal turns true.
 pub(crate) async fn receive(
     connection: &Connection,
     settings: Settings,
     pipeline: &mut Pipeline,
-    stop: watch::Receiver<bool>,
+    signals: Signals,
 ) -> Outcome {
     let clock = Clock::start();
     let codebook_digest = settings.codebooks.digest().to_hex();
@@ -61,8 +73,9 @@ pub(crate) async fn receive(
         session: Session::new(settings, clock.now()),
         clock,
         pipeline,
-        stop,
+        signals,
         stopped: false,
+        video: None,
         control: None,
         control_in: None,
         codebook_in: None,
@@ -79,18 +92,8 @@ pub(crate) async fn receive(
     receiving.farewell(&end).await;
     receiving.settle().await;
     receiving.report();
-    let Receiving {
-        prepared,
-        failure,
-        lost,
-        ..
-    } = receiving;
-    Outcome {
-        end,
-        begun: prepared != Prepared::No,
-        failure,
-        lost,
-    }
+    let Receiving { failure, lost, .. } = receiving;
+    Outcome { end, failure, lost }
 }
 
 /// Time since the connection was made.
@@ -129,9 +132,10 @@ struct Receiving<'a> {
     session: Session,
     clock: Clock,
     pipeline: &'a mut Pipeline,
-    stop: watch::Receiver<bool>,
+    signals: Signals,
     /// Whether the session has been told to stop.
     stopped: bool,
+    video: Option<VideoFormat>,
     control: Option<SendStream>,
     control_in: Option<RecvStream>,
     codebook_in: Option<RecvStream>,
@@ -169,6 +173,7 @@ impl Receiving<'_> {
                     format.frame_rate,
                     self.connection.remote_address()
                 );
+                self.video = Some(format);
                 self.prepared = Prepared::Begun;
                 self.pipeline.jobs.push(Job::Prepare(format));
             }
@@ -265,9 +270,13 @@ impl Receiving<'_> {
                 }
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
-            () = turned_true(&mut self.stop), if !self.stopped => {
+            () = turned_true(&mut self.signals.stop), if !self.stopped => {
                 self.stopped = true;
                 self.session.handle(self.clock.now(), Input::Stop);
+            }
+            () = turned_true(&mut self.signals.superseded), if !self.stopped => {
+                self.stopped = true;
+                self.session.handle(self.clock.now(), Input::Superseded);
             }
         }
     }
@@ -293,6 +302,9 @@ impl Receiving<'_> {
             } => {
                 self.prepared = Prepared::Drained;
                 self.frames_repeated = frames_repeated;
+                if self.pipeline.one_format && frames_decoded > 0 {
+                    self.pipeline.format = self.video;
+                }
                 Some(Input::Drained { frames_decoded })
             }
             Event::Failed(failure) => {
@@ -343,6 +355,8 @@ impl Receiving<'_> {
     async fn farewell(&mut self, end: &End) {
         if let Some(mut stream) = self.control.take()
             && self.lost.is_none()
+            // It has come back on another connection and does not listen on this one.
+            && *end != End::Superseded
             && stream.finish().is_ok()
         {
             let _ = timeout(FAREWELL, stream.stopped()).await;
@@ -352,6 +366,7 @@ impl Receiving<'_> {
             End::Done | End::Stopped | End::Lost => Close::Done,
             End::Refused(_) => Close::Refused,
             End::Broken(_) => Close::Protocol,
+            End::Superseded => Close::Superseded,
         };
         self.connection
             .close(close.into(), end.to_string().as_bytes());

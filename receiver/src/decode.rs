@@ -147,6 +147,7 @@ pub(crate) fn start(
         presenter,
         events,
         session: None,
+        last: None,
     };
     let run = move || {
         while let Some(job) = decoding.jobs.next() {
@@ -162,6 +163,8 @@ struct Decoding {
     presenter: Presenter,
     events: UnboundedSender<Event>,
     session: Option<Current>,
+    /// When the last frame of all sessions was decoded.
+    last: Option<Instant>,
 }
 
 /// What belongs to one session.
@@ -202,7 +205,10 @@ impl Decoding {
             frames_decoded: 0,
             failed: false,
         });
-        self.presenter.show(Show::Begin(format));
+        self.presenter.show(Show::Begin {
+            format,
+            gap: self.last.map(|last| last.elapsed()).unwrap_or_default(),
+        });
         let _ = self.events.send(Event::Prepared);
         Ok(())
     }
@@ -222,6 +228,7 @@ impl Decoding {
         let took = ready - start;
         self.jobs.took(took);
         current.frames_decoded += 1;
+        self.last = Some(Instant::now());
         let shown = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -17,8 +17,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
-use crate::connection::{self, Outcome, Pipeline};
+use crate::connection::{self, Outcome, Pipeline, Signals};
 use crate::decode::{self, Jobs, Limit};
+use crate::gate::Gate;
 use crate::options::{Listen, Options, Output};
 use crate::present;
 use crate::session::{End, Settings, busy_reply};
@@ -91,16 +92,20 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         codeword_limit: manifest.codeword_limit,
         max_width: options.max_size.width,
         max_height: options.max_size.height,
+        format: None,
     };
     let dead = Arc::new(AtomicBool::new(false));
     let server = Server {
         key: identity.id(),
         settings,
+        gate: Arc::default(),
         pipeline: Mutex::new(Pipeline {
             jobs: jobs.clone(),
             events,
             stats,
             provider,
+            one_format: matches!(output, Output::Stream(_)),
+            format: None,
             dead: dead.clone(),
         }),
         handshakes: AtomicUsize::new(0),
@@ -207,6 +212,7 @@ fn forward_interrupts(stop: watch::Sender<bool>) -> Result<(), Failure> {
 struct Server {
     key: KeyId,
     settings: Settings,
+    gate: Arc<Gate>,
     /// Whoever holds it is being received.
     pipeline: Mutex<Pipeline>,
     handshakes: AtomicUsize,
@@ -218,7 +224,7 @@ struct Server {
 struct Ends {
     /// After any attempt, also one that was refused.
     once: bool,
-    /// After a session that was admitted.
+    /// After a session that came to its end: a file that it fills is done.
     after_stream: bool,
 }
 
@@ -236,7 +242,8 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
     let mut stopped = server.stopped.clone();
     loop {
         tokio::select! {
-            Some(incoming) = endpoint.accept() => {
+            incoming = endpoint.accept() => {
+                let Some(incoming) = incoming else { return Err(no_socket()) };
                 let open = server.handshakes.load(Ordering::Relaxed);
                 if let Some(connecting) = quic::admit(incoming, open) {
                     let (server, attempts) = (server.clone(), attempts.clone());
@@ -273,42 +280,44 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
 
 /// Whether the program ends after this attempt, and how.
 fn judge(attempt: Attempt, ends: Ends) -> Option<Result<(), Failure>> {
-    let (result, admitted, fatal) = match attempt {
+    let fail = |exit, message: String| Err(Failure::new(exit, message));
+    let (result, ended_well) = match attempt {
         Attempt::Nothing => return None,
-        Attempt::Distrust(message) => (Err(Failure::new(Exit::Refused, message)), false, false),
+        Attempt::Distrust(message) => (fail(Exit::Refused, message), false),
         Attempt::Session(Outcome {
             failure: Some(failure),
-            begun,
             ..
-        }) => (Err(failure), begun, true),
-        Attempt::Session(Outcome {
-            end, begun, lost, ..
-        }) => {
-            let fail = |exit, message: String| Err(Failure::new(exit, message));
-            let result = match end {
-                End::Done | End::Stopped => Ok(()),
-                End::Refused(reason) => {
-                    fail(Exit::Refused, format!("refused the sender: {reason}"))
-                }
-                End::Broken(_) => fail(Exit::Failure, end.to_string()),
-                End::Lost => fail(
-                    Exit::Connection,
-                    format!(
-                        "{end}{}; look after the network and start raq-send again",
-                        lost.map(|e| format!(" ({e})")).unwrap_or_default()
-                    ),
-                ),
-            };
-            (result, begun, false)
-        }
+        }) => return Some(Err(failure)),
+        Attempt::Session(Outcome { end, lost, .. }) => match end {
+            End::Done | End::Stopped => (Ok(()), true),
+            End::Refused(reason) => (
+                fail(Exit::Refused, format!("refused the sender: {reason}")),
+                false,
+            ),
+            End::Broken(_) => (fail(Exit::Failure, end.to_string()), false),
+            End::Superseded if !ends.once => {
+                tracing::info!("{end}");
+                return None;
+            }
+            End::Lost | End::Superseded => {
+                let why = lost.map(|e| format!(" ({e})")).unwrap_or_default();
+                let message = format!("{end}{why}; look after the network");
+                (fail(Exit::Connection, message), false)
+            }
+        },
     };
-    if fatal || ends.once || (ends.after_stream && admitted) {
+    if ends.once || (ends.after_stream && ended_well) {
         return Some(result);
     }
     if let Err(failure) = result {
         tracing::warn!("{failure}; waiting for the next sender");
     }
     None
+}
+
+fn no_socket() -> Failure {
+    let text = "the socket is gone; look after the network and start raq-recv again";
+    Failure::new(Exit::Connection, text)
 }
 
 async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
@@ -319,22 +328,35 @@ async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
         Ok(connection) => connection,
         Err(error) => return no_handshake(address, &error, server.key),
     };
-    if let Some(key) = quic::peer_key(&connection) {
+    let key = quic::peer_key(&connection);
+    if let Some(key) = key {
         tracing::debug!(%address, %key, "connected");
     }
-    match server.pipeline.try_lock() {
-        Ok(mut pipeline) => {
-            let (settings, stopped) = (server.settings.clone(), server.stopped.clone());
-            let outcome = connection::receive(&connection, settings, &mut pipeline, stopped).await;
-            Attempt::Session(outcome)
+    let Some(claim) = server.gate.claim(key) else {
+        tracing::info!("sent the sender at {address} away: another one is being received");
+        let _ = timeout(FAREWELL, send_away(&connection)).await;
+        connection.close(Close::Refused.into(), b"busy");
+        return Attempt::Nothing;
+    };
+    let mut superseded = claim.superseded();
+    let mut pipeline = tokio::select! {
+        pipeline = server.pipeline.lock() => pipeline,
+        _ = superseded.wait_for(|&superseded| superseded) => {
+            connection.close(Close::Superseded.into(), End::Superseded.to_string().as_bytes());
+            return Attempt::Nothing;
         }
-        Err(_) => {
-            tracing::info!("sent the sender at {address} away: another one is being received");
-            let _ = timeout(FAREWELL, send_away(&connection)).await;
-            connection.close(Close::Refused.into(), b"busy");
-            Attempt::Nothing
-        }
-    }
+    };
+    let mut settings = server.settings.clone();
+    settings.format = pipeline.format;
+    let signals = Signals {
+        stop: server.stopped.clone(),
+        superseded,
+    };
+    let outcome = connection::receive(&connection, settings, &mut pipeline, signals).await;
+    // The next one finds the pipeline free.
+    drop(pipeline);
+    drop(claim);
+    Attempt::Session(outcome)
 }
 
 fn no_handshake(address: SocketAddr, error: &ConnectionError, key: KeyId) -> Attempt {

@@ -33,6 +33,8 @@ pub mod driver;
 #[cfg(feature = "program")]
 mod event;
 #[cfg(feature = "program")]
+mod gate;
+#[cfg(feature = "program")]
 pub mod options;
 #[cfg(feature = "program")]
 mod present;

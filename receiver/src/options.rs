@@ -30,8 +30,9 @@ pub struct Options {
     pub listen: Option<Listen>,
     /// Where frames go: window, FILE.y4m, - or null [default: window if there is a display]
     ///
-    /// A y4m stream has a constant rate: missing frames repeat the one before. It holds one
-    /// session, after which raq-recv ends.
+    /// A y4m stream has a constant rate: missing frames repeat the one before. Where the connection
+    /// is lost, it goes on when the sender is back, with up to 30 s of repetitions in between; when
+    /// a sender has ended, raq-recv ends. Another format than the first is refused.
     #[arg(long, value_name = "window|FILE.y4m|-|null", help_heading = "Output")]
     pub output: Option<OutputArg>,
     /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
@@ -44,7 +45,7 @@ pub struct Options {
     /// Replace the file if it exists
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
-    /// End after one session, also after one that was refused
+    /// End after one session, also after one that was refused or lost
     #[arg(long)]
     pub once: bool,
     /// Largest frame that is taken

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raq_shared::codebooks::Codebooks;
+use raq_shared::flood::Flood;
 use raq_shared::frame::FrameSize;
 use raq_shared::model::Temporal;
 use raq_shared::tile::TileGrid;
@@ -36,6 +37,10 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long datagrams may trail behind the Bye.
 const BYE_PATIENCE: Duration = Duration::from_millis(250);
 
+/// Datagrams a second that no sender makes, above which the sender is sent away. Damage does not pass
+/// QUIC's own check.
+const MALFORMED: u32 = 1000;
+
 /// What this end holds and allows.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -53,6 +58,8 @@ pub struct Settings {
     pub max_width: u32,
     /// Highest frame taken, luma pixels.
     pub max_height: u32,
+    /// The only format taken, where it matters.
+    pub format: Option<VideoFormat>,
 }
 
 /// Something that happened.
@@ -79,6 +86,8 @@ pub enum Input<'a> {
     Lost,
     /// The user wants to stop.
     Stop,
+    /// The sender has come back on another connection.
+    Superseded,
     /// [`Session::deadline`] has come.
     Timeout,
 }
@@ -128,6 +137,9 @@ pub enum End {
     /// The connection was lost before the sender said Bye.
     #[error("the connection was lost")]
     Lost,
+    /// Another connection with the same key takes its place.
+    #[error("the sender has connected anew, or another one with its key has")]
+    Superseded,
 }
 
 #[derive(Debug)]
@@ -161,6 +173,9 @@ pub struct Session {
     patience: Duration,
     /// Frames that wait to be decoded, for reports.
     backlog: u8,
+    malformed: Flood,
+    /// Frames are given out when they are closed.
+    in_order: bool,
 }
 
 impl Session {
@@ -176,6 +191,8 @@ impl Session {
             frames_sent: None,
             patience: Duration::ZERO,
             backlog: 0,
+            malformed: Flood::new(MALFORMED),
+            in_order: false,
         }
     }
 
@@ -198,6 +215,7 @@ impl Session {
             Input::Drained { frames_decoded } => self.drained(frames_decoded),
             Input::Lost => self.stop(now, End::Lost),
             Input::Stop => self.stop(now, End::Stopped),
+            Input::Superseded => self.stop(now, End::Superseded),
             Input::Timeout => self.timeout(now),
         }
     }
@@ -221,6 +239,12 @@ impl Session {
         if let Some(assembler) = &mut self.assembler {
             assembler.recycle(frame);
         }
+    }
+
+    /// Gives frames out only when they are closed, in order, for decoders that need whole frames one
+    /// after the other; raq's own does not. To be called before the handshake is over.
+    pub fn give_in_order(&mut self) {
+        self.in_order = true;
     }
 
     /// Takes how many of the frames given out are neither decoded nor dropped; reports tell it.
@@ -330,6 +354,14 @@ impl Session {
                 reason,
             );
         }
+        if let Some(only) = self.settings.format.filter(|only| *only != hello.video) {
+            let text = format!(
+                "the file that is being written holds {}x{} at {} frames per second; send the same, \
+                 or start raq-recv again with another --output",
+                only.width, only.height, only.frame_rate
+            );
+            return self.refuse(Refusal::Format(Text::new(&text)), text);
+        }
         self.outputs.push_back(Output::Prepare(hello.video));
         self.patience_ends = None;
         self.state = State::Preparing(hello);
@@ -384,7 +416,11 @@ impl Session {
         shipped: bool,
     ) {
         let grid = TileGrid::of(size);
-        self.assembler = Some(Assembler::new(grid, temporal, self.patience));
+        let mut assembler = Assembler::new(grid, temporal, self.patience);
+        if self.in_order {
+            assembler.give_in_order();
+        }
+        self.assembler = Some(assembler);
         self.outputs
             .push_back(Output::Codebooks { codebooks, shipped });
         self.state = State::Streaming;
@@ -437,10 +473,16 @@ impl Session {
             return;
         }
         if let Some(assembler) = &mut self.assembler {
+            let malformed = assembler.counts().malformed;
             if let Some(Ok(heartbeat)) = Heartbeat::parse(bytes) {
                 assembler.heartbeat(now, heartbeat);
             } else if let Err(unused) = assembler.datagram(now, bytes) {
                 tracing::trace!(?unused, len = bytes.len(), "unused datagram");
+            }
+            if assembler.counts().malformed > malformed && self.malformed.is_too_much(now) {
+                return self.fail(format_args!(
+                    "the sender sends more than {MALFORMED} malformed datagrams a second"
+                ));
             }
         }
         self.give_frames(now);

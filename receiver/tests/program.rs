@@ -2,10 +2,11 @@
 
 mod support;
 
+use quinn::ConnectionError;
 use raq_shared::exit::Exit;
 use raq_shared::frame::Frame;
 use raq_shared::identity::Identity;
-use raq_shared::quic::Distrust;
+use raq_shared::quic::{Close, Distrust};
 use raq_shared::stats::{Line, ReceiverRecord, ReceiverSummary};
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal};
 use raq_shared::y4m::Reader;
@@ -105,18 +106,53 @@ async fn a_codebook_that_differs_is_taken_and_used() {
     assert_eq!(summary.codebook_digest, codebook_digest.to_hex());
 }
 
+/// A folder in which `--trust trust` accepts `friend`, and a session's arguments with that.
+fn trusting(friend: &Identity) -> (tempfile::TempDir, Vec<&'static str>) {
+    let dir = tempfile::tempdir().unwrap();
+    let line = format!("{} a friend\n", friend.id());
+    std::fs::write(dir.path().join("trust"), line).unwrap();
+    let trust = ["--trust", "trust"];
+    (dir, SESSION.iter().copied().chain(trust).collect())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_sender_at_a_time() {
     let Some(model) = model() else { return };
-    let mut program = Program::start(&SESSION);
+    let friend = Identity::ephemeral().unwrap();
+    let (dir, args) = trusting(&friend);
+    let mut program = Program::start_in(dir, &args);
     let (address, identity) = (program.address(), program.identity());
     let mut first = Sender::greet(address, &identity, hello(&model)).await;
     first.first_answer().await;
-    let mut second = Sender::greet(address, &identity, hello(&model)).await;
+    let mut second = Sender::greet_as(&friend, address, &identity, hello(&model)).await;
     assert_eq!(second.first_answer().await, Message::Refuse(Refusal::Busy));
     first.frame(0, &[0, 1, 2]).await;
     assert_eq!(first.bye(1).await, Message::Done { frames_decoded: 1 });
     program.end().assert(0, &["another one is being received"]);
+}
+
+/// Of the senders with one key the newest is received, however many come at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_comes_back_does_not_wait() {
+    let Some(model) = model() else { return };
+    let mut program = Program::start(&["--listen", "127.0.0.1:0", "--output", "null"]);
+    let (address, identity) = (program.address(), program.identity());
+    let mut before = Vec::new();
+    for _ in 0..4 {
+        before.push(Sender::greet(address, &identity, hello(&model)).await);
+    }
+    let mut last = Sender::greet(address, &identity, hello(&model)).await;
+    last.first_answer().await;
+    for sender in before {
+        let ConnectionError::ApplicationClosed(close) = sender.connection.closed().await else {
+            panic!("closed with a reason")
+        };
+        assert_eq!(close.error_code, Close::Superseded.into());
+    }
+    last.frame(0, &[0, 1, 2]).await;
+    assert_eq!(last.bye(1).await, Message::Done { frames_decoded: 1 });
+    program.signal("TERM");
+    program.end().assert(0, &["connected anew"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +176,7 @@ async fn a_receiver_outlives_its_sessions() {
     program.signal("TERM");
     program
         .end()
-        .assert(0, &["is not trusted", "start raq-send again"]);
+        .assert(0, &["is not trusted", "waiting for the next sender"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,17 +223,7 @@ async fn a_stranger_does_not_end_somebody_elses_session() {
 async fn a_key_in_the_trust_file_is_admitted() {
     let Some(model) = model() else { return };
     let stranger = Identity::ephemeral().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("trust"),
-        format!("{} a friend\n", stranger.id()),
-    )
-    .unwrap();
-    let args: Vec<_> = SESSION
-        .iter()
-        .copied()
-        .chain(["--trust", "trust"])
-        .collect();
+    let (dir, args) = trusting(&stranger);
     let mut program = Program::start_in(dir, &args);
     let (address, identity) = (program.address(), program.identity());
     let (connection, _endpoint) = connect(address, &stranger, &identity).await.unwrap();
@@ -272,7 +298,7 @@ async fn a_lost_connection_keeps_what_came() {
         &[
             "the connection was lost",
             "the sender fell over",
-            "start raq-send again",
+            "look after the network",
         ],
     );
     assert_eq!(frames_in(&ended, "out.y4m"), 1);

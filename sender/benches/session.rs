@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
+use raq_send::bandwidth::EstimatorName;
 use raq_send::fec::Fec;
 use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
@@ -46,8 +47,10 @@ impl Streaming {
                 colour_range: ColourRange::Unspecified,
             },
             max_rate: None,
+            min_rate: None,
             latency: Duration::from_millis(100),
             fec: Fec::Off,
+            estimator: EstimatorName::Burst,
         };
         let mut session = Session::new(settings, Duration::ZERO).expect("a size");
         let mut said = Vec::new();

@@ -28,7 +28,7 @@ impl ClosingQueue {
         while let Some(last) = state.waiting.back() {
             let before = state.waiting.len().checked_sub(2);
             let before = before.map_or(state.taken, |at| Some(state.waiting[at].newest));
-            if last.newest > closings.newest || !closings.reach_back_to(before) {
+            if last.newest > closings.newest || !reach_back_to(&closings, before) {
                 break;
             }
             state.waiting.pop_back();
@@ -57,6 +57,12 @@ impl ClosingQueue {
         // Nothing in here can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether these tell all that closings of an older frame tell of frames after `known`.
+fn reach_back_to(closings: &Closings, known: Option<u32>) -> bool {
+    let first = known.map_or(0, |known| known.saturating_add(1));
+    u64::from(first) + closings.frames.len() as u64 > u64::from(closings.newest)
 }
 
 #[cfg(test)]

@@ -26,11 +26,4 @@ impl Closings {
             audit: report.audit,
         })
     }
-
-    /// Whether these tell everything of frames after `known` that closings through a frame before
-    /// `newest` tell.
-    pub(crate) fn reach_back_to(&self, known: Option<u32>) -> bool {
-        let first = known.map_or(0, |known| known.saturating_add(1));
-        u64::from(first) + self.frames.len() as u64 > u64::from(self.newest)
-    }
 }

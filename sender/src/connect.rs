@@ -100,16 +100,20 @@ enum Attempt {
     Connection(ConnectionError),
 }
 
+/// What to bind a socket to that reaches `address`.
+pub(crate) fn any(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
 async fn attempt(
     address: SocketAddr,
     config: quinn::ClientConfig,
 ) -> Result<(Endpoint, Connection), Attempt> {
-    let any: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
     let local = |error: io::Error| Attempt::Local(error.to_string());
-    let endpoint = Endpoint::client(any).map_err(local)?;
+    let endpoint = Endpoint::client(any(address)).map_err(local)?;
     let connecting = endpoint
         .connect_with(config, address, SERVER_NAME)
         .map_err(|error: ConnectError| Attempt::Local(error.to_string()))?;

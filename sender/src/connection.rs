@@ -1,10 +1,11 @@
 //! One connection: moves bytes and frames between the session, the threads and QUIC.
 
 use std::future::pending;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use quinn::{Chunk, Connection, ConnectionError, Endpoint, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -12,7 +13,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 use crate::capture::play::Captured;
 use crate::clock::Clock;
 use crate::code::Job;
+use crate::connect;
 use crate::event::{Encoded, Event};
+use crate::lookout::Lookout;
 use crate::pipeline::Pipeline;
 use crate::session::{End, Input, Output, Session};
 use crate::tally::{Tally, Times};
@@ -27,7 +30,9 @@ const CHUNK: usize = 64 << 10;
 
 /// A session under way.
 pub(crate) struct Sending<'a> {
+    pub(crate) endpoint: &'a Endpoint,
     pub(crate) connection: &'a Connection,
+    pub(crate) lookout: Lookout,
     /// Counts the sessions of the program.
     pub(crate) number: u32,
     pub(crate) session: Session,
@@ -150,6 +155,7 @@ impl Sending<'_> {
     /// Waits for the next thing that happens and tells the session.
     async fn input(&mut self) {
         let deadline = self.session.deadline().map(|at| self.clock.instant(at));
+        let look = self.clock.instant(self.lookout.deadline());
         let connected = self.lost.is_none();
         tokio::select! {
             // What the receiver said last is heard before the end of the connection.
@@ -183,6 +189,7 @@ impl Sending<'_> {
                 self.session.handle(self.clock.now(), Input::Stop);
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
+            () = sleep_until(look.into()), if connected => self.look_out(),
             () = sleep(LOOK), if self.flushing || self.held => {}
         }
     }
@@ -295,6 +302,23 @@ impl Sending<'_> {
             .iter()
             .position(|encoded| encoded.captured.number == number)?;
         Some(self.encoded.swap_remove(index))
+    }
+
+    /// Moves to another socket where nothing has come for too long.
+    fn look_out(&mut self) {
+        let packets = self.connection.stats().udp_rx.datagrams;
+        if !self.lookout.look(self.clock.now(), packets) {
+            return;
+        }
+        if self.interrupted {
+            // Whoever wants to stop does not want to wait for the network.
+            return self.lose(ConnectionError::TimedOut);
+        }
+        let any = connect::any(self.connection.remote_address());
+        match UdpSocket::bind(any).and_then(|socket| self.endpoint.rebind(socket)) {
+            Ok(()) => tracing::info!("no answer; trying from another port"),
+            Err(error) => tracing::debug!("no other socket: {error}"),
+        }
     }
 
     async fn say(&mut self, bytes: &[u8]) {

@@ -31,6 +31,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         return list_cameras();
     }
     let peer = options.peer()?;
+    options.check_rates()?;
     let source = options.open_source()?;
     let identity = options.common.identity()?;
     let trust = options.common.accepted_keys(&identity)?;
@@ -65,8 +66,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         codebooks: codebooks.clone(),
         video,
         max_rate: options.max_rate,
+        min_rate: options.min_rate,
         latency: options.latency,
         fec: options.fec,
+        estimator: options.estimator,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::bandwidth::losses::Losses;
-use crate::rate::PATH_OVERHEAD;
 
 /// Whether frames may have parity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,7 +11,8 @@ pub enum Fec {
     /// Never.
     #[default]
     Off,
-    /// Where datagrams get lost, as [`Parting::best`] says.
+    /// Where datagrams get lost and the path carries more than frames take, `--max-rate` or not; see
+    /// [`parity`].
     Auto,
 }
 
@@ -35,78 +35,41 @@ impl FromStr for Fec {
     }
 }
 
-/// How a frame's bytes are parted among datagrams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parting {
-    /// Datagrams of updates, at least 1.
-    pub count: u8,
-    /// Datagrams of parity.
-    pub parity: u8,
+/// From this share of losses on frames are to have parity …
+const LOSSY: f64 = 0.02;
+/// … and from this on where they come in bursts: in runs of so many on average.
+const FEW: f64 = 0.005;
+const BURST: f64 = 1.5;
+/// Share of datagrams that may be lost all the same.
+const LEFT: f64 = 0.002;
+/// Most datagrams of parity of a frame.
+pub const MOST: u8 = 8;
+
+/// How many datagrams of parity a frame of `count` is to have, where there is room for `room`: as few as
+/// leave little lost, if losses come in runs as they did, otherwise all. None where hardly anything gets
+/// lost. Losses for want of room do not count: parity would make them worse.
+pub fn parity(count: u8, room: u8, losses: &Losses) -> u8 {
+    let share = losses.share() * losses.random();
+    let bursts = losses.burst() >= BURST && share >= FEW;
+    if count == 0 || !(share >= LOSSY || bursts) {
+        return 0;
+    }
+    let most = room.min(MOST).min(u8::MAX - count);
+    let enough = (0..most).find(|&parity| left(count, parity, share, losses.burst()) <= LEFT);
+    enough.unwrap_or(most)
 }
 
-/// Most datagrams of updates of a frame that gets parity.
-const MOST: usize = 16;
-/// Most datagrams of parity.
-const MOST_PARITY: usize = 8;
-/// Fewer bytes are not put into a datagram for the sake of parity.
-const LEAST: usize = 150;
-/// Quality that a share of lost datagrams costs: so many dB times its square root …
-const LOSS_DB: f64 = 12.6;
-/// … and what e times as many bytes give, dB.
-const RATE_DB: f64 = 4.1;
-
-impl Parting {
-    /// Of `bytes` on the path, of which the picture uses `most` at most, in `count` datagrams or more,
-    /// where losses come as they did: what gives the best picture. `uneven` is how much longer than the
-    /// mean a frame's longest datagram is.
-    ///
-    /// Losses that come for want of room do not count: parity would make them worse.
-    pub fn best(bytes: usize, most: usize, count: u8, uneven: f64, losses: &Losses) -> Self {
-        let plain = Self { count, parity: 0 };
-        let least = usize::from(count);
-        let share = losses.share() * losses.random();
-        if share <= 0.0 || least > MOST {
-            return plain;
-        }
-        let score = |parting: Self, left: f64| {
-            let picture = parting.picture(bytes, uneven).min(most);
-            RATE_DB * (picture.max(1) as f64).ln() - LOSS_DB * left.max(0.0).sqrt()
-        };
-        let mut best = (score(plain, share), plain);
-        let mut chain = Chain::new(share, losses.burst());
-        for total in 1..=MOST + MOST_PARITY {
-            chain.step();
-            // Lost datagrams, on average, in frames that cannot be made whole.
-            let mut left = share * total as f64;
-            for parity in 0..=MOST_PARITY.min(total - 1) {
-                left -= parity as f64 * chain.chance(parity);
-                let count = total - parity;
-                if parity > count || !(least..=MOST).contains(&count) {
-                    continue;
-                }
-                let parting = Self {
-                    count: count as u8,
-                    parity: parity as u8,
-                };
-                if parting.picture(bytes, uneven) < count * LEAST {
-                    continue;
-                }
-                let score = score(parting, left / total as f64);
-                if score > best.0 {
-                    best = (score, parting);
-                }
-            }
-        }
-        best.1
+/// Share of datagrams that are lost in frames which cannot be made whole.
+fn left(count: u8, parity: u8, share: f64, burst: f64) -> f64 {
+    let mut chain = Chain::new(share, burst);
+    let total = u32::from(count) + u32::from(parity);
+    for _ in 0..total {
+        chain.step();
     }
-
-    /// What is left of `bytes` on the path for the datagrams of updates, without the path's headers.
-    pub fn picture(self, bytes: usize, uneven: f64) -> usize {
-        let (count, parity) = (f64::from(self.count), f64::from(self.parity));
-        let headers = (usize::from(self.count) + usize::from(self.parity)) * PATH_OVERHEAD;
-        let room = bytes.saturating_sub(headers) as f64;
-        (room * count / (count + uneven * parity)) as usize
-    }
+    let made: f64 = (0..=parity.min(MOST))
+        .map(|lost| f64::from(lost) * chain.chance(lost.into()))
+        .sum();
+    (share - made / f64::from(total)).max(0.0)
 }
 
 /// How many of the next datagrams get lost, where losses come in runs: a Markov chain of two states
@@ -115,7 +78,7 @@ struct Chain {
     /// Probability that the next one is lost, after an arrival and after a loss.
     lost: [f64; 2],
     /// Probability of so many losses, where the last datagram arrived and where it was lost.
-    chances: [[f64; MOST_PARITY + 1]; 2],
+    chances: [[f64; MOST as usize + 1]; 2],
 }
 
 impl Chain {
@@ -125,7 +88,7 @@ impl Chain {
         let run = burst.max(1.0 / (1.0 - share));
         let again = 1.0 - 1.0 / run;
         let begins = (share / (1.0 - share) / run).min(1.0);
-        let mut chances = [[0.0; MOST_PARITY + 1]; 2];
+        let mut chances = [[0.0; MOST as usize + 1]; 2];
         (chances[0][0], chances[1][0]) = (1.0 - share, share);
         Self {
             lost: [begins, again],
@@ -137,7 +100,7 @@ impl Chain {
     fn step(&mut self) {
         let [arrived, lost] = self.chances;
         let [begins, again] = self.lost;
-        for n in 0..=MOST_PARITY {
+        for n in 0..=usize::from(MOST) {
             self.chances[0][n] = arrived[n] * (1.0 - begins) + lost[n] * (1.0 - again);
             self.chances[1][n] = match n.checked_sub(1) {
                 Some(fewer) => arrived[fewer] * begins + lost[fewer] * again,
@@ -157,64 +120,68 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// `lost` of every `of` datagrams get lost, `run` in a row, while the queue is so long.
+    /// The last `lost` of every `of` datagrams get lost, `run` in a row, while the queue is so long; then
+    /// one arrives.
     fn losses(lost: u32, of: u32, run: u32, queue: Duration) -> Losses {
         let mut losses = Losses::default();
         for n in 0..40 * of * run {
-            losses.note(n / run % of >= lost, queue);
+            losses.note(n / run % of < of - lost, queue);
         }
+        losses.note(true, queue);
         losses
     }
 
-    fn best(bytes: usize, count: u8, losses: &Losses) -> Parting {
-        Parting::best(bytes, usize::MAX, count, 1.2, losses)
-    }
+    const SHORT: Duration = Duration::ZERO;
 
     #[test]
     fn losses_ask_for_parity_and_more_for_more() {
-        let with = |lost, of| best(2000, 4, &losses(lost, of, 1, Duration::ZERO)).parity;
-        assert_eq!(best(2000, 4, &Losses::default()).parity, 0);
-        assert_eq!(with(1, 400), 0, "what is rare costs less than parity");
-        let some = [with(1, 30), with(1, 10), with(1, 4)];
+        let with = |lost, of, run| parity(4, 9, &losses(lost, of, run, SHORT));
+        assert_eq!(parity(4, 9, &Losses::default()), 0);
+        assert_eq!(with(1, 400, 1), 0, "hardly any");
+        let some = [with(1, 30, 1), with(1, 10, 1), with(1, 4, 1)];
         assert!(
             some[0] > 0 && some.is_sorted() && some[2] > some[0],
             "{some:?}"
         );
+        assert!(
+            with(1, 10, 3) > with(1, 10, 1),
+            "bursts take several at once"
+        );
+        assert!(
+            with(1, 100, 3) > with(1, 100, 1),
+            "bursts count from fewer on"
+        );
+        assert_eq!(with(9, 10, 1), MOST);
+    }
+
+    #[test]
+    fn there_is_no_more_than_there_is_room_for() {
+        for (lost, of, run) in [(1, 20, 1), (1, 5, 3), (1, 2, 1), (9, 10, 4), (1, 1, 9)] {
+            let losses = losses(lost, of, run, SHORT);
+            for count in [0, 1, 2, 16, 250, 255] {
+                for room in [0, 1, 5, 255] {
+                    let parity = parity(count, room, &losses);
+                    assert!(parity <= room.min(MOST));
+                    assert!(count.checked_add(parity).is_some());
+                }
+            }
+        }
     }
 
     #[test]
     fn losses_for_want_of_room_ask_for_none() {
         let queue = Duration::from_millis(100);
-        assert_eq!(best(2000, 4, &losses(1, 5, 1, queue)).parity, 0);
-        assert!(best(2000, 4, &losses(1, 5, 1, Duration::ZERO)).parity > 0);
+        assert_eq!(parity(4, 9, &losses(1, 5, 1, queue)), 0);
+        assert!(parity(4, 9, &losses(1, 5, 1, SHORT)) > 0);
     }
 
     #[test]
-    fn what_the_picture_cannot_use_goes_into_parity() {
-        let few = losses(1, 60, 1, Duration::ZERO);
-        let scarce = Parting::best(2000, usize::MAX, 4, 1.2, &few).parity;
-        let spare = Parting::best(2000, 900, 4, 1.2, &few).parity;
-        assert!(spare > scarce, "{spare} and {scarce}");
-    }
-
-    #[test]
-    fn a_frame_has_no_more_than_its_bytes() {
-        for queue in [Duration::ZERO, Duration::from_millis(9)] {
-            for (lost, of, run) in [(1, 20, 1), (1, 5, 3), (1, 2, 1), (1, 2, 6), (9, 10, 4)] {
-                let losses = losses(lost, of, run, queue);
-                for bytes in [0, 100, 400, 1000, 4000, 100_000, usize::MAX >> 8] {
-                    for count in [1, 2, 5, 16, 17, 255] {
-                        let parting = best(bytes, count, &losses);
-                        assert!(parting.count >= count, "{parting:?}");
-                        assert!(parting.parity <= parting.count, "{parting:?}");
-                        let picture = parting.picture(bytes, 1.2);
-                        assert!(picture <= bytes);
-                        let enough = usize::from(parting.count) * LEAST;
-                        assert!(parting.parity == 0 || picture >= enough, "{parting:?}");
-                    }
-                }
-            }
-        }
+    fn what_is_left_is_what_lies_beyond_the_parity() {
+        // Two datagrams and one of parity, each lost with 0.2, independently: in 3 · 0.2² · 0.8 cases two
+        // of the three get lost, in 0.2³ all.
+        let expected = (2.0 * 0.096 + 3.0 * 0.008) / 3.0;
+        assert!((left(2, 1, 0.2, 1.25) - expected).abs() < 1e-9);
+        assert!((left(5, 0, 0.2, 1.25) - 0.2).abs() < 1e-9);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub mod parity;
 pub mod rate;
 pub mod session;
 
+#[cfg(test)]
+mod stand;
+
 #[cfg(feature = "program")]
 mod clock;
 #[cfg(feature = "program")]
@@ -43,6 +46,8 @@ pub mod driver;
 mod encode;
 #[cfg(feature = "program")]
 mod event;
+#[cfg(feature = "program")]
+mod lookout;
 #[cfg(feature = "program")]
 mod mailbox;
 #[cfg(feature = "program")]

@@ -14,6 +14,7 @@ use raq_shared::frame::FrameSize;
 use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
 use raq_shared::video::FrameRate;
 
+use crate::bandwidth::EstimatorName;
 #[cfg(feature = "camera")]
 use crate::capture::camera::{Camera, CameraPath};
 use crate::capture::clip::Clip;
@@ -37,6 +38,9 @@ pub struct Options {
     /// Send no more than this, whatever the network carries: 300k, 2M or 150000 bits a second
     #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
     pub max_rate: Option<Bitrate>,
+    /// Take the network to carry at least this, even where it seems to carry less
+    #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
+    pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
@@ -49,6 +53,10 @@ pub struct Options {
     /// End when the connection is lost
     #[arg(long, overrides_with = "reconnect")]
     pub no_reconnect: bool,
+    /// Who says what the network carries: burst, raq's own, or gcc, libwebrtc's, for comparison, without
+    /// padding probes, which raq never sends
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub estimator: EstimatorName,
     /// How much work the choice may do for a frame: fast, medium or thorough
     #[arg(long, value_name = "SPEED", default_value_t)]
     pub speed: Speed,
@@ -148,6 +156,19 @@ impl Options {
         Err(usage(format_args!(
             "say what to send: {camera}--input FILE.y4m or --test-pattern"
         )))
+    }
+
+    /// Looks whether the rates that were given go together.
+    ///
+    /// # Errors
+    /// [`Failure`] where they do not.
+    pub fn check_rates(&self) -> Result<(), Failure> {
+        match (self.min_rate, self.max_rate) {
+            (Some(least), Some(most)) if least > most => Err(usage(format_args!(
+                "--min-rate {least} is above --max-rate {most}; lower the one or raise the other"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// When to end.
@@ -340,5 +361,15 @@ mod tests {
             assert_eq!(parse(&["--latency", latency]).is_ok(), fits, "{latency}");
         }
         assert!(parse(&["--speed", "slow"]).is_err());
+    }
+
+    #[test]
+    fn an_estimator_may_be_named() {
+        let estimator = |args: &[&str]| parse(args).map(|options| options.estimator);
+        assert_eq!(estimator(&[]).unwrap(), EstimatorName::Burst);
+        let gcc = estimator(&["--estimator", "gcc"]).unwrap();
+        assert_eq!(gcc, EstimatorName::Gcc);
+        let error = estimator(&["--estimator", "bbr"]).unwrap_err().to_string();
+        assert!(error.contains("burst or gcc"), "{error}");
     }
 }

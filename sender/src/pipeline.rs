@@ -199,12 +199,8 @@ impl Pipeline {
     pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Skipped(frames) => self.skipped = self.skipped.saturating_add(frames),
-            Event::Encoded(encoded) => {
-                self.skipped = self.skipped.saturating_add(1);
-                self.recycle(encoded);
-            }
-            // It was on its way when its session ended.
-            Event::Coded { encoded, .. } => self.recycle(encoded),
+            // A coded one was on its way when its session ended.
+            Event::Encoded(encoded) | Event::Coded { encoded, .. } => self.pass_over(encoded),
             Event::Shipped { .. } => {}
             Event::SourceEnd { next, failure } => {
                 self.source.next = Some(next);
@@ -215,6 +211,12 @@ impl Pipeline {
                 self.failure.get_or_insert(failure);
             }
         }
+    }
+
+    /// Takes a frame back that nobody sends.
+    pub(crate) fn pass_over(&mut self, encoded: Encoded) {
+        self.skipped = self.skipped.saturating_add(1);
+        self.recycle(encoded);
     }
 
     /// Gives the buffers of a frame back to the threads.

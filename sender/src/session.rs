@@ -13,6 +13,7 @@
 mod end;
 mod input;
 mod output;
+mod protection;
 mod streaming;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raq_shared::codebooks::Codebooks;
+use raq_shared::flood::Flood;
 use raq_shared::frame::SizeError;
 use raq_shared::units::Bitrate;
 use raq_shared::video::VideoFormat;
@@ -32,7 +34,7 @@ pub use end::End;
 pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
-use crate::bandwidth::Bandwidth;
+use crate::bandwidth::{Estimator, EstimatorName};
 use crate::fec::Fec;
 use crate::rate::Path;
 use streaming::Streaming;
@@ -45,6 +47,14 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 const DONE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the connection may outlive the receiver's end of the control stream.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long frames may be sent without a report: longer than a connection lives without an answer, and
+/// than the outages of the simulator's traces.
+const REPORT_PATIENCE: Duration = Duration::from_secs(120);
+/// Reports a second above which the receiver is left: ours sends one for every frame, and in between
+/// one every 20 ms at most.
+const REPORTS: u32 = 2000;
+/// The same for datagrams that no receiver makes. Damage does not pass QUIC's own check.
+const MALFORMED: u32 = 1000;
 
 /// What this end holds and sends.
 #[derive(Clone, Debug)]
@@ -61,11 +71,15 @@ pub struct Settings {
     pub video: VideoFormat,
     /// What is never sent more than, whatever the path carries.
     pub max_rate: Option<Bitrate>,
+    /// What the path is taken to carry at least.
+    pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,
     /// Whether frames may have parity.
     pub fec: Fec,
+    /// Who says what the path carries.
+    pub estimator: EstimatorName,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +123,8 @@ pub struct Session {
     now: Duration,
     patience_ends: Option<Duration>,
     stopped: bool,
+    reports: Flood,
+    malformed: Flood,
 }
 
 impl Session {
@@ -120,11 +136,13 @@ impl Session {
         let mut session = Self {
             state: State::Preface,
             reader: ControlReader::default(),
-            streaming: Streaming::new(&settings)?,
+            streaming: Streaming::new(&settings, now)?,
             outputs: VecDeque::new(),
             now,
             patience_ends: Some(now + WELCOME_PATIENCE),
             stopped: false,
+            reports: Flood::new(REPORTS),
+            malformed: Flood::new(MALFORMED),
             settings,
         };
         let mut preface = Vec::new();
@@ -145,9 +163,7 @@ impl Session {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Control(bytes) => self.control(now, bytes),
-            Input::Datagram(bytes) => {
-                self.streaming.datagram(now, bytes, &mut self.outputs);
-            }
+            Input::Datagram(bytes) => self.datagram(now, bytes),
             Input::Shipped => self.shipped(),
             Input::ControlEnd => {
                 // The reason comes with the end of the connection.
@@ -169,6 +185,9 @@ impl Session {
                 codewords,
             } => {
                 if self.state.streams() {
+                    if self.state == State::Streaming && !datagrams.is_empty() {
+                        self.patience_ends.get_or_insert(now + REPORT_PATIENCE);
+                    }
                     self.streaming.coded(now, datagrams, level, codewords);
                 }
                 datagrams.clear();
@@ -213,7 +232,7 @@ impl Session {
     }
 
     /// What is known of the path.
-    pub fn bandwidth(&self) -> &Bandwidth {
+    pub fn bandwidth(&self) -> &Estimator {
         self.streaming.bandwidth()
     }
 
@@ -229,6 +248,29 @@ impl Session {
             _ => Output::Discard { number, skip: None },
         };
         self.outputs.push_back(output);
+    }
+
+    fn datagram(&mut self, now: Duration, bytes: &[u8]) {
+        if self.state == State::Ended {
+            return;
+        }
+        let malformed = self.streaming.counts.malformed;
+        self.streaming.datagram(now, bytes, &mut self.outputs);
+        let flood = if self.streaming.counts.malformed > malformed {
+            let too_much = self.malformed.is_too_much(now);
+            too_much.then_some(("malformed datagrams", MALFORMED))
+        } else {
+            if self.state == State::Streaming {
+                self.patience_ends = None;
+            }
+            let too_much = self.reports.is_too_much(now);
+            too_much.then_some(("reports", REPORTS))
+        };
+        if let Some((what, most)) = flood {
+            self.broken(format_args!(
+                "the receiver sends more than {most} {what} a second"
+            ));
+        }
     }
 
     /// The source has ended.
@@ -290,7 +332,8 @@ impl Session {
             State::Flushing => self.flushed(now),
             State::Bye => self.end(End::Silent("the receiver does not say Done")),
             State::Left => self.end(End::Left),
-            State::Streaming | State::Ended => {}
+            State::Streaming => self.end(End::Silent("the receiver reports nothing")),
+            State::Ended => {}
         }
     }
 

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::code::Job;
 use crate::connect::{self, refusal};
 use crate::connection::{Frames, Sending, turned_true};
+use crate::lookout::Lookout;
 use crate::options::Peer;
 use crate::pipeline::Pipeline;
 use crate::reconnect::{Reconnect, is_worth_another};
@@ -72,8 +73,9 @@ impl Sessions {
         // There is nothing to sum up where no frame was ever wanted.
         if self.pipeline.has_begun() {
             let digest = self.settings.codebooks.digest().to_hex();
+            let estimator = self.settings.estimator;
             self.tally
-                .finish(self.pipeline.skipped, &self.provider, digest);
+                .finish(self.pipeline.skipped, estimator, &self.provider, digest);
         }
         self.pipeline.end();
         result
@@ -84,7 +86,7 @@ impl Sessions {
         let stats = StatsFile::create(self.stats.as_deref())?;
         self.tally.write_to(stats);
         loop {
-            let failure = match self.session(&connected.1).await {
+            let failure = match self.session(&connected).await {
                 Next::Over(result) => {
                     // The last words are to arrive.
                     let _ = timeout(FAREWELL, connected.0.wait_idle()).await;
@@ -136,7 +138,7 @@ impl Sessions {
     }
 
     /// One session over a connection.
-    async fn session(&mut self, connection: &Connection) -> Next {
+    async fn session(&mut self, (endpoint, connection): &Connected) -> Next {
         let address = connection.remote_address();
         let peer = format!("the receiver at {address}");
         let video = self.settings.video;
@@ -166,7 +168,9 @@ impl Sessions {
             Err(error) => return Next::Over(Err(Failure::new(Exit::Failure, error))),
         };
         let mut sending = Sending {
+            endpoint,
             connection,
+            lookout: Lookout::new(self.clock.now()),
             number: self.number,
             session,
             clock: self.clock,
@@ -204,7 +208,7 @@ impl Sessions {
         self.tally.session_ended(&counts);
         self.pipeline.unwant();
         for encoded in encoded {
-            self.pipeline.recycle(encoded);
+            self.pipeline.pass_over(encoded);
         }
         if let Some(reconnect) = &mut self.reconnect
             && let Some(began) = began

@@ -9,7 +9,7 @@ use raq_shared::stats::{
     StatsFile, used,
 };
 
-use crate::bandwidth::Bandwidth;
+use crate::bandwidth::{Estimator, EstimatorName};
 use crate::clock::Clock;
 use crate::rate::Skip;
 use crate::session::{Counts, Sent};
@@ -125,7 +125,7 @@ impl Tally {
     }
 
     /// Notes a frame that is not sent.
-    pub(crate) fn skipped(&mut self, number: u32, reason: Skip, bandwidth: &Bandwidth) {
+    pub(crate) fn skipped(&mut self, number: u32, reason: Skip, bandwidth: &Estimator) {
         tracing::trace!(number, %reason, "frame skipped");
         self.write(SenderRecord::Skipped(FrameSkipped {
             frame: number,
@@ -136,7 +136,13 @@ impl Tally {
     }
 
     /// Writes the last line; `skipped` frames were passed over while there was no session.
-    pub(crate) fn finish(&mut self, skipped: u32, provider: &str, codebook_digest: String) {
+    pub(crate) fn finish(
+        &mut self,
+        skipped: u32,
+        estimator: EstimatorName,
+        provider: &str,
+        codebook_digest: String,
+    ) {
         let mut counts = self.counts;
         counts.frames_skipped = counts.frames_skipped.saturating_add(skipped);
         let seconds = self
@@ -161,6 +167,7 @@ impl Tally {
             frames_skipped: counts.frames_skipped,
             bytes: counts.bytes,
             seconds: (seconds * 1e6).round() / 1e6,
+            estimator: estimator.to_string(),
             provider: provider.to_owned(),
             codebook_digest,
             codebook_shipped: counts.codebook_shipped,

@@ -121,6 +121,7 @@ fn transfer(model: &Model, codebooks: Codebooks, folder: &Path) -> (Received, Se
         codeword_limit: model.manifest().codeword_limit,
         max_width: 4096,
         max_height: 2304,
+        format: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -11,6 +11,7 @@ pub mod codebook;
 pub mod codebooks;
 pub mod coding;
 pub mod exit;
+pub mod flood;
 pub mod frame;
 #[cfg(feature = "quic")]
 pub mod identity;

@@ -24,8 +24,9 @@ use window::SafetyWindowConfig;
 
 /// Server name named in the TLS handshake; it means nothing, keys do.
 pub const SERVER_NAME: &str = "raq";
-/// A connection is lost after this time without a packet.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection is lost after this time without a packet: outages of half a minute are bridged. A
+/// receiver that was started again says so itself, and a sender that was is taken in at once.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Both ends send something at least this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
@@ -117,7 +118,9 @@ pub fn server_config_with(
     change(&mut transport);
     config
         .transport_config(Arc::new(transport))
-        .max_incoming(MAX_INCOMING);
+        .max_incoming(MAX_INCOMING)
+        // Senders change their networks.
+        .migration(true);
     Ok(config)
 }
 

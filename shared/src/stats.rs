@@ -145,6 +145,8 @@ pub struct SenderSummary {
     pub bytes: u64,
     /// From the first frame's capture to the end.
     pub seconds: f64,
+    /// Who said what the network carried, `burst` or `gcc`.
+    pub estimator: String,
     /// What ran the encoder, `cpu` or `cuda:N`.
     pub provider: String,
     /// Digest of the codebooks used, hexadecimal.
@@ -329,6 +331,7 @@ mod tests {
             frames_skipped: 2,
             bytes: 3,
             seconds: 0.5,
+            estimator: "burst".into(),
             provider: "cpu".into(),
             codebook_digest: "00".into(),
             codebook_shipped: false,

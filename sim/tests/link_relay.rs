@@ -47,6 +47,7 @@ fn with_relay(
     let links = Links {
         down: link(down),
         up: link(up),
+        forgets: None,
     };
     let (stop, stopped) = watch::channel(false);
     let (notes, noted) = mpsc::channel();
@@ -148,6 +149,7 @@ fn it_ends_when_its_time_is_over() {
     let links = Links {
         down: link("rate = '1Mbit'"),
         up: link("rate = '1Mbit'"),
+        forgets: None,
     };
     let (_stop, stopped) = watch::channel(false);
     let until = Until {
@@ -166,6 +168,7 @@ fn nobody_at_the_other_end_is_no_error() {
     let links = Links {
         down: link("rate = '100Mbit'"),
         up: link("rate = '100Mbit'"),
+        forgets: None,
     };
     let (stop, stopped) = watch::channel(false);
     let until = Until {
@@ -184,4 +187,42 @@ fn nobody_at_the_other_end_is_no_error() {
         }
     });
     assert_eq!(counts.unwrap().down.delivered, 5);
+}
+
+#[test]
+fn a_forgetful_relay_gives_clients_other_ports() {
+    let fast = "rate = '100Mbit'\ndelay = '1ms'";
+    let (listen, server) = (socket("127.0.0.1"), socket("127.0.0.1"));
+    let (at, to) = (listen.local_addr().unwrap(), server.local_addr().unwrap());
+    let links = Links {
+        down: link(fast),
+        up: link(fast),
+        forgets: Some(Duration::from_millis(20)),
+    };
+    let (stop, stopped) = watch::channel(false);
+    thread::scope(|scope| {
+        let stop = stop;
+        let relay = scope.spawn(move || {
+            let until = Until {
+                stop: stopped,
+                end: None,
+            };
+            relay(&listen, to, links, &until, |_, _| {})
+        });
+        let client = socket("127.0.0.1");
+        client.set_nonblocking(true).unwrap();
+        let (mut ports, mut answers) = (Vec::new(), 0);
+        // An answer to a port that was just given up is lost.
+        while ports.len() < 3 || answers < 3 {
+            client.send_to(b"there", at).unwrap();
+            let (_, from) = receive(&server);
+            if !ports.contains(&from.port()) {
+                ports.push(from.port());
+            }
+            server.send_to(b"back", from).unwrap();
+            answers += usize::from(client.recv(&mut [0; 9]).is_ok());
+        }
+        stop.send(true).unwrap();
+        relay.join().unwrap().unwrap();
+    });
 }

@@ -63,7 +63,9 @@ fn packet_bytes(rows: &[DatagramRow]) -> f64 {
 }
 
 fn modes_agree(scenario: &str, set: &[&str]) {
-    for policy in ["fixed:800", "salsify"] {
+    // Salsify's frames follow single arrivals, so that a microsecond's difference leads to other
+    // frames after a second: their packets are alike only in the mean.
+    for (policy, near) in [("fixed:800", 0.01), ("salsify", 0.02)] {
         let [(model, packet), (quinn, other)] = both(scenario, policy, set);
         let found = format!("{policy}: {model:?}, {quinn:?}");
         assert!(
@@ -74,9 +76,8 @@ fn modes_agree(scenario: &str, set: &[&str]) {
             (model.used_share - quinn.used_share).abs() <= 0.03,
             "{found}"
         );
-        let ratio = packet / other;
         assert!(
-            (0.99..1.01).contains(&ratio),
+            (packet / other - 1.0).abs() < near,
             "{policy}: {packet}, {other} bytes a packet"
         );
     }

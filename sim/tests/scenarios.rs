@@ -140,6 +140,21 @@ fn what_is_written_is_the_scenario_again() {
     }
 }
 
+/// As `raq-send --estimator gcc`: within the product, with the product's reports.
+#[test]
+fn the_product_finds_the_rate_with_libwebrtcs_estimator_too() {
+    let folder = tempdir().unwrap();
+    let loaded = Loaded::read(Path::new("rfc8867-5.1"), &[]).unwrap();
+    let summary = plan(&loaded, 1, &["raq", "raq+gcc"], folder.path().to_owned())
+        .carry_out(|_| ())
+        .unwrap();
+    let figure = |name| summary.figure("raq+gcc", name).unwrap();
+    assert!((0.7..=1.0).contains(&figure("use")), "{}", figure("use"));
+    let queue = figure("queue_ms.p95");
+    assert!(queue < 60.0, "{queue} ms");
+    assert_ne!(summary.figure("raq", "use"), Some(figure("use")));
+}
+
 /// What the comparators do on links where others have measured them (transport-only figures of the
 /// project's design notes): frame sizes that vary by 25 %, feedback every 50 ms, no dropped frames.
 #[test]

@@ -90,9 +90,14 @@ fn interrupting_the_receiver_leaves_a_whole_file() {
 fn a_receiver_that_dies_leaves_a_readable_file_and_a_sender_that_says_so() {
     let sandbox = Sandbox::new();
     let (send, recv) = running(&sandbox);
-    // Dropped means killed: it says no goodbye, so the sender has to notice by itself.
+    let address = recv.address;
+    // Dropped means killed: it says no goodbye, so the one that follows has to say it.
     drop(recv);
+    let mut next = sandbox.recv();
+    let next = Receiver::start_at(next.args(["--output", "null"]), address);
     assert_error(&send.finish(PATIENCE).unwrap(), 4, &["lost"]);
+    interrupt(&next.program);
+    next.finish().well().unwrap();
     let file = File::open(sandbox.path("received.y4m")).unwrap();
     let mut reader = Reader::new(file).unwrap();
     // The last frame may be half there; those before it are whole.
@@ -105,7 +110,9 @@ fn a_sender_that_dies_leaves_a_whole_file() {
     let sandbox = Sandbox::new();
     let (send, recv) = running(&sandbox);
     drop(send);
-    assert_error(&recv.finish(), 4, &["lost"]);
+    // The next one with its key makes sure that nobody waits for it.
+    let _next = start_sender(&mut endless(&sandbox), recv.address);
+    assert_error(&recv.finish(), 4, &["connected anew"]);
     assert!(clips::read(&sandbox.path("received.y4m")).1.len() >= 3);
 }
 

@@ -123,9 +123,18 @@ pub fn run(command: &mut Command) -> Ended {
 /// # Panics
 /// Where the program has gone.
 pub fn interrupt(program: &Program) {
-    let kill = ["-c", "kill -s INT \"$0\"", &program.id().to_string()].map(str::to_owned);
+    signal(program, "INT");
+}
+
+/// Sends a signal, named without SIG.
+///
+/// # Panics
+/// Where the program has gone.
+pub fn signal(program: &Program, name: &str) {
+    let script = format!("kill -s {name} \"$0\"");
+    let kill = ["-c", &script, &program.id().to_string()].map(str::to_owned);
     let status = Command::new("sh").args(kill).status().expect("a shell");
-    assert!(status.success(), "the program is there to be interrupted");
+    assert!(status.success(), "the program is there for SIG{name}");
 }
 
 /// Fails unless `ended` gave this exit code and one line on standard error with all of `words`.

@@ -32,8 +32,13 @@ const ON_THE_WAY: usize = 2;
 /// Something to show.
 #[derive(Debug)]
 pub(crate) enum Show {
-    /// A session begins; its frames have this format.
-    Begin(VideoFormat),
+    /// A session begins.
+    Begin {
+        /// Its frames have this format.
+        format: VideoFormat,
+        /// Since the last frame of the session before.
+        gap: Duration,
+    },
     /// A frame; numbers only rise. Answered with [`Event::Shown`].
     Frame {
         /// When it was captured, 100 µs since the session began, 24 bits, wrapping.

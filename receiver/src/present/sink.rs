@@ -41,12 +41,13 @@ impl Sink {
         }
     }
 
-    pub(super) fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
+    /// A session begins, `gap` after the last frame of the one before.
+    pub(super) fn begin(&mut self, format: VideoFormat, gap: Duration) -> Result<(), Failure> {
         match self {
             Self::Null(_) => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.begin(format),
-            Self::Y4m(y4m) => y4m.begin(format),
+            Self::Y4m(y4m) => y4m.begin(format, gap),
         }
     }
 

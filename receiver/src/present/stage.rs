@@ -85,10 +85,10 @@ impl Stage {
 
     fn take(&mut self, show: Show) {
         match show {
-            Show::Begin(format) => {
+            Show::Begin { format, gap } => {
                 // The decoder has waited for the end of the session before.
                 self.playout = self.sink.is_live().then(|| Playout::new(self.latency));
-                if let Err(failure) = self.sink.begin(format) {
+                if let Err(failure) = self.sink.begin(format, gap) {
                     self.fail(failure);
                 }
             }

@@ -1,19 +1,25 @@
 //! A y4m stream at a constant rate, into a file or standard output.
 //!
 //! A frame that is missing is written as a repetition of the one before it (at the beginning: of
-//! the first that came), so a frame's place in the file is its number. Whole frames only: what
-//! is written stays readable whenever it is cut, and no file is made before there is a frame.
+//! the first that came), so a frame's place in the file is its number. Where a connection is lost,
+//! the next session goes on in the same way after the time that has passed, but no more than 30 s.
+//! Whole frames only: what is written stays readable whenever it is cut, and no file is made before
+//! there is a frame.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
 use raq_shared::y4m::{Error, Writer};
+
+/// The most of a gap between sessions that is filled: a night without a sender is not to fill a disk.
+const LONGEST_GAP: Duration = Duration::from_secs(30);
 
 /// Where the stream goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +41,13 @@ pub(super) struct Y4m {
     format: Option<VideoFormat>,
     stream: Option<Stream>,
     last: Option<Frame>,
-    /// Frames written, which is the number of the next one.
+    /// The place of frame 0 of this session.
+    start: u32,
+    /// The place after the last frame that was no repetition.
+    shown: u32,
+    /// Frames written, which is the place of the next one.
     written: u32,
+    /// Repetitions in this session, those of the gap before it included.
     repeated: u64,
 }
 
@@ -73,19 +84,28 @@ impl Y4m {
             format: None,
             stream: None,
             last: None,
+            start: 0,
+            shown: 0,
             written: 0,
             repeated: 0,
         })
     }
 
-    /// Sets the format of the frames to come; a stream holds one session.
-    pub(super) fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
+    /// A session begins with frames of `format`, `gap` after the last frame of the one before. A
+    /// stream keeps its format.
+    pub(super) fn begin(&mut self, format: VideoFormat, gap: Duration) -> Result<(), Failure> {
         if self.stream.is_some() {
-            return Err(Failure::new(
-                Exit::Failure,
-                "a y4m stream holds one session; start raq-recv again for the next",
-            ));
+            if self.format != Some(format) {
+                return Err(Failure::new(
+                    Exit::Failure,
+                    "a y4m stream has one format; start raq-recv again for another",
+                ));
+            }
+            let missed = format.frame_rate.number_at(gap.min(LONGEST_GAP));
+            let missed = u32::try_from(missed).unwrap_or(u32::MAX).max(1) - 1;
+            self.start = self.shown.saturating_add(missed).max(self.written);
         }
+        self.repeated = 0;
         self.format = Some(format);
         Ok(())
     }
@@ -93,7 +113,8 @@ impl Y4m {
     /// Writes frame `number`, after repetitions of the last one for those in between. Gives back
     /// the frame that the next gap no longer needs.
     pub(super) fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
-        let missing = number.saturating_sub(self.written);
+        let place = self.start.saturating_add(number);
+        let missing = place.saturating_sub(self.written);
         if self.stream.is_none() {
             let Some(format) = self.format else {
                 return Ok(Some(frame));
@@ -106,18 +127,20 @@ impl Y4m {
             self.repeated += 1;
         }
         self.write(&frame)?;
+        self.shown = self.written;
         self.last = Some(frame);
         Ok(before)
     }
 
-    /// Repeats the last frame until there are `frames_sent`; gives the number of all
-    /// repetitions. Without a frame there is no file.
+    /// Repeats the last frame until there are `frames_sent` of this session; gives the number of
+    /// its repetitions. Without a frame there is no file.
     pub(super) fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
         if let Some(last) = self.last.take() {
-            for _ in self.written..frames_sent {
+            for _ in self.written..self.start.saturating_add(frames_sent) {
                 self.write(&last)?;
                 self.repeated += 1;
             }
+            self.last = Some(last);
         }
         Ok(self.repeated)
     }

@@ -32,6 +32,7 @@ fn settings() -> Settings {
         codeword_limit: 200,
         max_width: 640,
         max_height: 480,
+        format: None,
     }
 }
 
@@ -343,6 +344,50 @@ fn what_came_before_the_connection_was_lost_is_kept() {
     let (messages, rest) = split(outputs(&mut session));
     assert_eq!(messages, [], "nobody is there to hear Done");
     assert_eq!(rest, [Output::End(End::Lost)]);
+}
+
+#[test]
+fn a_sender_that_has_come_back_leaves_what_it_sent_before() {
+    let mut session = Session::new(settings(), ms(0));
+    session.handle(ms(1), Input::Superseded);
+    assert_eq!(end(&mut session), End::Superseded);
+    let mut session = streaming();
+    for datagram in datagrams(0, 2) {
+        session.handle(ms(5), Input::Datagram(&datagram));
+    }
+    session.handle(ms(6), Input::Superseded);
+    let given = outputs(&mut session);
+    assert!(matches!(
+        given.last(),
+        Some(Output::Drain { frames_sent: 1 })
+    ));
+    session.handle(ms(7), Input::Drained { frames_decoded: 1 });
+    assert_eq!(end(&mut session), End::Superseded);
+}
+
+#[test]
+fn a_flood_of_garbage_is_cut_off() {
+    let mut session = streaming();
+    let datagram = datagrams(0, 1).remove(0);
+    for number in 0..60_000 {
+        let now = ms(1000 + number);
+        session.handle(now, Input::Datagram(&[0x20, 1]));
+        // Late and double ones are the network's doing.
+        session.handle(now, Input::Datagram(&datagram));
+        session.handle(now, Input::Datagram(&datagram));
+    }
+    assert!(
+        frames(outputs(&mut session)).len() == 1,
+        "a thousand a second"
+    );
+    for _ in 0..1001 {
+        session.handle(ms(61_000), Input::Datagram(b""));
+    }
+    session.handle(ms(61_000), Input::Drained { frames_decoded: 1 });
+    let End::Broken(reason) = end(&mut session) else {
+        panic!()
+    };
+    assert!(reason.contains("1000 malformed"), "{reason}");
 }
 
 #[test]

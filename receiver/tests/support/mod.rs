@@ -211,10 +211,20 @@ pub(crate) async fn connect(
 impl Sender {
     /// Connects with the program's own key and says `hello`.
     pub(crate) async fn greet(address: SocketAddr, identity: &Identity, hello: Hello) -> Self {
+        Self::greet_as(identity, address, identity, hello).await
+    }
+
+    /// Connects with the key `own` and says `hello`.
+    pub(crate) async fn greet_as(
+        own: &Identity,
+        address: SocketAddr,
+        program: &Identity,
+        hello: Hello,
+    ) -> Self {
         let model = model().unwrap();
         // What is written depends on the shapes of codebooks alone.
         let temporal = Temporal::load(&model, &strange_codebooks(&model)).unwrap();
-        let (connection, endpoint) = connect(address, identity, identity).await.unwrap();
+        let (connection, endpoint) = connect(address, own, program).await.unwrap();
         let (mut send, receive) = connection.open_bi().await.unwrap();
         let mut bytes = Vec::new();
         wire::encode_preface(&mut bytes);

@@ -176,7 +176,8 @@ mod tests {
     fn clocks_that_drift_are_no_queue() {
         for drift in [-150.0, 100.0, 200.0] {
             // Every third delay sees a queue, of up to 30 ms.
-            let queue = |now: f64| f64::from(u8::from((now * 10.0) as u32 % 3 == 0)) * 30e3;
+            let queue =
+                |now: f64| f64::from(u8::from(((now * 10.0) as u32).is_multiple_of(3))) * 30e3;
             let delay = delays(600, |now| now * drift + queue(now));
             let now = 600.0 * drift;
             for (queue, found) in [

@@ -118,7 +118,7 @@ mod tests {
     fn bursts_ask_for_more_datagrams() {
         let with = |lost: u32, of: u32, runs: u32| {
             let mut losses = Losses::default();
-            for n in 0..20 * of * runs {
+            for n in 0..50 * of * runs {
                 losses.note(n / runs % of >= lost, SHORT);
             }
             losses

@@ -14,6 +14,9 @@
 
 pub mod clock;
 pub mod delay;
+pub mod estimator;
+pub mod estimator_name;
+pub mod gcc;
 pub mod ledger;
 pub mod losses;
 pub mod outage;
@@ -25,6 +28,8 @@ use std::time::Duration;
 
 use raq_shared::units::Bitrate;
 
+pub use estimator::Estimator;
+pub use estimator_name::EstimatorName;
 pub use ledger::Datagram;
 
 use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};
@@ -122,6 +127,8 @@ pub struct Bandwidth {
     delivered: VecDeque<(Duration, f64)>,
     /// Bytes that may go into trains.
     credit: f64,
+    /// The estimate never falls below.
+    least: f64,
 }
 
 impl Default for Bandwidth {
@@ -140,11 +147,23 @@ impl Default for Bandwidth {
             last: None,
             delivered: VecDeque::new(),
             credit: 0.0,
+            least: BOUNDS[0],
         }
     }
 }
 
 impl Bandwidth {
+    /// One that never takes the path to carry less than `least`.
+    pub fn with_least(least: Option<Bitrate>) -> Self {
+        let least = least.map_or(0.0, |least| least.bits_per_second() as f64 / 8.0);
+        let bandwidth = Self::default();
+        Self {
+            least: least.clamp(BOUNDS[0], BOUNDS[1]),
+            estimate: bandwidth.estimate.max(least),
+            ..bandwidth
+        }
+    }
+
     /// A datagram leaves.
     pub fn sent(&mut self, datagram: Datagram) {
         self.ledger.sent(datagram);
@@ -160,8 +179,7 @@ impl Bandwidth {
     ) -> bool {
         let back = self.outage.heard(now);
         if back {
-            let [least, _] = BOUNDS;
-            self.estimate = (self.estimate * AFTER_OUTAGE).max(least);
+            self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
             self.queue = Duration::ZERO;
             self.trains.clear();
             self.last = None;
@@ -245,8 +263,7 @@ impl Bandwidth {
             }
             None => {}
         }
-        let [least, most] = BOUNDS;
-        self.estimate = self.estimate.clamp(least, most);
+        self.estimate = self.estimate.clamp(self.least, BOUNDS[1]);
     }
 
     fn look_for_rival(&mut self, now: Duration) {

@@ -6,8 +6,12 @@ use std::time::Duration;
 const ROUND_TRIPS: u32 = 3;
 /// … and no sooner than this.
 const LEAST: Duration = Duration::from_millis(250);
-/// How often an outage is knocked at.
+/// How often an outage is knocked at …
 const BEAT: Duration = Duration::from_millis(100);
+/// … when it is so long …
+const LONG: Duration = Duration::from_secs(3);
+/// … and then: what waits in a queue all the time is in the way when the path is back.
+const LONG_BEAT: Duration = Duration::from_millis(250);
 
 /// Watches for silence, and has something small sent while it lasts: the answer to it is the first
 /// that is heard when the path is back.
@@ -48,9 +52,13 @@ impl Outage {
 
     /// Whether to knock at `now`; then not again for a while.
     pub fn beat(&mut self, now: Duration) -> bool {
-        let due = self.silent.is_some() && self.beat.is_none_or(|at| now >= at);
+        let Some(since) = self.silent else {
+            return false;
+        };
+        let due = self.beat.is_none_or(|at| now >= at);
         if due {
-            self.beat = Some(now + BEAT);
+            let long = now.saturating_sub(since) > LONG;
+            self.beat = Some(now + if long { LONG_BEAT } else { BEAT });
         }
         due
     }

@@ -13,32 +13,27 @@ use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::report::Report;
 use raq_shared::wire::update::time_units;
 
+use super::protection::{Protection, Room};
 use super::{Counts, Output, Sent, Settings};
-use crate::bandwidth::{Arrival, Bandwidth, Datagram};
+use crate::bandwidth::{Arrival, Datagram, Estimator};
 use crate::closings::Closings;
-use crate::fec::{Fec, Parting};
 use crate::frame_coder::Allowance;
 use crate::pacer::{self, Departure, Dropped, Pacer};
-use crate::parity::ParityCoder;
-use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip, Standing};
+use crate::rate::{Limit, PATH_OVERHEAD, Path, RateControl, Share, Skip};
 
 /// After so many skipped frames one is sent whatever the path says: numbers must not jump far.
 const MAX_SKIPPED: u32 = MAX_JUMP / 2;
-/// How uneven a frame's datagrams are taken to be before the first.
-const UNEVEN: f64 = 1.2;
-/// Weight of a frame in the mean of that.
-const UNEVEN_WEIGHT: f64 = 0.1;
-/// How much more than it may a frame takes for the sake of a datagram of parity: the mean is met.
-const PARITY_SLACK: f64 = 0.05;
 /// A unit of times on the wire.
 const UNIT: Duration = Duration::from_micros(100);
 
 /// A frame that is being coded.
 #[derive(Debug)]
-struct Coding {
-    number: u32,
-    captured: Duration,
-    admitted: Admitted,
+pub(super) struct Coding {
+    pub(super) number: u32,
+    pub(super) captured: Duration,
+    allowance: Allowance,
+    limit: Limit,
+    pub(super) room: Room,
     estimate: Bitrate,
     queue: Duration,
 }
@@ -48,10 +43,8 @@ struct Coding {
 struct Admitted {
     allowance: Allowance,
     limit: Limit,
-    /// Datagrams of parity that it is to have.
-    parity: u8,
-    /// Bytes on the path of all its datagrams.
-    bytes: usize,
+    /// With parity.
+    room: Room,
 }
 
 /// See the module.
@@ -62,10 +55,7 @@ pub(super) struct Streaming {
     /// How old a frame may be when it leaves.
     latency: Duration,
     rate: RateControl,
-    fec: Fec,
-    parity: ParityCoder,
-    /// How much longer than the mean a frame's longest datagram is, running mean.
-    uneven: f64,
+    protection: Protection,
     /// Frames that are being coded.
     coding: VecDeque<Coding>,
     pacer: Pacer,
@@ -75,7 +65,7 @@ pub(super) struct Streaming {
     pace: Option<Bitrate>,
     /// Whether QUIC has no room for more.
     held: bool,
-    bandwidth: Bandwidth,
+    bandwidth: Estimator,
     /// Whether reports have told of arrivals.
     reported: bool,
     /// Frames that wait for the receiver's decoder.
@@ -90,16 +80,18 @@ pub(super) struct Streaming {
 }
 
 impl Streaming {
-    /// Nothing was sent yet.
+    /// At `now`, when nothing was sent yet.
     ///
     /// # Errors
     /// [`SizeError`] where the video's size is out of range.
-    pub(super) fn new(settings: &Settings) -> Result<Self, SizeError> {
+    pub(super) fn new(settings: &Settings, now: Duration) -> Result<Self, SizeError> {
         let Settings {
             video,
             max_rate,
+            min_rate,
             latency,
             fec,
+            estimator,
             ..
         } = settings;
         let tiles = TileGrid::of(video.size()?).tiles();
@@ -108,15 +100,13 @@ impl Streaming {
             interval,
             latency: (*latency).max(2 * interval),
             rate: RateControl::new(interval, tiles, *max_rate),
-            fec: *fec,
-            parity: ParityCoder::default(),
-            uneven: UNEVEN,
+            protection: Protection::new(*fec),
             coding: VecDeque::new(),
             pacer: Pacer::default(),
             leaving: VecDeque::new(),
             pace: None,
             held: false,
-            bandwidth: Bandwidth::default(),
+            bandwidth: Estimator::new(*estimator, now, [*min_rate, *max_rate]),
             reported: false,
             backlog: 0,
             counts: Counts::default(),
@@ -158,7 +148,11 @@ impl Streaming {
             Err(_) if overdue => self.admit_least(now, path),
             admitted => admitted,
         };
-        let admitted = match admitted {
+        let Admitted {
+            allowance,
+            limit,
+            room,
+        } = match admitted {
             Ok(admitted) => admitted,
             Err(skip) => {
                 self.skipped(1);
@@ -170,11 +164,12 @@ impl Streaming {
         self.coding.push_back(Coding {
             number,
             captured,
-            admitted,
+            allowance,
+            limit,
+            room,
             estimate: self.bandwidth.estimate(),
             queue: self.bandwidth.queue(),
         });
-        let allowance = admitted.allowance;
         Output::Code { number, allowance }
     }
 
@@ -185,49 +180,37 @@ impl Streaming {
             let given = allowance.map(|allowance| Admitted {
                 allowance,
                 limit: Limit::Given,
-                parity: 0,
-                bytes: budget,
+                room: Room::NONE,
             });
             return given.ok_or(Skip::Rate);
         }
-        let silence = self.bandwidth.silence(now);
+        let interval = self.interval.min(self.latency);
+        let standing = self.bandwidth.standing(now, interval, self.backlog);
         self.pace = Some(self.bandwidth.pace());
-        let standing = Standing {
-            rate: self.bandwidth.rate(),
-            room: self.bandwidth.room(self.interval.min(self.latency)),
-            silence,
-            backlog: self.backlog,
-        };
         let path = Path {
             queued: path.queued + self.pacer.bytes(),
             ..*path
         };
-        let Share { bytes, limit } = self.rate.share(now, &path, &standing)?;
-        self.allow(bytes, limit, &path)
+        let share = self.rate.share(now, &path, &standing)?;
+        self.allow(&share, &path)
     }
 
     fn admit_least(&mut self, now: Duration, path: &Path) -> Result<Admitted, Skip> {
-        let Share { bytes, limit } = self.rate.least(now);
-        self.allow(bytes, limit, path)
+        let share = self.rate.least(now);
+        self.allow(&share, path)
     }
 
-    fn allow(&mut self, bytes: usize, limit: Limit, path: &Path) -> Result<Admitted, Skip> {
+    fn allow(&mut self, share: &Share, path: &Path) -> Result<Admitted, Skip> {
+        let &Share {
+            bytes,
+            limit,
+            spare,
+        } = share;
         let anyway = self.rate.allowance(bytes, path.max_datagram, None);
         let anyway = anyway.ok_or(Skip::Room)?;
-        let mut count = self.bandwidth.datagrams(bytes, anyway.count);
-        let (mut parity, mut room, mut max_datagram) = (0, bytes, path.max_datagram);
-        if self.fec == Fec::Auto {
-            let most = self.rate.most();
-            let losses = self.bandwidth.losses();
-            let parting = Parting::best(bytes, most, count, self.uneven, losses);
-            if parting.parity > 0 {
-                (count, parity) = (parting.count, parting.parity);
-                room = parting.picture(bytes, self.uneven) + usize::from(count) * PATH_OVERHEAD;
-                max_datagram -= ParityCoder::LONGER.min(max_datagram);
-            }
-        }
-        let more = (count > anyway.count || parity > 0).then_some(count);
-        let allowance = self.rate.allowance(room, max_datagram, more);
+        let count = self.bandwidth.datagrams(bytes, anyway.count);
+        let more = (count > anyway.count).then_some(count);
+        let allowance = self.rate.allowance(bytes, path.max_datagram, more);
         let allowance = allowance.unwrap_or(anyway);
         let limit = match self.rate.is_most(&allowance) {
             true => Limit::Picture,
@@ -236,26 +219,11 @@ impl Streaming {
         Ok(Admitted {
             allowance,
             limit,
-            parity,
-            bytes,
+            room: Room {
+                bytes: bytes + spare,
+                max_datagram: path.max_datagram,
+            },
         })
-    }
-
-    /// Adds parity to a frame's datagrams, so much as is to be and fits its bytes; returns how many.
-    fn protect(&mut self, coding: &Coding, datagrams: &mut Vec<BytesMut>) -> u8 {
-        let admitted = &coding.admitted;
-        let longest = datagrams.iter().map(BytesMut::len).max().unwrap_or(0);
-        let bytes: usize = datagrams.iter().map(BytesMut::len).sum();
-        let uneven = (longest * datagrams.len()) as f64 / bytes.max(1) as f64;
-        self.uneven += UNEVEN_WEIGHT * (uneven - self.uneven);
-        let most = admitted.bytes as f64 * (1.0 + PARITY_SLACK);
-        let used = bytes + datagrams.len() * PATH_OVERHEAD;
-        let each = ParityCoder::bytes(longest) + PATH_OVERHEAD;
-        let fit = (most as usize).saturating_sub(used) / each;
-        let parity = admitted.parity.min(u8::try_from(fit).unwrap_or(u8::MAX));
-        let capture = time_units(coding.captured) as u32;
-        self.parity
-            .append((coding.number, capture), parity, datagrams)
     }
 
     /// The oldest of the frames that were to be coded is.
@@ -273,7 +241,9 @@ impl Streaming {
             self.skipped(1);
             return;
         }
-        let parity = self.protect(&coding, datagrams);
+        let parity = self
+            .protection
+            .append(&coding, self.bandwidth.losses(), datagrams);
         let Coding {
             number, captured, ..
         } = coding;
@@ -292,8 +262,8 @@ impl Streaming {
             captured,
             level,
             codewords,
-            budget: coding.admitted.allowance.bytes as u64,
-            limit: coding.admitted.limit,
+            budget: coding.allowance.bytes as u64,
+            limit: coding.limit,
             estimate: coding.estimate,
             queue: coding.queue,
             datagrams: count,
@@ -397,7 +367,7 @@ impl Streaming {
     }
 
     /// What the path is taken to carry, reports or not.
-    pub(super) fn bandwidth(&self) -> &Bandwidth {
+    pub(super) fn bandwidth(&self) -> &Estimator {
         &self.bandwidth
     }
 

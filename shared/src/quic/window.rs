@@ -21,14 +21,15 @@ use crate::units::Bitrate;
 const ROOM: u32 = 2;
 /// What may queue up on the path at the estimate, beside what its shortest round trip holds.
 const QUEUE: Duration = Duration::from_millis(100);
-/// The window is never smaller than so many packets.
-const LEAST: u64 = 4;
+/// The window is never smaller than so many packets: what is sent during an outage of half a minute, so
+/// that the answer to it comes as soon as the path is back.
+const LEAST: u64 = 16;
 /// There is no estimate yet.
 const UNKNOWN: u64 = u64::MAX;
 
 /// Bytes that may be in flight at this estimate of the path's rate, where the shortest round trip
 /// took `shortest` and packets have up to `mtu` bytes: 2 · estimate · (shortest + 100 ms), at least
-/// four packets.
+/// sixteen packets.
 pub fn safety_window(estimate: Bitrate, shortest: Duration, mtu: u16) -> u64 {
     let time = ROOM * (shortest + QUEUE);
     let bits = u128::from(estimate.bits_per_second()) * time.as_micros() / 1_000_000;

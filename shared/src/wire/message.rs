@@ -146,7 +146,7 @@ pub enum Refusal {
     /// Another sender is being received.
     #[error(
         "the receiver is busy with another sender; try again when that one has ended, \
-            about 15 s later if it was killed"
+            about a minute later if it was killed"
     )]
     Busy,
     /// Anything else about the format.

@@ -40,6 +40,7 @@ pub(super) fn run(
     let links = Links {
         down: paths.down(),
         up: paths.up(),
+        forgets: None,
     };
     let (stop, stopped) = watch::channel(false);
     let (tell, told) = mpsc::channel();

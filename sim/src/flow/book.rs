@@ -33,7 +33,7 @@ pub(super) enum SentFrame {
 /// What the receiving end notes. Frame numbers rise.
 #[derive(Debug)]
 pub(super) enum SeenFrame {
-    /// No more datagrams of a frame are taken.
+    /// A frame was given out to be decoded.
     Closed {
         frame: u32,
         arrived: u8,

@@ -61,9 +61,14 @@ impl ReceivingEnd {
             codeword_limit: i16::MAX,
             max_width: u32::MAX,
             max_height: u32::MAX,
+            format: None,
         };
+        let mut session = Session::new(settings, Duration::ZERO);
+        if screen.needs_order() {
+            session.give_in_order();
+        }
         Self {
-            session: Session::new(settings, Duration::ZERO),
+            session,
             screen,
             timing,
             decode_time: scenario

@@ -98,7 +98,8 @@ impl SendingEnd {
         mut coder: Box<dyn Coder>,
         policy: Box<dyn Policy>,
     ) -> Result<Self, Failure> {
-        coder.keeps_account(!policy.leaves_shares());
+        let estimator = policy.estimator();
+        coder.keeps_account(estimator.is_none());
         let settings = Settings {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             model_id: MODEL.0,
@@ -106,8 +107,10 @@ impl SendingEnd {
             codebooks: agreement.codebooks.clone(),
             video: agreement.video,
             max_rate: scenario.media.most(),
+            min_rate: None,
             latency: LATENCY,
             fec: scenario.media.fec,
+            estimator: estimator.unwrap_or_default(),
         };
         let session = Session::new(settings, Duration::ZERO)
             .map_err(|error| Failure::new(Exit::Failure, error))?;
@@ -238,7 +241,7 @@ impl SendingEnd {
             return Ok(());
         }
         // Comparators' pacers hold back as they think best.
-        let held = self.policy.leaves_shares() && !self.handed.is_empty();
+        let held = self.policy.estimator().is_some() && !self.handed.is_empty();
         if held != self.held {
             self.held = held;
             self.session.handle(now, Input::Held(held));
@@ -275,7 +278,7 @@ impl SendingEnd {
             let mut transport = self.transport;
             transport.queued += self.pacer.bytes() + self.handed_bytes;
             let permitted = self.policy.permit(now, &transport);
-            let own = self.policy.leaves_shares();
+            let own = self.policy.estimator().is_some();
             self.estimate = match own {
                 true => self.session.bandwidth().estimate(),
                 false => self.policy.estimate(),

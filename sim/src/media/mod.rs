@@ -106,7 +106,12 @@ pub struct Quality {
 
 /// The receiving half of a medium.
 pub trait Screen: fmt::Debug {
-    /// Decodes a frame that was closed.
+    /// Whether frames can only be decoded whole and one after the other.
+    fn needs_order(&self) -> bool {
+        false
+    }
+
+    /// Decodes a frame that was given out.
     ///
     /// # Errors
     /// [`Failure`] where the medium breaks.

@@ -45,6 +45,9 @@ pub struct LinkOptions {
     /// End after this time [default: go on, with traces in a loop, until interrupted]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+    /// Give senders another port towards the receiver this often, as a router does that forgets them
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub forgets: Option<Duration>,
     /// Folder for records of every datagram, which `raq-sim report` draws
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
@@ -105,6 +108,7 @@ impl LinkOptions {
         let links = Links {
             down: paths.down(),
             up: paths.up(),
+            forgets: self.forgets,
         };
         let counts = relay(&socket, to, links, &until, |direction, outcome| {
             let Some(notes) = &mut notes else { return };

@@ -34,7 +34,7 @@ pub struct RunOptions {
     /// The scenario.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// Who decides how much is sent: raq, gcc, salsify, oracle, fixed:KBPS
+    /// Who decides how much is sent: raq, raq+gcc, gcc, salsify, oracle, fixed:KBPS
     #[arg(
         long,
         value_name = "NAME,…",

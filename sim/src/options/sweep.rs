@@ -36,7 +36,7 @@ pub struct SweepOptions {
     #[arg(long, value_name = "N[-N]", value_parser = seeds, default_value = "1-5",
         help_heading = "Grid")]
     pub seeds: Seeds,
-    /// Who decides how much is sent: raq, gcc, salsify, oracle, fixed:KBPS
+    /// Who decides how much is sent: raq, raq+gcc, gcc, salsify, oracle, fixed:KBPS
     #[arg(
         long,
         value_name = "NAME,…",

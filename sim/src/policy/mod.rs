@@ -2,7 +2,8 @@
 //!
 //! | name | decides by |
 //! |---|---|
-//! | `raq` | QUIC's congestion window and round-trip times, as the product does |
+//! | `raq` | how far the path spreads frames, as the product does |
+//! | `raq+gcc` | libwebrtc's congestion control within the product, without probes |
 //! | `gcc` | libwebrtc's congestion control: delay gradients, losses, probes |
 //! | `salsify` | time between arriving datagrams, and what is in flight (NSDI'18) |
 //! | `oracle` | knowing what the link carries |
@@ -25,6 +26,7 @@ mod closed_loop;
 
 use std::time::Duration;
 
+use raq_send::bandwidth::EstimatorName;
 use raq_shared::units::Bitrate;
 
 pub use fixed::Fixed;
@@ -105,10 +107,10 @@ pub trait Policy: std::fmt::Debug {
     /// skip the frame. Asked once for each frame.
     fn permit(&mut self, now: Duration, transport: &Transport) -> Option<Bitrate>;
 
-    /// Whether the session divides the permitted rate into frames as it thinks best, as in the
-    /// product; otherwise a frame may take exactly its share.
-    fn leaves_shares(&self) -> bool {
-        false
+    /// The estimator by which the session itself decides on frames, as in the product; `None` where a
+    /// frame may take exactly its share of the permitted rate.
+    fn estimator(&self) -> Option<EstimatorName> {
+        None
     }
 
     /// How fast datagrams leave; `None` for at once.

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use raq_send::bandwidth::EstimatorName;
 use raq_shared::units::Bitrate;
 
 use super::{Fixed, Gcc, Oracle, Policy, Raq, Salsify, Setup};
@@ -20,6 +21,8 @@ pub enum PolicyName {
     Oracle,
     /// The product.
     Raq,
+    /// The product with libwebrtc's estimator, as `raq-send --estimator gcc`.
+    RaqGcc,
     /// Salsify's estimator.
     Salsify,
 }
@@ -31,7 +34,8 @@ impl PolicyName {
             Self::Fixed(rate) => Box::new(Fixed::new(*rate)),
             Self::Gcc => Box::new(Gcc::new(setup)),
             Self::Oracle => Box::new(Oracle::new(setup)),
-            Self::Raq => Box::new(Raq),
+            Self::Raq => Box::new(Raq(EstimatorName::Burst)),
+            Self::RaqGcc => Box::new(Raq(EstimatorName::Gcc)),
             Self::Salsify => Box::new(Salsify::new(setup)),
         }
     }
@@ -48,7 +52,7 @@ impl PolicyName {
     /// Whether QUIC's congestion window limits it: the product leaves it in force, comparators bring
     /// their own control.
     pub fn is_windowed(self) -> bool {
-        self == Self::Raq
+        matches!(self, Self::Raq | Self::RaqGcc)
     }
 }
 
@@ -59,6 +63,7 @@ impl fmt::Display for PolicyName {
             Self::Gcc => f.write_str("gcc"),
             Self::Oracle => f.write_str("oracle"),
             Self::Raq => f.write_str("raq"),
+            Self::RaqGcc => f.write_str("raq+gcc"),
             Self::Salsify => f.write_str("salsify"),
         }
     }
@@ -68,7 +73,7 @@ impl fmt::Display for PolicyName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Nothing is called so.
-    #[error("there is no policy {0:?}; choose raq, gcc, salsify, oracle or fixed:KBPS")]
+    #[error("there is no policy {0:?}; choose raq, raq+gcc, gcc, salsify, oracle or fixed:KBPS")]
     Unknown(String),
     /// `fixed` without a rate that can be used.
     #[error("{0:?} is no rate for fixed; give whole kbit/s, 1 to 1000000, as in fixed:500")]
@@ -83,6 +88,7 @@ impl FromStr for PolicyName {
             "gcc" => Ok(Self::Gcc),
             "oracle" => Ok(Self::Oracle),
             "raq" => Ok(Self::Raq),
+            "raq+gcc" => Ok(Self::RaqGcc),
             "salsify" => Ok(Self::Salsify),
             _ => {
                 let rate = match text.strip_prefix("fixed") {
@@ -119,7 +125,15 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for text in ["raq", "gcc", "salsify", "oracle", "fixed:1", "fixed:500"] {
+        for text in [
+            "raq",
+            "raq+gcc",
+            "gcc",
+            "salsify",
+            "oracle",
+            "fixed:1",
+            "fixed:500",
+        ] {
             let name: PolicyName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
         }
@@ -129,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused_with_the_choices() {
-        for text in ["", "GCC", "bbr", "fixedly", "fixed500", "raq:3"] {
+        for text in ["", "GCC", "bbr", "fixedly", "fixed500", "raq:3", "raq+"] {
             let error = text.parse::<PolicyName>().unwrap_err().to_string();
             assert!(
                 error.contains("salsify") && error.contains("fixed:KBPS"),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use raq_send::bandwidth::EstimatorName;
 use raq_shared::units::Bitrate;
 
 use super::{FeedbackTiming, Policy, Transport};
 
-/// raq's own session decides: it has an estimator, shares and a pacer of its own.
+/// raq's own session decides: it has an estimator, this one, shares and a pacer of its own.
 #[derive(Debug)]
-pub struct Raq;
+pub struct Raq(pub EstimatorName);
 
 impl Policy for Raq {
     fn feedback_timing(&self) -> FeedbackTiming {
@@ -19,8 +20,8 @@ impl Policy for Raq {
         None
     }
 
-    fn leaves_shares(&self) -> bool {
-        true
+    fn estimator(&self) -> Option<EstimatorName> {
+        Some(self.0)
     }
 
     fn estimate(&self) -> Bitrate {

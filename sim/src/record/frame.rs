@@ -31,9 +31,9 @@ pub struct FrameRow {
     pub codewords: Vec<u32>,
     /// When its last datagram was handed to the network, microseconds.
     pub sent_us: Option<u64>,
-    /// Datagrams that arrived before it was closed.
+    /// Datagrams that arrived before it was given out.
     pub arrived: u32,
-    /// When the receiver took no more datagrams of it, microseconds.
+    /// When the receiver gave it out to be decoded, microseconds.
     pub closed_us: Option<u64>,
     /// When it was displayed, microseconds.
     pub shown_us: Option<u64>,

@@ -4,6 +4,10 @@ use std::{
     collections::HashMap,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// More are not let in: each has a socket and a thread.
@@ -22,6 +26,8 @@ struct Client {
     address: SocketAddr,
     /// Connected to where all clients want to go.
     socket: UdpSocket,
+    /// Turns true when it has another socket.
+    gone: Arc<AtomicBool>,
 }
 
 impl Clients {
@@ -37,22 +43,50 @@ impl Clients {
         self.numbers.get(&address).copied()
     }
 
-    /// Lets a client in: its number, and its socket once more. None where there are too many.
-    pub(super) fn add(&mut self, address: SocketAddr) -> io::Result<Option<(usize, UdpSocket)>> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Lets a client in; gives its number. None where there are too many.
+    pub(super) fn add(&mut self, address: SocketAddr) -> io::Result<Option<usize>> {
         if self.all.len() >= MOST {
             return Ok(None);
         }
+        let number = self.all.len();
+        self.all.push(Client {
+            address,
+            socket: self.connect()?,
+            gone: Arc::default(),
+        });
+        self.numbers.insert(address, number);
+        Ok(Some(number))
+    }
+
+    /// Gives a client another socket.
+    pub(super) fn renew(&mut self, number: usize) -> io::Result<()> {
+        let socket = self.connect()?;
+        let client = &mut self.all[number];
+        client.gone.store(true, Ordering::Relaxed);
+        client.gone = Arc::default();
+        client.socket = socket;
+        Ok(())
+    }
+
+    fn connect(&self) -> io::Result<UdpSocket> {
         let any = match self.to {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(self.to)?;
-        let again = socket.try_clone()?;
-        let number = self.all.len();
-        self.numbers.insert(address, number);
-        self.all.push(Client { address, socket });
-        Ok(Some((number, again)))
+        Ok(socket)
+    }
+
+    /// A client's socket once more, to wait at it, and what turns true when it is no longer that.
+    pub(super) fn inbox(&self, number: usize) -> io::Result<(UdpSocket, Arc<AtomicBool>)> {
+        let Client { socket, gone, .. } = &self.all[number];
+        Ok((socket.try_clone()?, gone.clone()))
     }
 
     /// Where a client is.

@@ -4,6 +4,7 @@ use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, UdpSocket},
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::Sender,
     },
@@ -37,21 +38,27 @@ pub(super) enum Origin {
 }
 
 /// Starts a thread that puts what `socket` receives into `letters` until `done`, or its error.
-/// What comes to the socket of a `client` is taken as for it.
+/// What comes to the socket of a `client` is taken as for it, until the flag beside its number is
+/// true.
 pub(super) fn open<'scope>(
     scope: &'scope Scope<'scope, '_>,
     socket: UdpSocket,
-    client: Option<usize>,
+    client: Option<(usize, Arc<AtomicBool>)>,
     letters: Sender<io::Result<Letter>>,
     done: &'scope AtomicBool,
 ) -> io::Result<()> {
     socket.set_read_timeout(Some(PATIENCE))?;
     let receive = move || {
         let mut buffer = vec![0; LARGEST];
-        while !done.load(Ordering::Relaxed) {
+        let number = client.as_ref().map(|&(number, _)| number);
+        let is_over = || {
+            let gone = client.as_ref().map(|(_, gone)| gone);
+            done.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.load(Ordering::Relaxed))
+        };
+        while !is_over() {
             let letter = match socket.recv_from(&mut buffer) {
                 Ok((length, from)) => Ok(Letter {
-                    origin: client.map_or(Origin::Listen(from), Origin::Client),
+                    origin: number.map_or(Origin::Listen(from), Origin::Client),
                     payload: Bytes::copy_from_slice(&buffer[..length]),
                     at: now(),
                 }),

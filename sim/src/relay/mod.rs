@@ -18,6 +18,7 @@ use std::{
     io,
     net::{SocketAddr, UdpSocket},
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
@@ -48,6 +49,9 @@ pub struct Links {
     pub down: Link<Datagram>,
     /// To the clients.
     pub up: Link<Datagram>,
+    /// How often every client gets another port towards where it wants to go, as from a router that
+    /// forgets who it has behind it. What still comes to the old one is lost.
+    pub forgets: Option<Duration>,
 }
 
 /// A datagram on its way.
@@ -96,6 +100,7 @@ pub fn relay(
             links,
             clients: Clients::new(to),
             start: now(),
+            forgets_at: None,
             sender,
             done: &done,
             counts: Counts::default(),
@@ -121,6 +126,7 @@ struct Relay<'scope, 'env, N> {
     links: Links,
     clients: Clients,
     start: Instant,
+    forgets_at: Option<Duration>,
     sender: Sender<io::Result<Letter>>,
     done: &'scope AtomicBool,
     counts: Counts,
@@ -130,14 +136,23 @@ struct Relay<'scope, 'env, N> {
 impl<N: FnMut(Direction, &Outcome<Datagram>)> Relay<'_, '_, N> {
     fn run(mut self, letters: &Receiver<io::Result<Letter>>, until: &Until) -> io::Result<Counts> {
         self.open(self.listen.try_clone()?, None)?;
+        self.forgets_at = self.links.forgets;
         loop {
             self.send_on();
             let time = self.time();
+            if self.forgets_at.is_some_and(|at| at <= time) {
+                self.forget()?;
+            }
             let stopped = *until.stop.borrow() || until.stop.has_changed().is_err();
             if stopped || until.end.is_some_and(|end| end <= time) {
                 return Ok(self.counts);
             }
-            let events = [self.links.down.wake(), self.links.up.wake(), until.end];
+            let events = [
+                self.links.down.wake(),
+                self.links.up.wake(),
+                until.end,
+                self.forgets_at,
+            ];
             let wake = events.into_iter().flatten().min();
             let wait = wake.map_or(PATIENCE, |wake| wake.saturating_sub(time));
             match letters.recv_timeout(wait.min(PATIENCE)) {
@@ -159,8 +174,8 @@ impl<N: FnMut(Direction, &Outcome<Datagram>)> Relay<'_, '_, N> {
             Origin::Listen(address) => match self.clients.number(address) {
                 Some(number) => (number, address),
                 None => match self.clients.add(address)? {
-                    Some((number, socket)) => {
-                        self.open(socket, Some(number))?;
+                    Some(number) => {
+                        self.open_client(number)?;
                         (number, address)
                     }
                     None => {
@@ -217,7 +232,22 @@ impl<N: FnMut(Direction, &Outcome<Datagram>)> Relay<'_, '_, N> {
         }
     }
 
-    fn open(&self, socket: UdpSocket, client: Option<usize>) -> io::Result<()> {
+    /// Gives all clients other ports.
+    fn forget(&mut self) -> io::Result<()> {
+        self.forgets_at = self.links.forgets.map(|after| self.time() + after);
+        for number in 0..self.clients.len() {
+            self.clients.renew(number)?;
+            self.open_client(number)?;
+        }
+        Ok(())
+    }
+
+    fn open_client(&self, number: usize) -> io::Result<()> {
+        let (socket, gone) = self.clients.inbox(number)?;
+        self.open(socket, Some((number, gone)))
+    }
+
+    fn open(&self, socket: UdpSocket, client: Option<(usize, Arc<AtomicBool>)>) -> io::Result<()> {
         inbox::open(self.scope, socket, client, self.sender.clone(), self.done)
     }
 

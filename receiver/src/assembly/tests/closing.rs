@@ -180,6 +180,33 @@ fn nothing_is_waited_for_longer_than_the_margin() {
 }
 
 #[test]
+fn decoders_that_need_it_get_frames_in_order() {
+    let mut assembler = assembler();
+    assembler.give_in_order();
+    overtake(&mut assembler, ms(8));
+    deliver(&mut assembler, ms(100), 2, &[0, 2], 3);
+    deliver(&mut assembler, ms(101), 3, &[0], 1);
+    assert!(numbers(&mut assembler).is_empty());
+    deliver(&mut assembler, ms(105), 2, &[1], 3);
+    let given = taken(&mut assembler);
+    let given: Vec<_> = given
+        .iter()
+        .map(|it| (it.number, it.is_complete()))
+        .collect();
+    assert_eq!(given, [(2, true), (3, true)]);
+    deliver(&mut assembler, ms(200), 4, &[1], 2);
+    assembler.report(ms(220), 0).unwrap();
+    assert_eq!(
+        assembler.deadline(),
+        Some(ms(700)),
+        "not before it is closed"
+    );
+    assembler.advance(ms(700));
+    assert_eq!(numbers(&mut assembler), [4]);
+    assert_eq!(assembler.counts().overtaken, 0);
+}
+
+#[test]
 fn open_frames_are_bounded() {
     let mut assembler = assembler();
     overtake(&mut assembler, ms(500));

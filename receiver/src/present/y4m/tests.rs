@@ -50,7 +50,7 @@ fn a_frame_is_found_under_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     for number in [2, 3, 6] {
         y4m.show(number, frame(number as u8)).unwrap();
     }
@@ -58,12 +58,62 @@ fn a_frame_is_found_under_its_number() {
     assert_eq!(lumas(&path), [2, 2, 2, 3, 3, 3, 6, 6]);
 }
 
+/// 30000/1001 frames a second.
+#[test]
+fn a_session_after_another_goes_on_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, target) = target(&dir, false);
+    let mut y4m = Y4m::open(target).unwrap();
+    let millis = Duration::from_millis;
+    let mut session = |gap, numbers: &[u32], sent| {
+        y4m.begin(format(), gap).unwrap();
+        for &number in numbers {
+            y4m.show(number, frame(10 * number as u8)).unwrap();
+        }
+        y4m.finish(sent).unwrap()
+    };
+    assert_eq!(
+        session(millis(9000), &[1, 2], 4),
+        2,
+        "no gap before the first"
+    );
+    // Five intervals after frame 2, which stands in third place.
+    assert_eq!(session(millis(170), &[0, 1], 2), 3);
+    let so_far = [10, 10, 20, 20, 20, 20, 20, 0, 10];
+    assert_eq!(lumas(&path), so_far);
+    assert_eq!(session(millis(33), &[5], 6), 5, "no time has passed");
+    // Nothing came of this one, but time has passed since the last frame.
+    assert_eq!(session(millis(60), &[], 0), 0);
+    assert_eq!(session(millis(100), &[7], 8), 1 + 7);
+    assert_eq!(
+        lumas(&path)[9..],
+        [10, 10, 10, 10, 10, 50, 50, 50, 50, 50, 50, 50, 50, 50, 70]
+    );
+}
+
+#[test]
+fn a_long_gap_is_not_filled_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, target) = target(&dir, false);
+    let mut y4m = Y4m::open(target).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
+    y4m.show(0, frame(0)).unwrap();
+    y4m.begin(format(), Duration::MAX).unwrap();
+    y4m.show(0, frame(0)).unwrap();
+    assert_eq!(lumas(&path).len(), 30 * 30);
+    let other = VideoFormat {
+        width: 18,
+        ..format()
+    };
+    assert!(y4m.begin(other, Duration::ZERO).is_err());
+}
+
 #[test]
 fn the_file_is_readable_after_every_frame() {
     let dir = tempfile::tempdir().unwrap();
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     for number in 0..5 {
         y4m.show(number, frame(number as u8)).unwrap();
         assert_eq!(lumas(&path).len(), number as usize + 1);
@@ -74,7 +124,7 @@ fn the_file_is_readable_after_every_frame() {
 fn frames_come_back_to_be_filled_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut y4m = Y4m::open(target(&dir, false).1).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     assert!(y4m.show(0, frame(0)).unwrap().is_none(), "kept for a gap");
     assert!(y4m.show(1, frame(1)).unwrap().is_some());
 }
@@ -84,7 +134,7 @@ fn nothing_received_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     assert_eq!(y4m.finish(100).unwrap(), 0);
     drop(y4m);
     assert!(!path.exists());
@@ -100,7 +150,7 @@ fn an_existing_file_is_replaced_only_when_asked_and_only_by_frames() {
     assert!(failure.message.contains("--overwrite"), "{failure}");
 
     let mut y4m = Y4m::open(target(&dir, true).1).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
         "precious",
@@ -115,7 +165,7 @@ fn a_file_that_appears_meanwhile_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     std::fs::write(&path, "precious").unwrap();
     let failure = y4m.show(0, frame(0)).unwrap_err();
     assert!(failure.message.contains("--overwrite"), "{failure}");
@@ -156,7 +206,7 @@ fn a_full_disk_is_an_error_with_a_cure() {
         overwrite: true,
     })
     .unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     let failure = y4m.show(0, frame(0)).unwrap_err();
     assert_eq!(failure.exit, Exit::Failure);
     assert!(failure.message.contains("free space"), "{failure}");
@@ -169,7 +219,7 @@ fn half_a_frame_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target.clone()).unwrap();
-    y4m.begin(format()).unwrap();
+    y4m.begin(format(), Duration::ZERO).unwrap();
     y4m.show(0, frame(1)).unwrap();
     let stream = y4m.stream.as_ref().unwrap();
     io::Write::write_all(&mut &*stream.file, b"FRAME\nhalf").unwrap();

@@ -68,6 +68,32 @@ fn too_large_frames_are_refused_before_anything_is_made() {
 }
 
 #[test]
+fn another_format_than_that_of_the_file_is_refused() {
+    for (width, refused) in [(SIZE.0, false), (SIZE.0 - 1, true)] {
+        let only = Settings {
+            format: Some(video()),
+            ..settings()
+        };
+        let mut session = Session::new(only, ms(0));
+        let video = VideoFormat { width, ..video() };
+        session.handle(ms(1), Input::Control(&greeting(Hello { video, ..hello() })));
+        let (messages, rest) = split(outputs(&mut session));
+        if !refused {
+            assert_eq!(
+                (messages, &rest[..]),
+                (vec![], &[Output::Prepare(video)][..])
+            );
+            continue;
+        }
+        let [Message::Refuse(Refusal::Format(text))] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        assert!(text.as_str().contains("25 frames per second"), "{text}");
+        assert!(matches!(rest[..], [Output::End(End::Refused(_))]));
+    }
+}
+
+#[test]
 fn messages_out_of_turn_end_the_session() {
     let wrong = [
         Message::Bye { frames_sent: 0 },

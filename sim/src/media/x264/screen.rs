@@ -38,6 +38,10 @@ impl X264Screen {
 }
 
 impl Screen for X264Screen {
+    fn needs_order(&self) -> bool {
+        true
+    }
+
     fn decode(&mut self, frame: &ReceivedFrame) -> Result<Seen, Failure> {
         let sent = self.log.borrow_mut().closed(frame.number);
         let decodable =

@@ -2,37 +2,34 @@
 //!
 //! The crate decides on a target rate, a pacing rate and probe clusters from what was sent and what
 //! arrived (Carlucci et al., "Analysis and Design of the Google Congestion Control for WebRTC",
-//! MMSys 2016; libwebrtc of December 2024). What surrounds it in libwebrtc is here: the history of
-//! sent datagrams ([`history`]), the pacer's probes ([`prober`]) and dropping frames while too much
-//! is in flight ([`pushback`]). Set as libwebrtc sets it for video: feedback every 50 ms, decisions
+//! MMSys 2016; libwebrtc of December 2024). What surrounds it in libwebrtc is here and in
+//! [`raq_send::bandwidth::gcc`]: the history of sent datagrams, dropping frames while too much is in
+//! flight, and the pacer's probes ([`prober`]). Set as libwebrtc sets it for video: feedback every 50 ms, decisions
 //! every 25 ms, 300 kbit/s to begin with. A real encoder misses the size it is asked for: so do
 //! frames here, by [`Setup::size_noise`].
 
-mod history;
 mod prober;
-mod pushback;
-mod units;
 
 use std::{fmt, time::Duration};
 
 use goog_cc::{
-    AlrDetectorConfig, GoogCcConfig, GoogCcNetworkController,
-    experiments::{CongestionWindowConfig, FieldTrials},
-    network_control::{NetworkControllerConfig, NetworkControllerInterface},
-    transport::{
-        NetworkAvailability, NetworkControlUpdate, ProcessInterval, SentPacket, StreamsConfig,
-        TargetRateConstraints, TransportPacketsFeedback,
-    },
+    GoogCcNetworkController,
+    network_control::NetworkControllerInterface,
+    transport::{NetworkControlUpdate, ProcessInterval, SentPacket, TransportPacketsFeedback},
+};
+use raq_send::bandwidth::gcc::{
+    controller::{Config, PROCESS, controller},
+    history::History,
+    pushback::Pushback,
+    units::{self, timestamp},
 };
 use raq_shared::units::Bitrate;
 
-use self::{history::History, prober::Prober, pushback::Pushback, units::timestamp};
+use self::prober::Prober;
 use super::{
     Feedback, FeedbackTiming, Policy, SentDatagram, Setup, Transport, setup::STARTING_RATE,
 };
 
-/// Time between decisions without feedback.
-const PROCESS: Duration = Duration::from_millis(25);
 const FEEDBACK: Duration = Duration::from_millis(50);
 /// The least that media is coded at unless something else is asked for.
 const LEAST_RATE: Bitrate = Bitrate::from_kilobits_per_second(150);
@@ -73,10 +70,18 @@ impl Gcc {
     pub fn new(setup: &Setup) -> Self {
         let least = setup.capped(setup.least_rate.unwrap_or(LEAST_RATE));
         let target = setup.capped(STARTING_RATE.max(least));
+        let (controller, update) = controller(&Config {
+            at: setup.start,
+            start: target,
+            least,
+            most: setup.max_rate,
+            pacing: setup.pacing,
+            probes: true,
+        });
         let mut gcc = Self {
             setup: setup.clone(),
             least,
-            controller: controller(setup, least, target),
+            controller,
             history: History::default(),
             prober: Prober::default(),
             pushback: Pushback::default(),
@@ -86,11 +91,6 @@ impl Gcc {
             next_process: setup.start,
             waiting: 0,
         };
-        let available = NetworkAvailability {
-            at_time: timestamp(setup.start),
-            network_available: true,
-        };
-        let update = gcc.controller.on_network_availability(available);
         gcc.heed(setup.start, &update);
         gcc
     }
@@ -112,41 +112,6 @@ impl Gcc {
     }
 }
 
-fn controller(setup: &Setup, least: Bitrate, start: Bitrate) -> GoogCcNetworkController {
-    let most = setup.max_rate.map(units::rate);
-    let config = NetworkControllerConfig {
-        field_trials: FieldTrials {
-            // libwebrtc's own for video; the crate takes those of a screen-sharing experiment.
-            alr_detector_parameters: AlrDetectorConfig {
-                bandwidth_usage_ratio: 0.65,
-                start_budget_level_ratio: 0.80,
-                stop_budget_level_ratio: 0.50,
-            },
-            congestion_window: CongestionWindowConfig {
-                queue_size_ms: 0,
-                ..Default::default()
-            },
-            ..Default::default()
-        },
-        constraints: TargetRateConstraints {
-            at_time: timestamp(setup.start),
-            min_data_rate: Some(units::rate(least)),
-            max_data_rate: most,
-            starting_rate: Some(units::rate(start)),
-        },
-        stream_based_config: StreamsConfig {
-            at_time: timestamp(setup.start),
-            requests_alr_probing: Some(true),
-            pacing_factor: Some(setup.pacing),
-            min_total_allocated_bitrate: Some(units::rate(least)),
-            max_total_allocated_bitrate: most,
-            ..Default::default()
-        },
-    };
-    let feedback_only = true;
-    GoogCcNetworkController::new(config, GoogCcConfig { feedback_only })
-}
-
 impl Policy for Gcc {
     fn feedback_timing(&self) -> FeedbackTiming {
         FeedbackTiming::Every(FEEDBACK)
@@ -156,14 +121,14 @@ impl Policy for Gcc {
         if !datagram.padding {
             self.waiting = self.waiting.saturating_sub(datagram.bytes.into());
         }
-        let packet = SentPacket {
+        let mut packet = SentPacket {
             send_time: timestamp(datagram.at),
             size: units::size(datagram.bytes.into()),
             pacing_info: self.prober.sent(datagram.at, datagram.bytes),
             sequence_number: i64::try_from(datagram.sequence).unwrap_or(i64::MAX),
             ..Default::default()
         };
-        self.history.add(datagram.sequence, datagram.bytes, packet);
+        self.history.add(datagram.sequence, &mut packet);
         self.pushback.in_flight(self.history.in_flight());
         let update = self.controller.on_sent_packet(packet);
         self.heed(datagram.at, &update);

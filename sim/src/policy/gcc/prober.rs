@@ -3,9 +3,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use goog_cc::transport::{PacedPacketInfo, ProbeClusterConfig};
+use raq_send::bandwidth::gcc::units;
 use raq_shared::units::Bitrate;
-
-use super::units;
 
 /// Clusters that could not begin in this time are dropped (libwebrtc's `kProbeClusterTimeout`).
 const TIMEOUT: Duration = Duration::from_secs(5);

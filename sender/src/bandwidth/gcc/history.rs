@@ -9,8 +9,8 @@ use goog_cc::{
 
 use super::units::{self, timestamp};
 
-/// Datagrams that were reported lost so far behind the newest arrival will not be reported again.
-const REORDERING: u64 = 1000;
+/// Most datagrams that are remembered. Of more the oldest is forgotten.
+const MOST: usize = 1 << 14;
 
 #[derive(Debug)]
 struct Sent {
@@ -19,8 +19,9 @@ struct Sent {
 }
 
 /// The sender's side of transport-wide feedback, as libwebrtc's `TransportFeedbackAdapter` has it.
+/// Datagrams go by numbers that ascend in the order of sending.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub struct History {
     sent: BTreeMap<u64, Sent>,
     /// Bytes later than the newest arrival.
     in_flight: u64,
@@ -28,31 +29,36 @@ pub(super) struct History {
 }
 
 impl History {
-    /// `bytes` were sent as `sequence`.
-    pub(super) fn add(&mut self, sequence: u64, bytes: u32, mut packet: SentPacket) {
-        self.in_flight += u64::from(bytes);
+    /// A datagram was sent as `sequence`; says what is then in flight in the packet, too.
+    pub fn add(&mut self, sequence: u64, packet: &mut SentPacket) {
+        if self.sent.len() == MOST {
+            self.forget();
+        }
+        self.in_flight += units::bytes(packet.size);
         packet.data_in_flight = units::size(self.in_flight);
         let reported_lost = false;
         self.sent.insert(
             sequence,
             Sent {
-                packet,
+                packet: *packet,
                 reported_lost,
             },
         );
     }
 
     /// Bytes sent after the newest datagram known to have arrived.
-    pub(super) fn in_flight(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
     /// Results of the datagrams that have arrived, in order of arrival, and of those that are
     /// missing before them; empty if no arrival is news.
-    pub(super) fn results(&mut self, arrivals: &[(u64, Duration)]) -> Vec<PacketResult> {
+    pub fn results(&mut self, arrivals: &[(u64, Duration)]) -> Vec<PacketResult> {
         let mut received = Vec::new();
         for &(sequence, at) in arrivals {
-            self.advance(sequence);
+            if self.sent.contains_key(&sequence) {
+                self.advance(sequence);
+            }
             if let Some(sent) = self.sent.remove(&sequence) {
                 received.push(result(sent.packet, Some(at)));
             }
@@ -69,8 +75,15 @@ impl History {
             result(sent.packet, None)
         });
         received.extend(lost);
-        self.sent = self.sent.split_off(&newest.saturating_sub(REORDERING));
         received
+    }
+
+    fn forget(&mut self) {
+        if let Some((sequence, sent)) = self.sent.pop_first()
+            && self.newest.is_none_or(|newest| sequence > newest)
+        {
+            self.in_flight -= units::bytes(sent.packet.size);
+        }
     }
 
     /// Takes everything up to `sequence` out of flight.
@@ -101,12 +114,13 @@ mod tests {
     fn history(sequences: std::ops::Range<u64>) -> History {
         let mut history = History::default();
         for sequence in sequences {
-            let packet = SentPacket {
+            let mut packet = SentPacket {
                 sequence_number: sequence as i64,
                 size: units::size(100),
                 ..Default::default()
             };
-            history.add(sequence, 100, packet);
+            history.add(sequence, &mut packet);
+            assert_eq!(units::bytes(packet.data_in_flight), history.in_flight());
         }
         history
     }
@@ -133,15 +147,17 @@ mod tests {
         assert_eq!(told(&mut history, &[3, 1]), [(3, true), (1, true)]);
         assert_eq!(told(&mut history, &[3, 1]), []);
         assert_eq!(told(&mut history, &[]), []);
+        assert_eq!(told(&mut history, &[1 << 40]), [], "it was never sent");
         assert_eq!(history.in_flight(), 600);
         assert_eq!(told(&mut history, &[9]).len(), 6);
         assert_eq!(history.in_flight(), 0);
     }
 
     #[test]
-    fn what_was_lost_long_ago_is_forgotten() {
-        let mut history = history(0..5000);
-        assert_eq!(told(&mut history, &[4999]).len(), 5000);
-        assert!(history.sent.len() <= 1000);
+    fn what_was_sent_long_ago_is_forgotten() {
+        let mut history = history(0..20_000);
+        assert_eq!(history.in_flight(), 100 * MOST as u64);
+        assert_eq!(told(&mut history, &[19_999]).len(), MOST);
+        assert_eq!(history.in_flight(), 0);
     }
 }
