@@ -11,8 +11,8 @@ pub enum Fec {
     /// Never.
     #[default]
     Off,
-    /// Where datagrams get lost and the path carries more than frames take, `--max-rate` or not; see
-    /// [`parity`].
+    /// Where datagrams get lost and the path carries more than frames take, beyond `--max-rate` as well;
+    /// see [`parity`].
     Auto,
 }
 

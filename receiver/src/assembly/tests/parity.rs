@@ -122,7 +122,7 @@ fn parity_of_another_number_of_datagrams_makes_nothing() {
 #[test]
 fn what_is_kept_is_bounded() {
     let mut assembler = acquainted();
-    let header = |frame: u16, index| raq_shared::wire::parity::ParityHeader {
+    let header = |frame: u16, index| ParityHeader {
         frame,
         capture: 0,
         send_delay: 0,
