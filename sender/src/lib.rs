@@ -9,7 +9,7 @@
 //!   code thread: choice of operations and K̃, range coding, what the receiver has
 //! ```
 //!
-//! [`session::Session`] with [`rate`], [`frame_coder`] and [`estimate`], and the test patterns in
+//! [`session::Session`] with [`bandwidth`], [`rate`], [`frame_coder`], and the test patterns in
 //! [`capture`], build without the feature `program` and run unchanged in a simulator. No audio.
 
 pub mod bandwidth;

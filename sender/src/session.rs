@@ -225,8 +225,7 @@ impl Session {
         [self.patience_ends, leaves].into_iter().flatten().min()
     }
 
-    /// What the session itself takes the path to carry, for QUIC's window; none while it knows no more
-    /// than [`Path::estimate`] says.
+    /// What the path is taken to carry, for QUIC's window; none before a report has told of arrivals.
     pub fn estimate(&self) -> Option<Bitrate> {
         self.streaming.estimate()
     }

@@ -131,6 +131,18 @@ fn frames_limit_what_is_sent() {
 }
 
 #[test]
+fn libwebrtcs_estimator_can_be_chosen() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &clips::format(32, 32, 30), 30);
+    let default = Transfer::run(&sandbox, &clip, &[]);
+    assert_eq!(default.sender.estimator, "burst");
+    let chosen = Transfer::run(&sandbox, &clip, &["--estimator", "gcc"]);
+    assert_eq!(chosen.sender.estimator, "gcc");
+    assert!(chosen.sender.frames_sent > 0);
+    assert!(!clips::read(&chosen.output).1.is_empty());
+}
+
+#[test]
 fn the_built_in_scenes_can_be_sent() {
     for scene in ["motion", "bars", "noise"] {
         let sandbox = Sandbox::new();

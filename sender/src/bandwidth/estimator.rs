@@ -138,7 +138,7 @@ impl Estimator {
         }
     }
 
-    /// See [`Bandwidth::datagrams`]; libwebrtc sends as few as hold a frame.
+    /// See [`Bandwidth::datagrams`]; with libwebrtc's, no more than the frame's size asks for.
     pub fn datagrams(&mut self, bytes: usize, anyway: u8) -> u8 {
         match self {
             Self::Burst(it) => it.datagrams(bytes, anyway),

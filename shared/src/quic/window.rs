@@ -185,8 +185,8 @@ mod tests {
     fn the_window_is_two_times_what_the_estimate_lets_be_in_flight() {
         // 1 Mbit/s for 2 · 140 ms.
         assert_eq!(safety_window(rate(1000), millis(40), MTU), 35_000);
-        assert_eq!(safety_window(rate(100), millis(40), MTU), 4 * 1200);
-        assert_eq!(safety_window(Bitrate::ZERO, millis(40), 1450), 4 * 1450);
+        assert_eq!(safety_window(rate(100), millis(40), MTU), 16 * 1200);
+        assert_eq!(safety_window(Bitrate::ZERO, millis(40), 1450), 16 * 1450);
         let all = safety_window(Bitrate::MAX, Duration::from_secs(1_000_000), MTU);
         assert_eq!(all, u64::MAX);
     }
@@ -212,11 +212,11 @@ mod tests {
         }
         assert_eq!(guard.window(), 25_000);
         guard.on_congestion_event(now + millis(200), now + millis(150), true, 1200);
-        assert_eq!(guard.window(), 4 * 1200);
+        assert_eq!(guard.window(), 16 * 1200);
         guard.on_mtu_update(1450);
-        assert_eq!(guard.window(), 4 * 1450);
-        estimate.set(rate(500));
-        assert_eq!(guard.window(), 12_500);
+        assert_eq!(guard.window(), 16 * 1450);
+        estimate.set(rate(2000));
+        assert_eq!(guard.window(), 50_000);
     }
 
     #[test]

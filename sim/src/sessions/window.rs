@@ -74,8 +74,8 @@ mod tests {
         window.on_loss(now, now, false);
         assert_eq!(window.bytes(shortest), 35_000);
         window.on_loss(now, now, true);
-        assert_eq!(window.bytes(shortest), 4800);
-        window.estimated(Bitrate::from_kilobits_per_second(500));
-        assert_eq!(window.bytes(shortest), 17_500);
+        assert_eq!(window.bytes(shortest), 16 * 1200);
+        window.estimated(Bitrate::from_kilobits_per_second(2000));
+        assert_eq!(window.bytes(shortest), 70_000);
     }
 }

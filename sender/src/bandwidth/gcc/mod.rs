@@ -41,6 +41,7 @@ pub struct Gcc {
     controller: GoogCcNetworkController,
     history: History,
     pushback: Pushback,
+    least: Bitrate,
     target: Bitrate,
     pace: Bitrate,
     /// When the controller is to be called next.
@@ -86,6 +87,7 @@ impl Gcc {
             controller,
             history: History::default(),
             pushback: Pushback::default(),
+            least,
             target: start,
             pace: start.scaled(PACING),
             next_process: now,
@@ -204,7 +206,7 @@ impl Gcc {
 
     /// What the next frame is coded at, `None` to skip it; to be asked once for every frame.
     pub fn frame(&mut self) -> Option<Bitrate> {
-        self.pushback.frame(self.target, LEAST)
+        self.pushback.frame(self.target, self.least)
     }
 
     /// Does what is due at `now`. Whether something small is to be sent, for an answer.

@@ -4,9 +4,9 @@
 //! arrived (Carlucci et al., "Analysis and Design of the Google Congestion Control for WebRTC",
 //! MMSys 2016; libwebrtc of December 2024). What surrounds it in libwebrtc is here and in
 //! [`raq_send::bandwidth::gcc`]: the history of sent datagrams, dropping frames while too much is in
-//! flight, and the pacer's probes ([`prober`]). Set as libwebrtc sets it for video: feedback every 50 ms, decisions
-//! every 25 ms, 300 kbit/s to begin with. A real encoder misses the size it is asked for: so do
-//! frames here, by [`Setup::size_noise`].
+//! flight, and the pacer's probes ([`prober`]). Set as libwebrtc sets it for video: feedback every
+//! 50 ms, decisions every 25 ms, 300 kbit/s to begin with. A real encoder misses the size it is asked
+//! for: so do frames here, by [`Setup::size_noise`].
 
 mod prober;
 
