@@ -130,6 +130,14 @@ impl Delay {
 }
 
 #[cfg(test)]
+impl Delay {
+    /// What is remembered.
+    pub(super) fn len(&self) -> usize {
+        self.buckets.len()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -139,6 +139,14 @@ impl Ledger {
 }
 
 #[cfg(test)]
+impl Ledger {
+    /// What is remembered.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

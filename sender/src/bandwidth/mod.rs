@@ -53,6 +53,8 @@ const DOWN: f64 = 0.7;
 const STEP: f64 = 2.0;
 /// The estimate stays within this of what arrives: who sends less than he may learns nothing …
 const ABOVE_DELIVERED: f64 = 1.5;
+/// … nor see trains that tell of more than this; drained, he sends 0.6 of the estimate …
+const ABOVE_TRIED: f64 = 3.0;
 /// … but a little more is always worth a try, bytes per second.
 const TRY: f64 = 8e3;
 /// Growth with every report while nothing speaks against it.
@@ -106,6 +108,14 @@ pub struct Arrival {
     pub at: u32,
 }
 
+/// Bytes on the path, by when they left and when that was heard of.
+#[derive(Debug, Clone, Copy)]
+struct Delivery {
+    sent: Duration,
+    heard: Duration,
+    bytes: f64,
+}
+
 /// Follows what the path carries; see the module.
 #[derive(Debug)]
 pub struct Bandwidth {
@@ -118,13 +128,15 @@ pub struct Bandwidth {
     outage: Outage,
     /// Bytes per second.
     estimate: f64,
+    /// What it was before an outage, until it is that again.
+    before_outage: f64,
     /// Whether the path was ever seen to be the limit.
     limited: bool,
     /// Of the newest arrival.
     queue: Duration,
     last: Option<Passage>,
-    /// Bytes by when they were heard of.
-    delivered: VecDeque<(Duration, f64)>,
+    /// What arrived of late, by when it left and when that was heard of.
+    delivered: VecDeque<Delivery>,
     /// Bytes that may go into trains.
     credit: f64,
     /// The estimate never falls below.
@@ -142,6 +154,7 @@ impl Default for Bandwidth {
             rival: Rival::default(),
             outage: Outage::default(),
             estimate: START.bits_per_second() as f64 / 8.0,
+            before_outage: 0.0,
             limited: false,
             queue: Duration::ZERO,
             last: None,
@@ -179,6 +192,7 @@ impl Bandwidth {
     ) -> bool {
         let back = self.outage.heard(now);
         if back {
+            self.before_outage = self.estimate.max(self.before_outage);
             self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
             self.queue = Duration::ZERO;
             self.trains.clear();
@@ -225,12 +239,11 @@ impl Bandwidth {
         let service = Duration::from_secs_f64(own / self.estimate);
         self.queue = raw.saturating_sub(service);
         let bytes = own + f64::from(heard.missing) * self.losses.random();
-        self.delivered.push_back((now, bytes));
-        while let Some(&(then, _)) = self.delivered.front()
-            && now > then + DELIVERY
-        {
-            self.delivered.pop_front();
-        }
+        self.deliver(Delivery {
+            sent,
+            heard: now,
+            bytes,
+        });
         let last = self.last.replace(Passage { sent, arrived: at });
         // Beside a rival the time between frames is spent on his datagrams.
         let busy = last.filter(|last| {
@@ -242,16 +255,31 @@ impl Bandwidth {
         self.trains.note(frame, bytes, passage, busy)
     }
 
+    /// Neither what left long before the newest counts nor what was heard of long before: reports that
+    /// were held back do not make a rate that was never sent.
+    fn deliver(&mut self, newest: Delivery) {
+        self.delivered.push_back(newest);
+        while let Some(oldest) = self.delivered.front()
+            && (newest.heard > oldest.heard + DELIVERY || newest.sent > oldest.sent + DELIVERY)
+        {
+            self.delivered.pop_front();
+        }
+    }
+
     fn update(&mut self, fresh: bool) {
-        let delivered: f64 = self.delivered.iter().map(|(_, bytes)| bytes).sum();
+        let delivered: f64 = self.delivered.iter().map(|it| it.bytes).sum();
         let delivered = delivered / DELIVERY.as_secs_f64();
         let most = (delivered * ABOVE_DELIVERED + TRY).max(self.estimate);
         let step = self.estimate * STEP;
         match self.trains.verdict().filter(|_| fresh) {
             Some(Verdict::Carries(rate)) => {
                 self.limited = true;
+                // Trains of a few bytes may say anything.
+                let tried = delivered * ABOVE_TRIED + TRY;
+                let known = tried.max(self.estimate).max(self.before_outage);
+                let rate = rate.min(known).min(step);
                 let weight = if rate > self.estimate { UP } else { DOWN };
-                self.estimate += weight * (rate.min(step) - self.estimate);
+                self.estimate += weight * (rate - self.estimate);
             }
             Some(Verdict::AtLeast(rate)) => {
                 let weight = if self.limited { UP } else { 1.0 };
@@ -264,6 +292,9 @@ impl Bandwidth {
             None => {}
         }
         self.estimate = self.estimate.clamp(self.least, BOUNDS[1]);
+        if self.estimate >= self.before_outage {
+            self.before_outage = 0.0;
+        }
     }
 
     fn look_for_rival(&mut self, now: Duration) {

@@ -9,6 +9,8 @@ mod sources;
 
 use std::time::Duration;
 
+use super::Bandwidth;
+use super::estimator::Estimator;
 use crate::stand::{Fate, Link, Run, Sample, Stand, Step, check, ms};
 
 /// Whether the estimate is within this share of a rate in kbit/s.
@@ -29,4 +31,20 @@ fn kilobits(run: &Run, from: f64, to: f64, of: fn(&Sample) -> u64) -> f64 {
         of(sample.unwrap_or(&run.samples[run.samples.len() - 1]))
     };
     (at(to) - at(from)) as f64 / 125.0 / (to - from)
+}
+
+impl Estimator {
+    /// Things that are remembered of the path.
+    pub(crate) fn remembered(&self) -> usize {
+        match self {
+            Self::Burst(it) => it.remembered(),
+            Self::Gcc(_) => 0,
+        }
+    }
+}
+
+impl Bandwidth {
+    fn remembered(&self) -> usize {
+        self.ledger.len() + self.delay.len() + self.delivered.len()
+    }
 }

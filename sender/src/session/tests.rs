@@ -1,6 +1,7 @@
 mod departures;
 mod ends;
 mod feedback;
+mod forged;
 mod parity;
 mod patience;
 

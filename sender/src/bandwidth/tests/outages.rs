@@ -53,12 +53,12 @@ fn outage(seconds: u64) -> (Run, f64) {
     // Silence is one of 250 ms, which is more than 3 round trips, seen before the next frame.
     let first = run.heartbeats[0];
     assert!((ms(20_230)..ms(20_300)).contains(&first), "{first:?}");
-    let mut steps = run.heartbeats.windows(2).map(|two| two[1] - two[0]);
-    assert!(steps.all(|step| step == ms(100) || step == ms(250)));
-    let often = run.heartbeats.iter().filter(|&&at| at < ms(23_300)).count();
-    assert!(often >= (10 * seconds.min(3) - 4) as usize, "{often}");
+    for two in run.heartbeats.windows(2) {
+        let step = if two[0] < ms(23_000) { 100 } else { 250 };
+        assert_eq!(two[1] - two[0], ms(step));
+    }
     let last = run.heartbeats[run.heartbeats.len() - 1];
-    assert!((ms(to - 250)..ms(to + 100)).contains(&last), "{last:?}");
+    assert!((ms(to - 200)..ms(to + 250)).contains(&last), "{last:?}");
     let between = |from, to| {
         let times = ms(from)..ms(to);
         run.samples.iter().filter(move |s| times.contains(&s.now))
@@ -77,7 +77,7 @@ fn outage(seconds: u64) -> (Run, f64) {
     let new = |it: &&(u32, Duration)| captured(it.0) >= ms(to);
     let &(number, at) = run.arrivals.iter().find(new).unwrap();
     let delay = at - captured(number);
-    assert!(delay < ms(225) && at < ms(to + 300), "{delay:?}, at {at:?}");
+    assert!(delay < ms(225) && at < ms(to + 450), "{delay:?}, at {at:?}");
     let end = to as f64 / 1e3;
     check(&run.samples, &afterwards(end));
     (run, end)
