@@ -1,5 +1,5 @@
-//! What the session and its pacer take for a frame, from its latents until its last datagram has
-//! left.
+//! What the session takes for a frame: choice of its bytes, pacing of its datagrams, and the estimator
+//! with a report of when they arrived.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use raq_shared::codebook::Codebook;
 use raq_shared::stage::MAX_STAGES;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
 use raq_shared::wire::message::{CodebookOffer, Message, ModelId};
+use raq_shared::wire::report::{Arrival, Closed, FrameReport, Report};
 use raq_shared::wire::{encode_message, encode_preface};
 
 /// Frames a second.
@@ -25,9 +26,14 @@ const DATAGRAM: usize = 1000;
 /// A session in which frames flow.
 struct Streaming {
     session: Session,
+    now: Duration,
+    /// When the path is free again.
+    free: Duration,
     frame: u32,
     buffer: BytesMut,
     datagrams: Vec<BytesMut>,
+    report: Report,
+    said: Vec<u8>,
 }
 
 impl Streaming {
@@ -48,7 +54,7 @@ impl Streaming {
             },
             max_rate: None,
             min_rate: None,
-            latency: Duration::from_millis(100),
+            latency: Duration::from_secs(1),
             fec: Fec::Off,
             estimator: EstimatorName::Burst,
         };
@@ -64,15 +70,19 @@ impl Streaming {
         assert_eq!(outputs.last(), Some(&Output::Start));
         Self {
             session,
+            now: Duration::ZERO,
+            free: Duration::ZERO,
             frame: 0,
             buffer: BytesMut::new(),
             datagrams: Vec::new(),
+            report: Report::default(),
+            said: Vec::new(),
         }
     }
 
-    /// A frame in so many datagrams; bytes that left.
+    /// A frame in so many datagrams, and the report on it; bytes that left.
     fn frame(&mut self, count: usize) -> u64 {
-        let captured = Duration::from_secs(1) * self.frame / RATE;
+        let captured = self.now.max(Duration::from_secs(1) * self.frame / RATE);
         let path = Path {
             queued: 0,
             max_datagram: 1162,
@@ -84,11 +94,8 @@ impl Streaming {
             path: black_box(path),
         };
         self.session.handle(captured, encoded);
-        self.frame += 1;
-        let mut left = 0;
-        while let Some(output) = self.session.poll_output() {
-            assert!(matches!(output, Output::Code { .. }));
-        }
+        let output = self.session.poll_output();
+        assert!(matches!(output, Some(Output::Code { .. })), "{output:?}");
         self.buffer.reserve(count * DATAGRAM);
         for _ in 0..count {
             self.buffer.resize(DATAGRAM, 0);
@@ -100,17 +107,54 @@ impl Streaming {
             codewords: [9; MAX_STAGES],
         };
         self.session.handle(captured, coded);
+        self.now = captured;
+        let left = self.leave();
+        self.report();
+        self.frame += 1;
+        left
+    }
+
+    fn leave(&mut self) -> u64 {
+        let mut left = 0;
         loop {
-            while let Some(output) = self.session.poll_output() {
-                if let Output::Datagram { bytes, .. } = output {
+            match self.session.poll_output() {
+                Some(Output::Datagram { bytes, index, .. }) => {
                     left += bytes.len() as u64;
+                    // A path of 20 Mbit/s.
+                    let took = Duration::from_micros(425);
+                    self.free = self.free.max(self.now) + took;
+                    self.report.arrivals.push(Arrival {
+                        frame: self.frame as u16,
+                        index,
+                        at: self.free.as_micros() as u32,
+                    });
+                }
+                Some(Output::Sent(_)) => return left,
+                Some(other) => unreachable!("{other:?}"),
+                None => {
+                    let due = self.session.deadline();
+                    self.now = due.expect("more datagrams wait");
+                    self.session.handle(self.now, Input::Timeout);
                 }
             }
-            let Some(now) = self.session.deadline() else {
-                return left;
-            };
-            self.session.handle(now, Input::Timeout);
         }
+    }
+
+    /// As a receiver tells of every arrival twice, so does this one.
+    fn report(&mut self) {
+        self.report.number = self.report.number.wrapping_add(1);
+        self.report.echo.sent = (self.now.as_micros() / 100) as u32 & 0xff_ffff;
+        self.report.closed = Some(Closed {
+            newest: self.frame as u16,
+            frames: vec![FrameReport::All; 4],
+        });
+        self.said.clear();
+        self.report.encode(&mut self.said);
+        let arrivals = &mut self.report.arrivals;
+        arrivals.retain(|arrival| arrival.frame == self.frame as u16);
+        self.session.handle(self.now, Input::Datagram(&self.said));
+        let output = self.session.poll_output();
+        assert!(matches!(output, Some(Output::Closings(_))), "{output:?}");
     }
 }
 

@@ -23,8 +23,11 @@ const DRIFT_PAIRS: usize = 40;
 /// … to this, µs per s: where queues come and go they do not.
 const DRIFT_SPREAD: f64 = 40.0;
 
+/// As many as there are in that time, and those at its ends.
+const MOST: usize = (MEMORY.as_millis() / BUCKET.as_millis()) as usize + 2;
+
 /// The least delays of the last minutes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Delay {
     buckets: VecDeque<Bucket>,
     /// How much the receiver's clock gains on ours, µs per s.
@@ -39,6 +42,15 @@ struct Bucket {
     one_way: i64,
     /// Least round trip, without the time a report was held back.
     round_trip: Duration,
+}
+
+impl Default for Delay {
+    fn default() -> Self {
+        Self {
+            buckets: VecDeque::with_capacity(MOST),
+            drift: 0.0,
+        }
+    }
 }
 
 impl Delay {
@@ -215,7 +227,7 @@ mod tests {
             delay.note(Duration::from_millis(100 * n), i64::MIN + n as i64, at(1.0));
             delay.note(Duration::from_millis(100 * n), i64::MAX, at(1.0));
         }
-        assert!(delay.buckets.len() <= 602, "{}", delay.buckets.len());
+        assert!(delay.buckets.len() <= MOST, "{}", delay.buckets.len());
         assert!(delay.queue(i64::MAX, WINDOW) > Duration::ZERO);
     }
 }
