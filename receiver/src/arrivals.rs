@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use raq_shared::tile::scene::Arrivals;
 use raq_shared::wire::report::{Arrival, Echo, MAX_ARRIVALS, MAX_HELD};
-use raq_shared::wire::update::UpdateHeader;
 
 /// The longest that an arrival waits for a report.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -47,9 +46,9 @@ impl Default for ArrivalLog {
 }
 
 impl ArrivalLog {
-    /// Takes the arrival of a datagram of `frame` at `now`; false where it came before, or is of a
-    /// frame that is long past.
-    pub fn note(&mut self, now: Duration, frame: u32, header: &UpdateHeader) -> bool {
+    /// Takes the arrival of a datagram at `now`, by its frame and its place in it, those of parity
+    /// last, that left at `sent`, 100 µs; false where it came before, or is of a frame that is long past.
+    pub fn note(&mut self, now: Duration, frame: u32, index: u8, sent: u32) -> bool {
         let slot = &mut self.seen[frame as usize % FRAMES];
         let seen = slot.get_or_insert(Seen {
             frame,
@@ -59,19 +58,18 @@ impl ArrivalLog {
             seen.frame = frame;
             seen.arrived = Arrivals::default();
         }
-        if seen.frame > frame || !seen.arrived.insert(header.index) {
+        if seen.frame > frame || !seen.arrived.insert(index) {
             return false;
         }
         if self.untold.len() == MAX_ARRIVALS {
             self.untold.remove(0);
         }
         self.untold.push(Arrival {
-            frame: header.frame,
-            index: header.index,
+            frame: frame as u16,
+            index,
             at: now.as_micros() as u32,
         });
         self.waiting.get_or_insert(now);
-        let sent = header.capture.wrapping_add(header.send_delay.into());
         self.newest = Some((sent & 0x00ff_ffff, now));
         true
     }
@@ -112,28 +110,13 @@ impl ArrivalLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raq_shared::coding::Coding;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn header(frame: u32, index: u8) -> UpdateHeader {
-        UpdateHeader {
-            coding: Coding::Plain,
-            names_codewords: false,
-            level: 0,
-            frame: frame as u16,
-            capture: 0x00ff_fff0,
-            send_delay: 0x20,
-            index,
-            count: 255,
-            floor: 0,
-        }
-    }
-
     fn note(log: &mut ArrivalLog, now: Duration, frame: u32, index: u8) -> bool {
-        log.note(now, frame, &header(frame, index))
+        log.note(now, frame, index, 0x0100_0010)
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! what is missing. Until then late datagrams still serve what builds on them.
 
 mod frame;
+mod parity;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use raq_shared::tile::TileGrid;
 use raq_shared::tile::scene::{Arrivals, Discard, OPEN};
 use raq_shared::wire::datagram::extend_frame_number;
 use raq_shared::wire::heartbeat::Heartbeat;
+use raq_shared::wire::parity::ParityHeader;
 use raq_shared::wire::report::{Audit, FrameReport, Report};
 use raq_shared::wire::update::UpdateHeader;
 
@@ -24,6 +26,7 @@ use self::frame::OpenFrame;
 use crate::arrivals::ArrivalLog;
 use crate::closings::Closings;
 use crate::intake::{Intake, Refused, Taken};
+use crate::parity::{ParityStore, Restored};
 use crate::reordering::Reordering;
 use crate::spread::Spread;
 
@@ -65,6 +68,10 @@ pub struct Assembler {
     spread: Spread,
     reordering: Reordering,
     arrivals: ArrivalLog,
+    /// What lost datagrams may be made of.
+    kept: ParityStore,
+    /// A buffer.
+    restored: Restored,
     closings: Closings,
     /// A frame became complete since the last report.
     completed: bool,
@@ -99,6 +106,8 @@ impl Assembler {
             spread: Spread::default(),
             reordering: Reordering::default(),
             arrivals: ArrivalLog::default(),
+            kept: ParityStore::default(),
+            restored: Restored::default(),
             closings: Closings::default(),
             completed: false,
             number: 0,
@@ -121,12 +130,17 @@ impl Assembler {
     pub fn datagram(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Refused> {
         self.counts.datagrams += 1;
         self.counts.bytes += bytes.len() as u64;
+        if let Some(parsed) = ParityHeader::parse(bytes) {
+            return self.parity(now, parsed);
+        }
         let logged = self.log(now, bytes);
         let taken = self.intake.datagram(bytes);
         match &taken {
             Ok(taken) => {
                 self.reordering.note(now, taken.frame);
                 self.note(now, taken);
+                self.kept.keep(taken.frame, taken.header.index, bytes);
+                self.restore(now, taken.frame);
             }
             Err(Refused::Discard(Discard::Closed)) => {
                 self.counts.stale += 1;
@@ -152,7 +166,9 @@ impl Assembler {
     fn log(&mut self, now: Duration, bytes: &[u8]) -> Option<u32> {
         let (header, _) = UpdateHeader::parse(bytes).ok()?;
         let frame = extend_frame_number(self.newest, header.frame)?;
-        self.arrivals.note(now, frame, &header).then_some(frame)
+        let sent = header.capture.wrapping_add(header.send_delay.into());
+        let first = self.arrivals.note(now, frame, header.index, sent);
+        first.then_some(frame)
     }
 
     fn note(&mut self, now: Duration, taken: &Taken) {
@@ -173,13 +189,10 @@ impl Assembler {
             };
             self.open.insert(place, frame);
         } else {
-            let frame = &mut self.open[place];
-            let gap = now.saturating_sub(frame.last_seen);
-            frame.longest_gap = frame.longest_gap.max(Some(gap));
+            self.open[place].seen(now);
         }
         let frame = &mut self.open[place];
         frame.arrived.insert(header.index);
-        frame.last_seen = now;
         self.completed |= frame.is_complete();
     }
 
@@ -279,6 +292,7 @@ impl Assembler {
         };
         self.closed_below = frame.number.saturating_add(1);
         self.intake.close(frame.number);
+        self.kept.close(frame.number);
         self.counts.frames += 1;
         self.counts.partial += u32::from(!frame.is_complete());
         self.counts.overtaken += u32::from(!frame.given);

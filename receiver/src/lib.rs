@@ -15,6 +15,7 @@ pub mod arrivals;
 pub mod assembly;
 mod closings;
 pub mod intake;
+mod parity;
 pub mod playout;
 pub mod reordering;
 pub mod session;

@@ -9,7 +9,9 @@ use raq_shared::coding::{Framing, Sink, Tables, write};
 use raq_shared::model::Temporal;
 use raq_shared::stage::{POSITIONS, Stages};
 use raq_shared::tile::{Basis, Operation, Start, TileGrid, Update};
+use raq_shared::wire::parity::{ParityHeader, fill_shard, shard_len};
 use raq_shared::wire::update::UpdateHeader;
+use reed_solomon_simd::ReedSolomonEncoder;
 
 use crate::assembly::ReceivedFrame;
 
@@ -101,6 +103,30 @@ pub(crate) fn datagram(grid: TileGrid, frame: u32, index: u8, count: u8) -> Vec<
 pub(crate) fn datagrams(grid: TileGrid, frame: u32, count: u8) -> Vec<Vec<u8>> {
     (0..count)
         .map(|index| datagram(grid, frame, index, count))
+        .collect()
+}
+
+/// `parity` datagrams of parity for the datagrams of a frame.
+pub(crate) fn parity(frame: u32, datagrams: &[Vec<u8>], parity: u8) -> Vec<Vec<u8>> {
+    let longest = datagrams.iter().map(Vec::len).max().unwrap();
+    let len = shard_len(longest);
+    let mut code = ReedSolomonEncoder::new(datagrams.len(), parity.into(), len).unwrap();
+    let mut shard = Vec::new();
+    for datagram in datagrams {
+        assert!(fill_shard(datagram, len, &mut shard));
+        code.add_original_shard(&shard).unwrap();
+    }
+    let made = code.encode().unwrap();
+    let header = |index| ParityHeader {
+        frame: frame as u16,
+        capture: frame * 400,
+        send_delay: 0,
+        index,
+        count: datagrams.len() as u8,
+        parity,
+    };
+    let made = (0..).zip(made.recovery_iter());
+    made.map(|(index, shard)| [&header(index).encode()[..], shard].concat())
         .collect()
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
 use raq_send::bandwidth::EstimatorName;
+use raq_send::fec::Fec;
 use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
 use raq_shared::codebook::Codebook;
@@ -54,6 +55,7 @@ impl Streaming {
             max_rate: None,
             min_rate: None,
             latency: Duration::from_secs(1),
+            fec: Fec::Off,
             estimator: EstimatorName::Burst,
         };
         let mut session = Session::new(settings, Duration::ZERO).expect("a size");

@@ -68,6 +68,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         max_rate: options.max_rate,
         min_rate: options.min_rate,
         latency: options.latency,
+        fec: options.fec,
         estimator: options.estimator,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

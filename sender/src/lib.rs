@@ -16,12 +16,14 @@ pub mod bandwidth;
 pub mod capture;
 pub mod choice;
 pub mod closings;
+pub mod fec;
 pub mod feedback;
 pub mod flight;
 pub mod frame_coder;
 pub mod loss;
 pub mod mirror;
 pub mod pacer;
+pub mod parity;
 pub mod rate;
 pub mod session;
 

@@ -21,6 +21,7 @@ use crate::capture::clip::Clip;
 use crate::capture::pattern::{Kind, Pattern};
 use crate::capture::play::{Limits, Source};
 use crate::choice::Speed;
+use crate::fec::Fec;
 
 /// Sends live video over QUIC, every frame in as many bytes as the network carries.
 ///
@@ -43,6 +44,10 @@ pub struct Options {
     /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
+    /// Let parity make up for lost datagrams where the network carries more than frames take, beyond
+    /// --max-rate as well: auto or off
+    #[arg(long, value_name = "WHEN", default_value_t)]
+    pub fec: Fec,
     /// Try again whenever the connection is lost; it is the default
     #[arg(long, overrides_with = "no_reconnect")]
     pub reconnect: bool,
@@ -352,7 +357,11 @@ mod tests {
         assert_eq!((some.codewords, some.speed), (Some(300), Speed::Fast));
         assert_eq!(some.max_rate, Some(Bitrate::from_kilobits_per_second(2000)));
         assert!(parse(&["--max-rate", "much"]).is_err());
-        assert_eq!(some.latency, Duration::from_millis(100));
+        assert_eq!(
+            (some.latency, some.fec),
+            (Duration::from_millis(100), Fec::Off)
+        );
+        assert_eq!(parse(&["--fec", "auto"]).unwrap().fec, Fec::Auto);
         for (latency, fits) in [("19ms", false), ("20ms", true), ("5s", true), ("6s", false)] {
             assert_eq!(parse(&["--latency", latency]).is_ok(), fits, "{latency}");
         }

@@ -114,6 +114,8 @@ pub struct Share {
     pub bytes: usize,
     /// Why no more.
     pub limit: Limit,
+    /// Bytes on the path beyond these that it carries as well, for parity.
+    pub spare: usize,
 }
 
 /// Gives every frame its share of the rate, or less where much is under way. Where shares are too
@@ -195,9 +197,12 @@ impl RateControl {
             return Err(Skip::Room);
         }
         self.last = Some(now);
+        let carried = rate.bits_per_second() as f64 / 8.0 * self.interval.as_secs_f64();
+        let spare = (carried as i64).min(room) - bytes;
         Ok(Share {
             bytes: bytes as usize,
             limit,
+            spare: usize::try_from(spare).unwrap_or(0),
         })
     }
 
@@ -207,6 +212,7 @@ impl RateControl {
         Share {
             bytes: LEAST_FRAME,
             limit: Limit::Room,
+            spare: 0,
         }
     }
 
@@ -354,6 +360,23 @@ mod tests {
         let (sent, _) = kilobits(&shares);
         assert!((198.0..=200.1).contains(&sent), "{sent}");
         assert_eq!(shares[5].unwrap().limit, Limit::MaxRate);
+    }
+
+    #[test]
+    fn what_the_user_leaves_of_the_rate_is_spare() {
+        let spare = |max_rate, room| {
+            let standing = Standing {
+                room,
+                ..standing(1000)
+            };
+            let mut control = control(max_rate);
+            control.share(Duration::ZERO, &path(), &standing).unwrap()
+        };
+        assert_eq!(spare(None, i64::MAX).spare, 0);
+        // 950 kbit/s less 500, in a frame of a thirtieth of a second.
+        assert_eq!(spare(Some(500), i64::MAX).spare, 3958 - 2083);
+        assert_eq!(spare(Some(500), 3000).spare, 3000 - 2083);
+        assert_eq!(spare(Some(500), 2000).spare, 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 mod end;
 mod input;
 mod output;
+mod protection;
 mod streaming;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ pub use input::Input;
 pub use output::{Counts, Output, Sent};
 
 use crate::bandwidth::{Estimator, EstimatorName};
+use crate::fec::Fec;
 use crate::rate::Path;
 use streaming::Streaming;
 
@@ -74,6 +76,8 @@ pub struct Settings {
     /// How old a frame may be when it leaves, at least two frame times; what is older then is
     /// dropped. A frame whose coding ends later still has one frame time to leave.
     pub latency: Duration,
+    /// Whether frames may have parity.
+    pub fec: Fec,
     /// Who says what the path carries.
     pub estimator: EstimatorName,
 }

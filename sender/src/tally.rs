@@ -118,6 +118,7 @@ impl Tally {
             queue_ms: millis(sent.queue),
             bytes: sent.bytes,
             datagrams: sent.datagrams,
+            parity: sent.parity,
             left: sent.left,
             encode_ms: millis(encode),
             code_ms: millis(code),

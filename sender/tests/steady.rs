@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use raq_recv::intake::Intake;
 use raq_send::bandwidth::EstimatorName;
 use raq_send::choice::{Picture, Speed};
+use raq_send::fec::Fec;
 use raq_send::frame_coder::{Allowance, FrameCoder};
 use raq_send::rate::Path;
 use raq_send::session::{Input, Output, Session, Settings};
@@ -87,6 +88,7 @@ impl Sending {
             min_rate: None,
             latency: Duration::from_millis(100),
             estimator: EstimatorName::Burst,
+            fec: Fec::Off,
         };
         let mut session = Session::new(settings, Duration::ZERO).unwrap();
         let mut said = Vec::new();

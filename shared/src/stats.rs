@@ -108,8 +108,10 @@ pub struct FrameSent {
     pub queue_ms: f64,
     /// Bytes of its datagrams that left, headers included.
     pub bytes: u64,
-    /// Number of its datagrams.
+    /// Number of its datagrams, those of parity included.
     pub datagrams: u8,
+    /// Those of parity.
+    pub parity: u8,
     /// Those of them that left; the others became too old.
     pub left: u8,
     /// Time in the encoder network.

@@ -415,6 +415,32 @@ fn a_sweep_is_its_command_lines_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn parity_makes_frames_whole_where_there_is_room_for_it() {
+    let folder = tempdir().unwrap();
+    scenario(folder.path(), "");
+    let whole = |fec: &str| {
+        let set = [
+            format!("media.fec={fec}"),
+            "media.max-rate=300kbit".into(),
+            "link.down.loss=0.1".into(),
+        ];
+        let mut args = vec!["run", "short.toml", "--policies", "raq", "--out", fec];
+        args.extend(set.iter().flat_map(|set| ["--set", set]));
+        well(folder.path(), &args);
+        let frames = fs::read_to_string(folder.path().join(fec).join("raq/frames.csv")).unwrap();
+        let mut lines = frames.lines().map(|line| line.split(','));
+        let names: Vec<&str> = lines.next().unwrap().collect();
+        let [count, arrived] =
+            ["datagrams", "arrived"].map(|name| names.iter().position(|it| *it == name).unwrap());
+        let frames: Vec<Vec<&str>> = lines.map(Iterator::collect).collect();
+        let whole = frames.iter().filter(|row| row[count] == row[arrived]);
+        whole.count() as f64 / frames.len() as f64
+    };
+    let (without, with) = (whole("off"), whole("auto"));
+    assert!(without < 0.85 && with > without + 0.1, "{without}, {with}");
+}
+
+#[test]
 fn scenarios_are_listed_and_found_by_name() {
     let folder = tempdir().unwrap();
     let output = raq_sim(folder.path(), &["list"]);

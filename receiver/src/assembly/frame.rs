@@ -51,6 +51,8 @@ pub struct Counts {
     pub stale: u64,
     /// Those that came twice.
     pub duplicates: u64,
+    /// Lost ones that were made again from datagrams of parity.
+    pub restored: u64,
     /// Frames closed with all their datagrams or some.
     pub frames: u32,
     /// Frames closed with some of their datagrams.
@@ -80,5 +82,12 @@ pub(super) struct OpenFrame {
 impl OpenFrame {
     pub(super) fn is_complete(&self) -> bool {
         self.arrived.len() == u32::from(self.count)
+    }
+
+    /// Another datagram of it came.
+    pub(super) fn seen(&mut self, now: Duration) {
+        let gap = now.saturating_sub(self.last_seen);
+        self.longest_gap = self.longest_gap.max(Some(gap));
+        self.last_seen = now;
     }
 }

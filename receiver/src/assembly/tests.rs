@@ -4,6 +4,7 @@ use raq_shared::wire::datagram::DatagramError;
 use super::*;
 
 mod closing;
+mod parity;
 
 use crate::sample::{DIM, check, codebooks, datagram, datagrams, temporal};
 

@@ -41,7 +41,7 @@ pub enum Output {
     Datagram {
         /// Number of its frame.
         frame: u32,
-        /// Its place in the frame, from 0.
+        /// Its place in the frame, from 0; those of parity come last.
         index: u8,
         /// Its bytes.
         bytes: Bytes,
@@ -78,8 +78,10 @@ pub struct Sent {
     pub estimate: Bitrate,
     /// Time in the queue of the path, as far as was known.
     pub queue: Duration,
-    /// Number of datagrams.
+    /// Number of datagrams, those of parity included.
     pub datagrams: u8,
+    /// Those of parity.
+    pub parity: u8,
     /// Those of them that left; the others became too old.
     pub left: u8,
     /// Bytes of those that left, headers included.

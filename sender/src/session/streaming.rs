@@ -13,6 +13,7 @@ use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::report::Report;
 use raq_shared::wire::update::time_units;
 
+use super::protection::{Protection, Room};
 use super::{Counts, Output, Sent, Settings};
 use crate::bandwidth::{Arrival, Datagram, Estimator};
 use crate::closings::Closings;
@@ -27,13 +28,23 @@ const UNIT: Duration = Duration::from_micros(100);
 
 /// A frame that is being coded.
 #[derive(Debug)]
-struct Coding {
-    number: u32,
-    captured: Duration,
+pub(super) struct Coding {
+    pub(super) number: u32,
+    pub(super) captured: Duration,
     allowance: Allowance,
     limit: Limit,
+    pub(super) room: Room,
     estimate: Bitrate,
     queue: Duration,
+}
+
+/// What a frame may take.
+#[derive(Debug, Clone, Copy)]
+struct Admitted {
+    allowance: Allowance,
+    limit: Limit,
+    /// With parity.
+    room: Room,
 }
 
 /// See the module.
@@ -44,6 +55,7 @@ pub(super) struct Streaming {
     /// How old a frame may be when it leaves.
     latency: Duration,
     rate: RateControl,
+    protection: Protection,
     /// Frames that are being coded.
     coding: VecDeque<Coding>,
     pacer: Pacer,
@@ -78,6 +90,7 @@ impl Streaming {
             max_rate,
             min_rate,
             latency,
+            fec,
             estimator,
             ..
         } = settings;
@@ -87,6 +100,7 @@ impl Streaming {
             interval,
             latency: (*latency).max(2 * interval),
             rate: RateControl::new(interval, tiles, *max_rate),
+            protection: Protection::new(*fec),
             coding: VecDeque::new(),
             pacer: Pacer::default(),
             leaving: VecDeque::new(),
@@ -134,7 +148,11 @@ impl Streaming {
             Err(_) if overdue => self.admit_least(now, path),
             admitted => admitted,
         };
-        let (allowance, limit) = match admitted {
+        let Admitted {
+            allowance,
+            limit,
+            room,
+        } = match admitted {
             Ok(admitted) => admitted,
             Err(skip) => {
                 self.skipped(1);
@@ -148,17 +166,23 @@ impl Streaming {
             captured,
             allowance,
             limit,
+            room,
             estimate: self.bandwidth.estimate(),
             queue: self.bandwidth.queue(),
         });
         Output::Code { number, allowance }
     }
 
-    fn admit(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
+    fn admit(&mut self, now: Duration, path: &Path) -> Result<Admitted, Skip> {
         if let Some(budget) = path.budget {
             self.pace = None;
             let allowance = self.rate.allowance(budget, path.max_datagram, Some(1));
-            return allowance.map(|it| (it, Limit::Given)).ok_or(Skip::Rate);
+            let given = allowance.map(|allowance| Admitted {
+                allowance,
+                limit: Limit::Given,
+                room: Room::NONE,
+            });
+            return given.ok_or(Skip::Rate);
         }
         let interval = self.interval.min(self.latency);
         let standing = self.bandwidth.standing(now, interval, self.backlog);
@@ -167,21 +191,21 @@ impl Streaming {
             queued: path.queued + self.pacer.bytes(),
             ..*path
         };
-        let Share { bytes, limit } = self.rate.share(now, &path, &standing)?;
-        self.allow(bytes, limit, &path)
+        let share = self.rate.share(now, &path, &standing)?;
+        self.allow(&share, &path)
     }
 
-    fn admit_least(&mut self, now: Duration, path: &Path) -> Result<(Allowance, Limit), Skip> {
-        let Share { bytes, limit } = self.rate.least(now);
-        self.allow(bytes, limit, path)
+    fn admit_least(&mut self, now: Duration, path: &Path) -> Result<Admitted, Skip> {
+        let share = self.rate.least(now);
+        self.allow(&share, path)
     }
 
-    fn allow(
-        &mut self,
-        bytes: usize,
-        limit: Limit,
-        path: &Path,
-    ) -> Result<(Allowance, Limit), Skip> {
+    fn allow(&mut self, share: &Share, path: &Path) -> Result<Admitted, Skip> {
+        let &Share {
+            bytes,
+            limit,
+            spare,
+        } = share;
         let anyway = self.rate.allowance(bytes, path.max_datagram, None);
         let anyway = anyway.ok_or(Skip::Room)?;
         let count = self.bandwidth.datagrams(bytes, anyway.count);
@@ -192,7 +216,14 @@ impl Streaming {
             true => Limit::Picture,
             false => limit,
         };
-        Ok((allowance, limit))
+        Ok(Admitted {
+            allowance,
+            limit,
+            room: Room {
+                bytes: bytes + spare,
+                max_datagram: path.max_datagram,
+            },
+        })
     }
 
     /// The oldest of the frames that were to be coded is.
@@ -203,23 +234,21 @@ impl Streaming {
         level: u8,
         codewords: [u16; MAX_STAGES],
     ) {
-        let Some(Coding {
-            number,
-            captured,
-            allowance,
-            limit,
-            estimate,
-            queue,
-        }) = self.coding.pop_front()
-        else {
+        let Some(coding) = self.coding.pop_front() else {
             return;
         };
-        // The header counts them in a byte.
-        let count = datagrams.len() as u8;
-        if count == 0 {
+        if datagrams.is_empty() {
             self.skipped(1);
             return;
         }
+        let parity = self
+            .protection
+            .append(&coding, self.bandwidth.losses(), datagrams);
+        let Coding {
+            number, captured, ..
+        } = coding;
+        // The header counts them in a byte.
+        let count = datagrams.len() as u8;
         // Where encoding takes longer than that, late frames are better than none.
         let deadline = (captured + self.latency).max(now + self.interval);
         let frame = pacer::Frame {
@@ -233,11 +262,12 @@ impl Streaming {
             captured,
             level,
             codewords,
-            budget: allowance.bytes as u64,
-            limit,
-            estimate,
-            queue,
+            budget: coding.allowance.bytes as u64,
+            limit: coding.limit,
+            estimate: coding.estimate,
+            queue: coding.queue,
             datagrams: count,
+            parity,
             left: 0,
             bytes: 0,
         });

@@ -2,6 +2,7 @@ mod departures;
 mod ends;
 mod feedback;
 mod forged;
+mod parity;
 mod patience;
 
 use bytes::BytesMut;

@@ -32,6 +32,7 @@ impl Running {
             Event::Through(bytes) => self.through += bytes,
             Event::Datagram(bytes) => {
                 let complete = self.receiver.arrive(now, &self.stand.clock, &bytes);
+                self.run.parity = self.receiver.parity;
                 if let Some(frame) = complete {
                     self.run.arrivals.push((frame, now));
                     self.report(now);

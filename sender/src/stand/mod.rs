@@ -15,11 +15,13 @@ use bytes::{Bytes, BytesMut};
 use raq_shared::codebook::Codebook;
 use raq_shared::coding::Coding;
 use raq_shared::stage::MAX_STAGES;
+use raq_shared::units::Bitrate;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
 use raq_shared::wire::message::{CodebookOffer, Message, ModelId};
 use raq_shared::wire::update::{UPDATE_HEADER_LEN, UpdateHeader, time_units};
 use raq_shared::wire::{self};
 
+use crate::fec::Fec;
 use crate::frame_coder::Allowance;
 use crate::rate::{PATH_OVERHEAD, Path, Skip};
 use crate::session::{Input, Output, Session, Settings};
@@ -56,6 +58,7 @@ pub(crate) fn settings() -> Settings {
         min_rate: None,
         estimator: crate::bandwidth::EstimatorName::Burst,
         latency: ms(100),
+        fec: Fec::Off,
     }
 }
 
@@ -88,6 +91,8 @@ pub(crate) struct Stand {
     /// The receiver's clock.
     pub clock: Box<dyn Fn(Duration) -> Duration>,
     pub rival: Option<Rival>,
+    pub max_rate: Option<Bitrate>,
+    pub fec: Fec,
 }
 
 /// How things stand after a frame of the source.
@@ -120,6 +125,8 @@ pub(crate) struct Run {
     pub heartbeats: Vec<Duration>,
     /// When frames came in, by their number.
     pub arrivals: Vec<(u32, Duration)>,
+    /// Datagrams of parity that came in.
+    pub parity: u32,
 }
 
 impl Default for Stand {
@@ -134,6 +141,8 @@ impl Default for Stand {
             // Any zero, and before the wrap of the 32 bits for a while.
             clock: Box::new(|now| now + Duration::from_secs(1000)),
             rival: None,
+            max_rate: None,
+            fec: Fec::Off,
         }
     }
 }
@@ -174,7 +183,12 @@ struct Running {
 
 impl Running {
     fn new(stand: Stand) -> Self {
-        let mut session = Session::new(settings(), Duration::ZERO).unwrap();
+        let settings = Settings {
+            max_rate: stand.max_rate,
+            fec: stand.fec,
+            ..settings()
+        };
+        let mut session = Session::new(settings, Duration::ZERO).unwrap();
         let said = welcome(CodebookOffer::Same);
         session.handle(Duration::ZERO, Input::Control(&said));
         while session.poll_output().is_some() {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use raq_recv::arrivals::ArrivalLog;
 use raq_shared::wire::datagram::extend_frame_number;
 use raq_shared::wire::heartbeat::Heartbeat;
+use raq_shared::wire::parity::ParityHeader;
 use raq_shared::wire::report::Report;
 use raq_shared::wire::update::UpdateHeader;
 
@@ -19,6 +20,8 @@ pub(crate) struct Receiver {
     came: HashMap<u32, u8>,
     newest: Option<u32>,
     number: u8,
+    /// Datagrams of parity that came.
+    pub(super) parity: u32,
     due: Option<Duration>,
 }
 
@@ -27,13 +30,21 @@ impl Receiver {
     pub(crate) fn arrive(&mut self, now: Duration, clock: &Clock, bytes: &[u8]) -> Option<u32> {
         let here = clock(now);
         let mut complete = None;
-        match Heartbeat::parse(bytes) {
-            Some(beat) => self.log.beat(here, beat.unwrap().sent),
-            None => {
+        match (Heartbeat::parse(bytes), ParityHeader::parse(bytes)) {
+            (Some(beat), _) => self.log.beat(here, beat.unwrap().sent),
+            (_, Some(parity)) => {
+                let (header, _) = parity.unwrap();
+                let frame = extend_frame_number(self.newest, header.frame).unwrap();
+                let sent = header.capture.wrapping_add(header.send_delay.into());
+                self.log.note(here, frame, header.place(), sent);
+                self.parity += 1;
+            }
+            (None, None) => {
                 let (header, _) = UpdateHeader::parse(bytes).unwrap();
                 let frame = extend_frame_number(self.newest, header.frame).unwrap();
                 self.newest = self.newest.max(Some(frame));
-                if self.log.note(here, frame, &header) {
+                let sent = header.capture.wrapping_add(header.send_delay.into());
+                if self.log.note(here, frame, header.index, sent) {
                     let came = self.came.entry(frame).or_default();
                     *came += 1;
                     complete = (*came == header.count).then_some(frame);

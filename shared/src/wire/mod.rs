@@ -6,6 +6,7 @@ pub mod control;
 pub mod datagram;
 pub mod heartbeat;
 pub mod message;
+pub mod parity;
 pub mod report;
 pub mod shipment;
 pub mod update;

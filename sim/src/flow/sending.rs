@@ -109,6 +109,7 @@ impl SendingEnd {
             max_rate: scenario.media.most(),
             min_rate: None,
             latency: LATENCY,
+            fec: scenario.media.fec,
             estimator: estimator.unwrap_or_default(),
         };
         let session = Session::new(settings, Duration::ZERO)

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use raq_recv::playout::MAX_LATENCY;
+use raq_send::fec::Fec;
 use raq_shared::{frame::FrameSize, units::Bitrate, video::FrameRate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -43,6 +44,9 @@ pub struct MediaConfig {
     /// The receiver's `--latency`: how long frames may wait to even out jitter; 0 for not at all.
     #[serde(skip_serializing_if = "is_nothing")]
     pub latency: Time,
+    /// The sender's `--fec`.
+    #[serde(skip_serializing_if = "is_default", with = "fec")]
+    pub fec: Fec,
     /// From capture until a frame can be coded, in the simulator's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encode_time: Option<Time>,
@@ -80,10 +84,15 @@ impl Default for MediaConfig {
             min_rate: None,
             playout: Time(std::time::Duration::from_millis(400)),
             latency: Time::default(),
+            fec: Fec::default(),
             encode_time: None,
             decode_time: None,
         }
     }
+}
+
+fn is_default(fec: &Fec) -> bool {
+    *fec == Fec::default()
 }
 
 fn is_nothing(time: &Time) -> bool {
@@ -187,5 +196,18 @@ mod size {
     ) -> Result<Option<FrameSize>, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Some).map_err(D::Error::custom)
+    }
+}
+
+mod fec {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(fec: &Fec, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(fec)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fec, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }

@@ -19,6 +19,7 @@ fn a_frame_is_coded_given_out_and_counted() {
         estimate: START,
         queue: Duration::ZERO,
         datagrams: 2,
+        parity: 0,
         left: 2,
         bytes: 8,
     };
