@@ -86,7 +86,13 @@ impl Studio {
                 let film = film()?;
                 show(&film);
                 let least = media.least().unwrap_or(LEAST);
-                Source::X264(X264::open(&film, Ffmpeg::find()?, least, most)?)
+                Source::X264(X264::open(
+                    &film,
+                    Ffmpeg::find()?,
+                    media.preset.unwrap_or_default(),
+                    least,
+                    most,
+                )?)
             }
         };
         Ok(Self {

@@ -8,6 +8,7 @@ use raq_shared::{frame::FrameSize, units::Bitrate, video::FrameRate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Rate, Time};
+use crate::media::x264::Preset;
 
 /// The `[media]` of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,10 @@ pub struct MediaConfig {
     /// The file of the source `sizes`: a line per frame with its bytes, played in a loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sizes: Option<PathBuf>,
+    /// The preset of the source `x264`: `"ultrafast"`, `"superfast"` or, where nothing is said,
+    /// `"veryfast"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// Frames a second; a clip has its own.
     pub fps: u32,
     /// What is never sent more than, headers counted: `"1500kbit"`, `"6Mbit"`.
@@ -79,6 +84,7 @@ impl Default for MediaConfig {
             frames: None,
             model: None,
             sizes: None,
+            preset: None,
             fps: 30,
             max_rate: None,
             min_rate: None,
@@ -143,6 +149,11 @@ impl MediaConfig {
             "sizes",
             self.sizes.is_some(),
             self.source == SourceKind::Sizes,
+        )?;
+        needs(
+            "preset",
+            self.preset.is_some() && self.source != SourceKind::X264,
+            false,
         )?;
         if let (Some(least), Some(most)) = (self.min_rate, self.max_rate)
             && least > most

@@ -15,7 +15,10 @@ use raq_shared::{
 };
 use tempfile::TempDir;
 
-use super::rung::{Kind, Raw, Rung};
+use super::{
+    preset::Preset,
+    rung::{Kind, Raw, Rung},
+};
 use crate::{media::film::Film, rd::ffmpeg::Ffmpeg};
 
 /// The most rungs.
@@ -60,6 +63,7 @@ impl Ladder {
     pub(super) fn encode(
         film: &Arc<Film>,
         ffmpeg: Ffmpeg,
+        preset: Preset,
         least: Bitrate,
         most: Bitrate,
     ) -> Result<Self, Failure> {
@@ -93,7 +97,7 @@ impl Ladder {
         for (number, rate) in rates(least, most).into_iter().enumerate() {
             let encode = |raw, kind, rate: Bitrate| {
                 let bitstream = folder.path().join(format!("{kind:?}-{number}.nut"));
-                Rung::encode(&ffmpeg, raw, kind, rate, bitstream)
+                Rung::encode(&ffmpeg, raw, preset, kind, rate, bitstream)
             };
             let predicted = encode(&following, Kind::Predicted, rate)?;
             steps.push(Step {

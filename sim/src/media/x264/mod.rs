@@ -1,8 +1,8 @@
 //! A clip coded by x264, carried by the same sessions: codec against codec over the same network.
 //!
 //! x264 cannot be asked for a frame of a given size, so the clip is encoded beforehand at a ladder
-//! of rates: `-preset veryfast -tune zerolatency`, no B frames, a decoder buffer of one frame's
-//! worth of the rate. The coder follows the network by taking each frame from the rung that fits.
+//! of rates: `-preset veryfast` (or `media.preset`) `-tune zerolatency`, no B frames, a decoder
+//! buffer of one frame's worth of the rate. The coder follows the network by taking each frame from the rung that fits.
 //! A frame can be decoded when all its datagrams came and the one sent before it was decoded;
 //! otherwise the screen stands still and a key frame is asked for, as WebRTC does it.
 //!
@@ -14,6 +14,7 @@ mod account;
 mod coder;
 mod ladder;
 mod log;
+mod preset;
 mod rung;
 mod screen;
 
@@ -29,6 +30,7 @@ use crate::rd::ffmpeg::{Ffmpeg, HOW_TO_GET};
 use coder::X264Coder;
 use ladder::Ladder;
 use log::Log;
+pub use preset::Preset;
 use screen::X264Screen;
 
 /// A clip as x264 codes it.
@@ -48,6 +50,7 @@ impl X264 {
     pub fn open(
         film: &Arc<Film>,
         ffmpeg: Option<Ffmpeg>,
+        preset: Preset,
         least: Bitrate,
         most: Bitrate,
     ) -> Result<Self, Failure> {
@@ -61,7 +64,9 @@ impl X264 {
         })?;
         Ok(Self {
             film: Arc::clone(film),
-            ladder: Rc::new(RefCell::new(Ladder::encode(film, ffmpeg, least, most)?)),
+            ladder: Rc::new(RefCell::new(Ladder::encode(
+                film, ffmpeg, preset, least, most,
+            )?)),
             most,
         })
     }

@@ -13,6 +13,7 @@ use raq_shared::{
     units::Bitrate,
 };
 
+use super::preset::Preset;
 use crate::{
     media::stopwatch::Stopwatch,
     rd::ffmpeg::{Ffmpeg, RawVideo, raw_bytes, raw_frame},
@@ -61,6 +62,7 @@ impl Rung {
     pub(super) fn encode(
         ffmpeg: &Ffmpeg,
         raw: &Raw,
+        preset: Preset,
         kind: Kind,
         rate: Bitrate,
         bitstream: PathBuf,
@@ -72,7 +74,7 @@ impl Rung {
             frame_rate: &raw.frame_rate,
         };
         let watch = Stopwatch::start();
-        ffmpeg.encode(&video, &arguments(kind, rate, raw.fps), &bitstream)?;
+        ffmpeg.encode(&video, &arguments(preset, kind, rate, raw.fps), &bitstream)?;
         let encoding = watch.time() / raw.frames.max(1) as u32;
         let bytes = ffmpeg.packet_bytes(&bitstream)?;
         if bytes.len() != raw.frames {
@@ -146,7 +148,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// x264's flags.
-fn arguments(kind: Kind, rate: Bitrate, fps: f64) -> Vec<String> {
+fn arguments(preset: Preset, kind: Kind, rate: Bitrate, fps: f64) -> Vec<String> {
     let group = match kind {
         Kind::Predicted => "100000",
         Kind::Key => "1",
@@ -155,8 +157,9 @@ fn arguments(kind: Kind, rate: Bitrate, fps: f64) -> Vec<String> {
     // x264 counts in whole kilobits, and takes none for no limit at all.
     let buffer = (bits as f64 / fps / 1000.0).ceil().max(1.0) as u64;
     format!(
-        "-c:v libx264 -preset veryfast -tune zerolatency -bf 0 -g {group} -b:v {bits} -maxrate \
-         {bits} -bufsize {}",
+        "-c:v libx264 -preset {} -tune zerolatency -bf 0 -g {group} -b:v {bits} -maxrate {bits} \
+         -bufsize {}",
+        preset.name(),
         1000 * buffer
     )
     .split(' ')
@@ -171,9 +174,10 @@ mod tests {
     #[test]
     fn the_buffer_holds_a_frame_in_whole_kilobits() {
         let rate = Bitrate::from_kilobits_per_second(100);
-        let predicted = arguments(Kind::Predicted, rate, 30.0).join(" ");
+        let predicted = arguments(Preset::Veryfast, Kind::Predicted, rate, 30.0).join(" ");
         assert!(predicted.ends_with("-g 100000 -b:v 100000 -maxrate 100000 -bufsize 4000"));
         assert!(predicted.contains("-preset veryfast -tune zerolatency -bf 0"));
-        assert!(arguments(Kind::Key, rate, 30.0).join(" ").contains("-g 1 "));
+        let key = arguments(Preset::Ultrafast, Kind::Key, rate, 30.0).join(" ");
+        assert!(key.contains("-preset ultrafast") && key.contains("-g 1 "));
     }
 }
