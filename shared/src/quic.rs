@@ -36,9 +36,11 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Bytes of datagrams that may wait in quinn, which can neither be dropped nor stamped there: about a
 /// frame's.
 pub const DATAGRAM_SEND_BUFFER: usize = 16 << 10;
-/// How long either end may hold back an acknowledgement; round trips are measured that much better
-/// than with the 25 ms of RFC 9000.
-pub const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
+/// How long either end may hold back an acknowledgement, as in RFC 9000: reports go more often, so
+/// that acknowledgements ride along with them instead of in packets of their own.
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+/// After so many packets one goes at once: no more than the window takes at its narrowest.
+pub const PACKETS_PER_ACK: u32 = 16;
 const DATAGRAM_RECEIVE_BUFFER: usize = 1 << 20;
 /// Shipped codebooks are the largest thing on a stream (4096 rows of 32 values are 256 KiB); they
 /// are read as they come.
@@ -177,10 +179,11 @@ fn setup(error: impl std::fmt::Display) -> QuicSetupError {
 fn transport() -> TransportConfig {
     let mut config = TransportConfig::default();
     // Asked of the other end with the first packet after the handshake, where it is quinn too. Gaps
-    // are told at once, as without it.
+    // are told no sooner than the rest: datagrams are not sent again, and reports tell of losses.
     let mut acks = AckFrequencyConfig::default();
     acks.max_ack_delay(Some(MAX_ACK_DELAY))
-        .reordering_threshold(VarInt::from_u32(1));
+        .ack_eliciting_threshold(VarInt::from_u32(PACKETS_PER_ACK - 1))
+        .reordering_threshold(VarInt::from_u32(0));
     let idle = IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT.as_millis() as u32));
     config
         .max_idle_timeout(Some(idle))

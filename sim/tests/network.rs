@@ -117,7 +117,7 @@ fn a_missed_expectation_fails_the_run_by_name() {
     let output = run(kept);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     for (missed, says) in [
-        ("metric = 'use'\nleast = 0.9", "fixed:400: use is 0.50"),
+        ("metric = 'use'\nleast = 0.9", "fixed:400: use is 0.49"),
         (
             "metric = 'queue_ms.p95'\nphase = 'late'\nmost = 1",
             "in phase late",

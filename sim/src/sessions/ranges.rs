@@ -39,14 +39,8 @@ impl Ranges {
 
     /// Whether it has this number, or had so many since that it has forgotten.
     pub(super) fn contains(&self, number: u64) -> bool {
-        self.covers(number, number)
+        self.0.iter().any(|range| range.contains(&number))
             || (self.0.len() == MOST && self.0.last().is_some_and(|last| number < *last.start()))
-    }
-
-    /// Whether it has all numbers from one to another.
-    pub(super) fn covers(&self, from: u64, to: u64) -> bool {
-        let mut ranges = self.0.iter();
-        ranges.any(|range| range.contains(&from) && range.contains(&to))
     }
 
     /// The ranges, the newest first.
@@ -101,7 +95,6 @@ mod tests {
         let ranges = of(&[0, 1, 3, 2, 4, 9, 7, 7]);
         assert_eq!(ranges.0, [9..=9, 7..=7, 0..=4]);
         assert!(ranges.contains(2) && !ranges.contains(8));
-        assert!(ranges.covers(0, 4) && !ranges.covers(4, 7));
         assert_eq!(ranges.largest(), Some(9));
         assert_eq!(ranges.bytes(), 1 + 1 + 1 + 4);
         assert_eq!(of(&[100]).bytes(), 2 + 1 + 1);

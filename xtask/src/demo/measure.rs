@@ -111,6 +111,7 @@ mod tests {
             bytes: 0,
             datagrams: 1,
             left: 1,
+            parity: 0,
             encode_ms: 0.0,
             code_ms: 0.0,
         }
