@@ -117,10 +117,11 @@ impl Sending<'_> {
                 }
             }
             Output::Discard { number, skip } => {
-                if let Some(skip) = skip {
-                    self.tally.skipped(number, skip, self.session.bandwidth());
-                }
                 if let Some(encoded) = self.take_encoded(number) {
+                    if let Some(skip) = skip {
+                        let bandwidth = self.session.bandwidth();
+                        self.tally.skipped(&encoded.captured, skip, bandwidth);
+                    }
                     self.pipeline.recycle(encoded);
                 }
             }

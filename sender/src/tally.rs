@@ -10,6 +10,7 @@ use raq_shared::stats::{
 };
 
 use crate::bandwidth::{Estimator, EstimatorName};
+use crate::capture::play::Captured;
 use crate::clock::Clock;
 use crate::rate::Skip;
 use crate::session::{Counts, Sent};
@@ -126,10 +127,12 @@ impl Tally {
     }
 
     /// Notes a frame that is not sent.
-    pub(crate) fn skipped(&mut self, number: u32, reason: Skip, bandwidth: &Estimator) {
+    pub(crate) fn skipped(&mut self, frame: &Captured, reason: Skip, bandwidth: &Estimator) {
+        let number = frame.number;
         tracing::trace!(number, %reason, "frame skipped");
         self.write(SenderRecord::Skipped(FrameSkipped {
             frame: number,
+            capture_unix_us: self.clock.unix_us(frame.captured),
             reason: reason.to_string(),
             estimate_kbps: bandwidth.estimate().kilobits_per_second(),
             queue_ms: millis(bandwidth.queue()),

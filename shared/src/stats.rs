@@ -125,6 +125,8 @@ pub struct FrameSent {
 pub struct FrameSkipped {
     /// Frame number.
     pub frame: u32,
+    /// When it was captured.
+    pub capture_unix_us: u64,
     /// Why: no `room` beside what is under way, a `rate` too low for all frames, `silence` of the
     /// receiver, or a `backlog` of frames that it has not decoded.
     pub reason: String,
