@@ -332,7 +332,9 @@ async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
     if let Some(key) = key {
         tracing::debug!(%address, %key, "connected");
     }
-    let Some(claim) = server.gate.claim(key) else {
+    let heard = connection.clone();
+    let packets = move || heard.stats().udp_rx.datagrams;
+    let Some(claim) = server.gate.claim(key, packets).await else {
         tracing::info!("sent the sender at {address} away: another one is being received");
         let _ = timeout(FAREWELL, send_away(&connection)).await;
         connection.close(Close::Refused.into(), b"busy");

@@ -159,8 +159,8 @@ pub(crate) fn refusal(peer: &str, error: &ConnectionError, own: KeyId) -> Option
         Failure::new(
             Exit::Refused,
             format_args!(
-                "another sender with the same key has taken over at {peer}; run one of them at a \
-                 time"
+                "another sender has taken over at {peer}, with the same key or while this one was \
+                 silent; run one of them at a time"
             ),
         )
     } else if is(Close::Protocol) {

@@ -18,7 +18,7 @@ pub enum End {
     /// The connection was lost before the sender said Bye.
     #[error("the connection was lost")]
     Lost,
-    /// Another connection with the same key takes its place.
-    #[error("the sender has connected anew, or another one with its key has")]
+    /// Another connection with the same key takes its place, or, after a silence, any other.
+    #[error("the sender has connected anew, or another one has, with its key or after its silence")]
     Superseded,
 }
