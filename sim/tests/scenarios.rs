@@ -155,6 +155,51 @@ fn the_product_finds_the_rate_with_libwebrtcs_estimator_too() {
     assert_ne!(summary.figure("raq", "use"), Some(figure("use")));
 }
 
+/// The bars that the transport was built to, with the ideal source (shared/docs/RATE.md has the means
+/// of five seeds beside comparators).
+#[test]
+fn the_product_keeps_to_its_bars() {
+    const NONE: f64 = f64::INFINITY;
+    let bars = [
+        ("rfc8867-5.1", "queue_ms.p95", 0.0, 50.0),
+        ("rfc8867-5.1", "queue_ms.p99", 0.0, 70.0),
+        ("rfc8867-5.1", "use", 0.85, NONE),
+        ("rfc8867-5.4", "jain", 0.9, NONE),
+        // 0.3 to 1.7 of a fair 1 Mbit/s; use is of 1.5.
+        ("rfc8867-5.6", "use", 0.3 / 1.5, 1.7 / 1.5),
+        ("onoff-12mbit", "signal_ms.p95", 0.0, 190.0),
+        ("loss-20", "rendered_share", 0.99, NONE),
+        ("loss-20", "offered_share", 0.8, NONE),
+        ("loss-20-burst3", "rendered_share", 0.97, NONE),
+        ("loss-50", "rendered_share", 0.95, NONE),
+        ("loss-50", "offered_share", 0.6, NONE),
+        ("loss-50-burst3", "rendered_share", 0.93, NONE),
+        ("att-lte-driving", "signal_ms.p95", 0.0, 190.0),
+        ("att-lte-driving", "use", 0.7, NONE),
+        ("verizon-lte-short", "signal_ms.p95", 0.0, 170.0),
+        ("verizon-lte-short", "use", 0.6, NONE),
+    ];
+    for bars in bars.chunk_by(|a, b| a.0 == b.0) {
+        let name = bars[0].0;
+        if name.contains("-lte-") && !paths::outside_data().exists() {
+            support::skip("the recorded traces are not there; set RAQ_DATA");
+            continue;
+        }
+        let folder = tempdir().unwrap();
+        let loaded = Loaded::read(Path::new(name), &[]).unwrap();
+        let summary = plan(&loaded, 1, &["raq"], folder.path().to_owned())
+            .carry_out(|_| ())
+            .unwrap();
+        for &(_, metric, least, most) in bars {
+            let found = summary.figure("raq", metric).unwrap();
+            assert!(
+                (least..=most).contains(&found),
+                "{name}: {metric} is {found}, not within {least} to {most}"
+            );
+        }
+    }
+}
+
 /// What the comparators do on links where others have measured them (transport-only figures of the
 /// project's design notes): frame sizes that vary by 25 %, feedback every 50 ms, no dropped frames.
 #[test]
