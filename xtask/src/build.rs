@@ -31,22 +31,32 @@ pub(crate) fn cargo() -> Command {
 /// # Errors
 /// Where cargo fails; its own messages are on standard error.
 pub fn release() -> Result<Programs> {
+    let [send, recv] = executables(["raq-send", "raq-recv"])?;
+    Ok(Programs { send, recv })
+}
+
+/// [`release`], and raq-sim along with them.
+///
+/// # Errors
+/// As [`release`].
+pub fn with_simulator() -> Result<(Programs, PathBuf)> {
+    let [send, recv, sim] = executables(["raq-send", "raq-recv", "raq-sim"])?;
+    Ok((Programs { send, recv }, sim))
+}
+
+/// Builds packages for release; of each the program of the same name.
+fn executables<const N: usize>(packages: [&str; N]) -> Result<[PathBuf; N]> {
     let mut cargo = cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "raq-send",
-        "--package",
-        "raq-recv",
-        "--bins",
-    ]);
+    cargo.args(["build", "--release", "--bins"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
     // JSON is the one way to learn where cargo put the programs.
     cargo
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped());
     let mut child = cargo.spawn().context("cannot run cargo; is it on PATH?")?;
-    let (mut send, mut recv) = (None, None);
+    let mut found = packages.map(|_| None);
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line.context("cargo's output broke off")?;
@@ -56,10 +66,9 @@ pub fn release() -> Result<Programs> {
             let Some(path) = message["executable"].as_str() else {
                 continue;
             };
-            match message["target"]["name"].as_str() {
-                Some("raq-send") => send = Some(PathBuf::from(path)),
-                Some("raq-recv") => recv = Some(PathBuf::from(path)),
-                _ => {}
+            let name = message["target"]["name"].as_str();
+            if let Some(at) = packages.iter().position(|&package| name == Some(package)) {
+                found[at] = Some(PathBuf::from(path));
             }
         }
     }
@@ -67,8 +76,12 @@ pub fn release() -> Result<Programs> {
     if !status.success() {
         bail!("the programs do not build (cargo: {status}); its messages are above");
     }
-    let (Some(send), Some(recv)) = (send, recv) else {
-        bail!("cargo built no raq-send or no raq-recv; is this the whole repository?");
-    };
-    Ok(Programs { send, recv })
+    let mut built = packages.map(|_| PathBuf::new());
+    for ((package, path), built) in packages.iter().zip(found).zip(&mut built) {
+        let Some(path) = path else {
+            bail!("cargo built no {package}; is this the whole repository?");
+        };
+        *built = path;
+    }
+    Ok(built)
 }

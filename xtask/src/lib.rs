@@ -5,9 +5,14 @@
 //! which knows where ONNX Runtime is.
 
 pub mod build;
+mod clip;
+mod delay;
 pub mod demo;
 mod options;
 pub mod program;
+mod progress;
+pub mod relay;
+mod scene;
 pub mod setup;
 pub mod stats;
 pub mod test;

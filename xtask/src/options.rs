@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
+use raq_shared::units::parse_duration;
 
-use crate::{demo, setup, test};
+use crate::{demo, relay, setup, test};
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -35,6 +36,21 @@ enum Chore {
             value_parser = clap::value_parser!(u32).range(1..))]
         frames: u32,
     },
+    /// Send a clip from raq-send to raq-recv over raq-sim's relay, beside the same in the simulator
+    Relay {
+        /// The link: a scenario of raq-sim's, or a TOML file
+        #[arg(long, value_name = "SCENARIO", default_value = "lte")]
+        scenario: PathBuf,
+        /// The clip: y4m, or anything ffmpeg reads; without it a built-in moving scene
+        #[arg(long, value_name = "CLIP")]
+        input: Option<PathBuf>,
+        /// Play it forwards and backwards for so long: 1s to 1h
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+        duration: Duration,
+        /// What everything random in the link follows from [default: the scenario's]
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+    },
     /// Set up, build, and run every test, Rust and Python
     Test,
 }
@@ -48,6 +64,12 @@ impl Options {
         match self.chore {
             Chore::Setup { gpu, train } => setup::run(gpu, train),
             Chore::Demo { input, frames } => demo::run(input.as_deref(), frames),
+            Chore::Relay {
+                scenario,
+                input,
+                duration,
+                seed,
+            } => relay::run(&scenario, input.as_deref(), duration, seed),
             Chore::Test => test::run(),
         }
     }

@@ -4,7 +4,8 @@ use std::{fs, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, Result};
 use raq_shared::stats::{
-    FrameDecoded, FrameSent, Line, ReceiverRecord, ReceiverSummary, SenderRecord, SenderSummary,
+    FrameDecoded, FrameSent, FrameSkipped, Line, ReceiverRecord, ReceiverSummary, SenderRecord,
+    SenderSummary,
 };
 use serde::de::DeserializeOwned;
 
@@ -34,6 +35,19 @@ pub fn sender(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
         frames,
         summary.context("raq-send's statistics have no summary")?,
     ))
+}
+
+/// The frames of raq-send's `--stats` file that were not sent.
+///
+/// # Errors
+/// Where the file cannot be read, or a line of it.
+pub fn skipped(path: &Path) -> Result<Vec<FrameSkipped>> {
+    let records = records(path)?.into_iter();
+    let skipped = records.filter_map(|record| match record {
+        SenderRecord::Skipped(frame) => Some(frame),
+        _ => None,
+    });
+    Ok(skipped.collect())
 }
 
 /// The frames of raq-recv's `--stats` file, and its summary.

@@ -9,9 +9,9 @@ use raq_shared::{
     stats::{FrameDecoded, FrameSent},
     y4m::Reader,
 };
-use serde::Serialize;
 
-use super::{clip::Clip, transfer::Transfer};
+use super::transfer::Transfer;
+use crate::{clip::Clip, delay::Delay};
 
 /// Equal pictures have an infinite PSNR, which has no mean: they count as this many decibels.
 const BEST_PSNR: f64 = 100.0;
@@ -24,14 +24,8 @@ pub(super) struct Measured {
     pub(super) ssim: Option<f64>,
     /// Datagrams without IP, UDP and QUIC headers, in kbit per second of the clip.
     pub(super) kbps: f64,
+    /// From a frame's capture to its being decoded and ready to be shown.
     pub(super) delay_ms: Delay,
-}
-
-/// From a frame's capture to its being decoded and ready to be shown, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Delay {
-    pub(super) p50: f64,
-    pub(super) p95: f64,
 }
 
 impl Measured {
@@ -54,7 +48,7 @@ impl Measured {
             psnr += psnr_y(&a, &b).min(BEST_PSNR);
             ssim = ssim.zip(ssim_y(&a, &b)).map(|(sum, value)| sum + value);
         }
-        let Some(delay_ms) = Delay::of(&transfer.sent, &transfer.decoded) else {
+        let Some(delay_ms) = delay(&transfer.sent, &transfer.decoded) else {
             bail!(
                 "no frame arrived ({}); is the machine overloaded?",
                 transfer.rate
@@ -69,28 +63,16 @@ impl Measured {
     }
 }
 
-impl Delay {
-    /// None where no frame arrived.
-    fn of(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
-        let capture: HashMap<_, _> = sent
-            .iter()
-            .map(|frame| (frame.frame, frame.capture_unix_us))
-            .collect();
-        let mut delays: Vec<_> = decoded
-            .iter()
-            .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?))
-            .collect();
-        delays.sort_unstable();
-        // Nearest rank: the smallest value that at least this share does not exceed.
-        let rank = |percent: usize| {
-            let index = (delays.len() * percent).div_ceil(100).max(1) - 1;
-            delays.get(index).map(|&us| us as f64 / 1000.0)
-        };
-        Some(Self {
-            p50: rank(50)?,
-            p95: rank(95)?,
-        })
-    }
+/// None where no frame arrived.
+fn delay(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Delay> {
+    let capture: HashMap<_, _> = sent
+        .iter()
+        .map(|frame| (frame.frame, frame.capture_unix_us))
+        .collect();
+    let delays = decoded
+        .iter()
+        .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?));
+    Delay::of(delays.collect())
 }
 
 #[cfg(test)]
@@ -145,15 +127,15 @@ mod tests {
             .map(|n| decoded(n, 1_001_000 * u64::from(n)))
             .collect();
         assert_eq!(
-            Delay::of(&all, &shown),
+            delay(&all, &shown),
             Some(Delay {
                 p50: 49.0,
                 p95: 95.0
             })
         );
-        assert_eq!(Delay::of(&all, &[]), None);
+        assert_eq!(delay(&all, &[]), None);
         assert_eq!(
-            Delay::of(&all[..1], &[decoded(0, 7000)]),
+            delay(&all[..1], &[decoded(0, 7000)]),
             Some(Delay { p50: 7.0, p95: 7.0 })
         );
     }

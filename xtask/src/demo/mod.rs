@@ -1,10 +1,8 @@
 //! `cargo xtask demo`: the real programs, two processes, over loopback.
 
-mod clip;
 mod measure;
 mod picture;
 mod report;
-mod scene;
 mod transfer;
 
 use std::{fs, path::Path, thread};
@@ -13,17 +11,19 @@ use anyhow::{Context as _, Result, anyhow};
 use raq_shared::paths;
 
 use self::{
-    clip::Clip,
     measure::Measured,
     report::Summary,
     transfer::{Rate, Transfer},
 };
-use crate::{build, setup};
+use crate::{build, clip::Clip, setup};
 
 /// Bitrates that are shown after the automatic choice, kbit/s.
 pub const RATES: [u64; 4] = [60, 150, 400, 1000];
 /// Limits on codebook sizes that are shown then.
 pub const CODEWORDS: [u16; 4] = [2, 16, 256, 4096];
+
+/// The built-in scene's: what two cores encode and decode in real time without trying hard.
+const SCENE: (u32, u32) = (320, 240);
 
 /// Sends at most `frames` frames of `input`, or of a built-in scene, once with all that loopback
 /// carries and once with each of [`RATES`] and of [`CODEWORDS`]; prints a table and fills `target/demo`.
@@ -36,7 +36,10 @@ pub fn run(input: Option<&Path>, frames: u32) -> Result<()> {
     let failed = || format!("cannot write to {}; free space there", folder.display());
     fs::create_dir_all(&folder).with_context(failed)?;
     let work = tempfile::tempdir_in(&folder).with_context(failed)?;
-    let clip = Clip::prepare(input, frames, work.path())?;
+    let clip = Clip::prepare(input, SCENE, frames, work.path())?;
+    if clip.is_cut {
+        eprintln!("Taking the first {frames} frames; --frames N takes more");
+    }
     eprintln!("{clip}");
     eprintln!("Building raq-send and raq-recv …");
     let programs = build::release()?;

@@ -9,7 +9,7 @@ use raq_shared::{
     y4m::Reader,
 };
 
-use super::clip::Clip;
+use crate::clip::Clip;
 
 /// Writes the middle one of the received frames, the source's picture to its left.
 pub(super) fn write(clip: &Clip, received: &Path, picture: &Path) -> Result<()> {

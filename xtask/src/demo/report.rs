@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    measure::{Delay, Measured},
+    measure::Measured,
     transfer::{Rate, Transfer},
 };
+use crate::delay::Delay;
 
 /// `target/demo/summary.json`; all but the last two fields are of the automatic run.
 #[derive(Debug, Serialize)]

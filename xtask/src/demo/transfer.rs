@@ -2,19 +2,15 @@
 
 use std::{
     fmt,
-    fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use raq_shared::stats::{FrameDecoded, FrameSent, ReceiverSummary, SenderSummary};
 
-use super::clip::Clip;
-use crate::{build::Programs, program::Program, stats};
+use crate::{build::Programs, clip::Clip, program::Program, progress::Progress, stats};
 
 /// For what takes no longer than loading the model.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -110,17 +106,16 @@ impl Transfer {
         }
         let send = Program::start("raq-send", &mut send)?;
 
-        let bar = bar(clip, rate);
-        let mut lines = LineCount::new(&decoded, clip.frames);
+        let mut progress = Progress::new(&rate.to_string(), clip.frames, &decoded);
         let patience = 2 * clip.duration() + PATIENCE;
-        let send = send.finish_with(patience, || bar.set_position(lines.count()))?;
+        let send = send.finish_with(patience, || progress.update())?;
         if !send.status.success() && recv.is_running() {
             // It waits for another sender; this one's words say why there is none.
             drop(recv);
             return Err(send.well().unwrap_err().into());
         }
-        let recv = recv.finish_with(PATIENCE, || bar.set_position(lines.count()))?;
-        bar.finish_and_clear();
+        let recv = recv.finish_with(PATIENCE, || progress.update())?;
+        progress.finish();
         recv.well()?;
         send.well()?;
 
@@ -141,48 +136,5 @@ impl Transfer {
             decoded,
             receiver,
         })
-    }
-}
-
-fn bar(clip: &Clip, rate: Rate) -> ProgressBar {
-    let bar = ProgressBar::new(clip.frames.into()).with_message(format!("{rate:<22}"));
-    if bar.is_hidden() {
-        eprintln!("Sending: {rate} …");
-    }
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} frames") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// Counts the lines of a file that grows, up to a limit: the last one is the summary.
-struct LineCount {
-    path: PathBuf,
-    file: Option<File>,
-    lines: u64,
-    limit: u64,
-}
-
-impl LineCount {
-    fn new(path: &Path, limit: u32) -> Self {
-        Self {
-            path: path.to_owned(),
-            file: None,
-            lines: 0,
-            limit: limit.into(),
-        }
-    }
-
-    fn count(&mut self) -> u64 {
-        if self.file.is_none() {
-            self.file = File::open(&self.path).ok();
-        }
-        let mut fresh = Vec::new();
-        if let Some(file) = &mut self.file {
-            // A failed read shows no progress, nothing more.
-            let _ = file.read_to_end(&mut fresh);
-        }
-        self.lines += fresh.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        self.lines.min(self.limit)
     }
 }

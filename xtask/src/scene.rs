@@ -11,15 +11,12 @@ use raq_shared::{
     y4m::Writer,
 };
 
-/// Width and height: what two cores encode and decode in real time without trying hard.
-const SIZE: (u32, u32) = (320, 240);
 const FRAMES_A_SECOND: u32 = 30;
 /// Five seconds.
 const FRAMES: u32 = 150;
 
 /// Writes the scene, at most `limit` frames of it, to `path`.
-pub(super) fn write(path: &Path, limit: u32) -> Result<()> {
-    let (width, height) = SIZE;
+pub(crate) fn write(path: &Path, (width, height): (u32, u32), limit: u32) -> Result<()> {
     let size = FrameSize::new(width, height)?;
     let pattern = Pattern::new(Kind::Motion, size, FrameRate::new(FRAMES_A_SECOND, 1)?);
     let failed = || format!("cannot write {}", path.display());

@@ -17,17 +17,21 @@ use raq_shared::{
     y4m::{self, Reader, Writer},
 };
 
+use crate::scene;
+
 /// The signal for a write to a closed pipe, the same number on all that Linux runs on but MIPS.
 const SIGPIPE: i32 = 13;
 
 /// A y4m file that is known to be good.
 #[derive(Debug)]
-pub(super) struct Clip {
+pub(crate) struct Clip {
     name: String,
-    pub(super) path: PathBuf,
-    pub(super) format: VideoFormat,
+    pub(crate) path: PathBuf,
+    pub(crate) format: VideoFormat,
     /// How many of its frames are sent.
-    pub(super) frames: u32,
+    pub(crate) frames: u32,
+    /// Whether there are more.
+    pub(crate) is_cut: bool,
 }
 
 impl fmt::Display for Clip {
@@ -47,12 +51,17 @@ impl fmt::Display for Clip {
 }
 
 impl Clip {
-    /// At most `limit` frames of `input`, or of the built-in scene; what has to be converted
-    /// goes to `folder`.
-    pub(super) fn prepare(input: Option<&Path>, limit: u32, folder: &Path) -> Result<Self> {
+    /// At most `limit` frames of `input`, or of the built-in scene at `scene`'s width and height; what
+    /// has to be made or converted goes to `folder`.
+    pub(crate) fn prepare(
+        input: Option<&Path>,
+        scene: (u32, u32),
+        limit: u32,
+        folder: &Path,
+    ) -> Result<Self> {
         let converted = folder.join("source.y4m");
         let Some(input) = input else {
-            super::scene::write(&converted, limit)?;
+            scene::write(&converted, scene, limit)?;
             return Self::open("built-in scene".to_owned(), converted, limit);
         };
         let name = input.display().to_string();
@@ -84,19 +93,17 @@ impl Clip {
         if frames == 0 {
             bail!("{name} holds no frame; give another clip");
         }
-        if frames == limit && reader.skip().unwrap_or(false) {
-            eprintln!("Taking the first {limit} frames; --frames N takes more");
-        }
         Ok(Self {
             name,
             path,
             format: reader.format(),
             frames,
+            is_cut: frames == limit && reader.skip().unwrap_or(false),
         })
     }
 
     /// How long it plays.
-    pub(super) fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         self.format.frame_rate.time_of(self.frames.into())
     }
 }
