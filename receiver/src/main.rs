@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use raq_recv::driver;
 use raq_recv::options::Options;
-use raq_shared::exit;
+use raq_shared::{exit, settings};
 
 fn main() -> ExitCode {
-    exit::finish("raq-recv", driver::run(&Options::parse()))
+    let settings = settings::read::<Options>(std::env::args_os());
+    let result = settings.and_then(|options| options.map_or(Ok(()), |it| driver::run(&it)));
+    exit::finish("raq-recv", result)
 }

@@ -26,7 +26,7 @@ const CHOICES: &str = "give --output window, FILE.y4m, - (standard output) or nu
 pub struct Options {
     /// Where to listen: a port on all addresses, or one address; port 0 takes any free one
     #[arg(long, value_name = "PORT|ADDR:PORT",
-        required_unless_present_any = ["print_model", "print_id"])]
+        required_unless_present_any = ["print_model", "print_id", "print_config"])]
     pub listen: Option<Listen>,
     /// Where frames go: window, FILE.y4m, - or null [default: window if there is a display]
     ///

@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::exit::{Exit, Failure};
 use crate::identity::{Identity, Trust};
 use crate::model::{Model, ModelOptions, Provider, named};
+use crate::settings::SettingsArgs;
 
 /// Flags of both programs.
 #[derive(Args, Clone, Debug)]
@@ -48,6 +49,9 @@ pub struct CommonArgs {
     /// Print the id of one's own key, the form a trust file takes, and end
     #[arg(long, help_heading = "Trust")]
     pub print_id: bool,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 }
 
 impl CommonArgs {

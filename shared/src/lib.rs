@@ -22,6 +22,8 @@ pub mod paths;
 pub mod quality;
 #[cfg(feature = "quic")]
 pub mod quic;
+#[cfg(feature = "cli")]
+pub mod settings;
 pub mod stage;
 pub mod stats;
 pub mod tile;
