@@ -206,3 +206,28 @@ fn demo_leaves_pictures_and_figures() {
         );
     }
 }
+
+#[test]
+fn the_relay_has_figures_of_both() {
+    if env::var_os(xtask::test::REQUIRE_ALL).is_none_or(|value| value != "1") {
+        return skip("builds for release, which takes minutes; RAQ_REQUIRE_ALL=1 runs it");
+    }
+    for line in of("cargo xtask relay") {
+        // What is measured there takes a minute.
+        let line = format!("{line} --duration 5s");
+        let status = shell(&line).stdout(Stdio::null()).status().unwrap();
+        assert!(status.success(), "`{line}` fails");
+    }
+    let folder = paths::repository().join("target/relay");
+    let text = fs::read(folder.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    for figures in [&summary["real"], &summary["simulated"]] {
+        assert_eq!(figures["captured"], 150, "{figures}");
+        // The link alone delays by 20 ms.
+        assert!(
+            figures["delay_ms"]["p50"].as_f64().unwrap() > 20.0,
+            "{figures}"
+        );
+        assert!(figures["shown"].as_u64().unwrap() > 75, "{figures}");
+    }
+}

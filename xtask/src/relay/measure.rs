@@ -84,7 +84,7 @@ fn joined(relayed: &Relayed, count: u32, rate: FrameRate) -> Option<Vec<Frame>> 
         }
     }
     let first = captures.iter().position(Option::is_some)?;
-    let before = captures[first]? - micros(rate, first as u32);
+    let before = captures[first]?.saturating_sub(micros(rate, first as u32));
     let (mut known, mut from) = (before, 0);
     let mut frames: Vec<_> = (0u32..)
         .zip(captures)

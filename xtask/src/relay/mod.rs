@@ -59,6 +59,9 @@ pub fn run(
     let work = tempfile::tempdir().context("no place for a clip; free space or set TMPDIR")?;
     let clip = Clip::prepare(input, SCENE, MOST_FRAMES, work.path())?;
     let film = Film::read(&clip)?;
+    if clip.is_cut {
+        eprintln!("Taking the first {MOST_FRAMES} frames");
+    }
     eprintln!("{clip}");
     eprintln!("Building raq-send, raq-recv and raq-sim …");
     let (programs, program) = build::with_simulator()?;
