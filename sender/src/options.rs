@@ -165,6 +165,9 @@ impl Options {
     /// [`Failure`] where they do not.
     pub fn check_rates(&self) -> Result<(), Failure> {
         match (self.min_rate, self.max_rate) {
+            (_, Some(most)) if most < LEAST_RATE => Err(usage(format_args!(
+                "--max-rate {most} carries no picture; give {LEAST_RATE} or more"
+            ))),
             (Some(least), Some(most)) if least > most => Err(usage(format_args!(
                 "--min-rate {least} is above --max-rate {most}; lower the one or raise the other"
             ))),
@@ -181,6 +184,8 @@ impl Options {
     }
 }
 
+/// What the least frames, as few as there may be, take on the path.
+const LEAST_RATE: Bitrate = Bitrate::from_kilobits_per_second(12);
 /// How old a frame may be, at least and at most.
 const LATENCIES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(5);
 
@@ -366,6 +371,18 @@ mod tests {
             assert_eq!(parse(&["--latency", latency]).is_ok(), fits, "{latency}");
         }
         assert!(parse(&["--speed", "slow"]).is_err());
+    }
+
+    #[test]
+    fn rates_that_cannot_be_kept_are_refused() {
+        let check = |args: &[&str]| parse(args).unwrap().check_rates();
+        let failure = check(&["--max-rate", "11k"]).unwrap_err();
+        assert!(
+            failure.message.contains("give 12 kbit/s or more"),
+            "{failure}"
+        );
+        assert!(check(&["--max-rate", "12k"]).is_ok());
+        assert!(check(&["--max-rate", "20k", "--min-rate", "30k"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! departures -> Ledger <- arrivals (reports)
 //!                 |-> Losses   how many are lost, which of them for want of room
 //!                 |-> Delay    time in the queue, against the least of the last seconds
+//!                 |-> Jitter   delays that change by chance
 //!                 |-> Trains   how far the path spreads a frame's datagrams: what it carries
 //!                 |-> Rival    somebody else fills the queue
 //!                 '-> Outage   nothing comes back
@@ -17,6 +18,7 @@ pub mod delay;
 pub mod estimator;
 pub mod estimator_name;
 pub mod gcc;
+pub mod jitter;
 pub mod ledger;
 pub mod losses;
 pub mod outage;
@@ -35,6 +37,7 @@ pub use ledger::Datagram;
 use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};
 use clock::ReceiverClock;
 use delay::Delay;
+use jitter::Jitter;
 use ledger::{Heard, Ledger};
 use losses::Losses;
 use outage::Outage;
@@ -63,6 +66,11 @@ const CREEP: f64 = 1.05;
 const NO_QUEUE: Duration = Duration::from_millis(10);
 /// With a queue longer than this the path was busy between two frames.
 const BUSY_QUEUE: Duration = Duration::from_millis(8);
+/// Where delays change by chance the estimate does not fall below this share of what arrives, so that
+/// frames that take 0.95 of it do not wear it down …
+const OF_DELIVERED: f64 = 1.1;
+/// … while the queue is no longer than this besides.
+const CALM: Duration = Duration::from_millis(8);
 /// Arrivals further apart than this have an outage between them.
 const OUTAGE_GAP: Duration = Duration::from_millis(250);
 /// Time over which arrivals make a rate.
@@ -123,6 +131,7 @@ pub struct Bandwidth {
     clock: ReceiverClock,
     trains: Trains,
     delay: Delay,
+    jitter: Jitter,
     losses: Losses,
     rival: Rival,
     outage: Outage,
@@ -150,6 +159,7 @@ impl Default for Bandwidth {
             clock: ReceiverClock::default(),
             trains: Trains::default(),
             delay: Delay::default(),
+            jitter: Jitter::default(),
             losses: Losses::default(),
             rival: Rival::default(),
             outage: Outage::default(),
@@ -211,6 +221,9 @@ impl Bandwidth {
         self.ledger.passed(passed);
         self.decide();
         if news {
+            if let Some(last) = self.last {
+                self.jitter.heard(now.saturating_sub(last.sent));
+            }
             self.update(fresh);
             self.look_for_rival(now);
         }
@@ -238,6 +251,7 @@ impl Bandwidth {
         // On a slow path a datagram's own time is no queue.
         let service = Duration::from_secs_f64(own / self.estimate);
         self.queue = raw.saturating_sub(service);
+        self.jitter.passed(frame, self.queue);
         let bytes = own + f64::from(heard.missing) * self.losses.random();
         self.deliver(Delivery {
             sent,
@@ -248,7 +262,8 @@ impl Bandwidth {
         // Beside a rival the time between frames is spent on his datagrams.
         let busy = last.filter(|last| {
             let gap = at.saturating_sub(last.arrived);
-            self.queue > BUSY_QUEUE && gap < OUTAGE_GAP && gap < raw && !self.rival.is_here()
+            let stands = self.jitter.queue() > BUSY_QUEUE + self.jitter.one_way();
+            stands && gap < OUTAGE_GAP && gap < raw && !self.rival.is_here()
         });
         let passage = Passage { sent, arrived: at };
         let busy = busy.map(|last| last.arrived);
@@ -277,7 +292,10 @@ impl Bandwidth {
                 // Trains of a few bytes may say anything.
                 let tried = delivered * ABOVE_TRIED + TRY;
                 let known = tried.max(self.estimate).max(self.before_outage);
-                let rate = rate.min(known).min(step);
+                let rate = rate
+                    .max(self.arrives_calmly(delivered))
+                    .min(known)
+                    .min(step);
                 let weight = if rate > self.estimate { UP } else { DOWN };
                 self.estimate += weight * (rate - self.estimate);
             }
@@ -294,6 +312,16 @@ impl Bandwidth {
         self.estimate = self.estimate.clamp(self.least, BOUNDS[1]);
         if self.estimate >= self.before_outage {
             self.before_outage = 0.0;
+        }
+    }
+
+    /// What the path carries at least where its delays change by chance, which spreads trains as well:
+    /// what arrived without a queue. Nothing where there is one or delays are steady.
+    fn arrives_calmly(&self, delivered: f64) -> f64 {
+        let by_chance = self.jitter.one_way();
+        match !by_chance.is_zero() && self.jitter.queue() < CALM + by_chance {
+            true => delivered * OF_DELIVERED,
+            false => 0.0,
         }
     }
 
@@ -339,6 +367,7 @@ impl Bandwidth {
         if self.rival.is_here() {
             from = RIVAL_TARGET;
         }
+        from += self.jitter.one_way();
         let over = self.queue.saturating_sub(from).as_secs_f64() / slope;
         bitrate(self.estimate * (1.0 - over.min(1.0) * (1.0 - DRAINED)))
     }
@@ -351,7 +380,7 @@ impl Bandwidth {
             true => RIVAL_TARGET,
             false => TARGET,
         };
-        let time = self.round_trip() + target + interval;
+        let time = self.round_trip() + self.jitter.round_trip() + target + interval;
         let holds = self.rate().bits_per_second() as f64 / 8.0 * time.as_secs_f64();
         (holds as i64).max(LEAST_FRAME as i64) - self.ledger.in_flight() as i64
     }
