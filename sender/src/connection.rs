@@ -187,6 +187,7 @@ impl Sending<'_> {
             Some(event) = self.pipeline.events.recv() => self.event(event),
             () = turned_true(self.interrupts), if !self.interrupted => {
                 self.interrupted = true;
+                self.lookout.hurry(self.clock.now());
                 self.session.handle(self.clock.now(), Input::Stop);
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Silence after which something is wrong: both ends speak every 3 s when there is nothing to say.
 const SILENCE: Duration = Duration::from_secs(5);
+/// The same for who does not want to wait any longer.
+const HURRY: Duration = Duration::from_secs(2);
 /// From one socket to the next: quinn still listens at the one before, so that answers which are only
 /// late find their way, but not at the one before that.
 const AGAIN: Duration = Duration::from_secs(20);
@@ -28,6 +30,11 @@ impl Lookout {
     /// When to look again, at the latest.
     pub(crate) fn deadline(&self) -> Duration {
         self.due
+    }
+
+    /// From `now` on a short silence is enough.
+    pub(crate) fn hurry(&mut self, now: Duration) {
+        self.due = self.due.min(now + HURRY);
     }
 
     /// Whether another socket is to be tried at `now`, where `packets` have come so far.
@@ -67,6 +74,19 @@ mod tests {
             }
         }
         assert_eq!(tries, [114, 134]);
+    }
+
+    #[test]
+    fn who_is_in_a_hurry_waits_for_a_short_silence_only() {
+        let mut lookout = Lookout::new(at(0));
+        assert!(lookout.look(at(5), 0));
+        lookout.hurry(at(6));
+        assert!(!lookout.look(at(7), 0));
+        assert!(lookout.look(at(8), 0));
+        // An answer is worth waiting for the rest.
+        lookout.hurry(at(9));
+        assert!(!lookout.look(at(10), 1) && !lookout.look(at(14), 1));
+        assert_eq!(lookout.deadline(), at(15));
     }
 
     #[test]

@@ -201,6 +201,7 @@ impl Sessions {
         connection.close(close.into(), end.to_string().as_bytes());
         let counts = sending.session.counts();
         let (began, source_end_told) = (sending.began, sending.source_end_told);
+        let interrupted = sending.interrupted && began.is_some();
         let encoded = std::mem::take(&mut sending.encoded);
         let lost = sending.lost.take().filter(|_| end == End::Lost);
         drop(sending);
@@ -239,6 +240,10 @@ impl Sessions {
         };
         if began.is_some() {
             self.tally.lost(address, failure.cause());
+        }
+        if interrupted && failure.exit == Exit::Connection {
+            tracing::warn!("{}; the receiver does not know of the end", failure.cause());
+            return Next::Over(Ok(()));
         }
         self.after(failure, source_end_told)
     }
