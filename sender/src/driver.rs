@@ -27,12 +27,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         return Ok(());
     }
     #[cfg(feature = "camera")]
-    if options.list_cameras {
+    if options.source.list_cameras {
         return list_cameras();
     }
     let peer = options.peer()?;
     options.check_rates()?;
-    let source = options.open_source()?;
+    let source = options.source.open()?;
     let identity = options.common.identity()?;
     let trust = options.common.accepted_keys(&identity)?;
     let video = source.format();

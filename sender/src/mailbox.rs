@@ -46,8 +46,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// An empty buffer or else the oldest full one, and whether it was full: live sources
-    /// overwrite what nobody had time for. `None` once closed.
+    /// An empty buffer or else the oldest full one, and whether it was full. `None` once closed.
     #[cfg(any(feature = "camera", test))]
     pub(crate) fn empty_or_oldest(&self) -> Option<(T, bool)> {
         let mut state = self.lock();
@@ -68,6 +67,20 @@ impl<T> Mailbox<T> {
     pub(crate) fn put(&self, buffer: T) {
         self.lock().full.push_back(buffer);
         self.changed.notify_all();
+    }
+
+    /// Puts a full buffer in in the place of those that wait; how many there were. Live sources do
+    /// so: what nobody had time for is out of date.
+    #[cfg(any(feature = "camera", test))]
+    pub(crate) fn replace(&self, buffer: T) -> u32 {
+        let mut state = self.lock();
+        let State { empty, full, .. } = &mut *state;
+        let replaced = full.len() as u32;
+        empty.extend(full.drain(..));
+        full.push_back(buffer);
+        drop(state);
+        self.changed.notify_all();
+        replaced
     }
 
     /// The oldest full buffer, waited for; `None` once closed and emptied.
@@ -163,6 +176,25 @@ mod tests {
         assert_eq!(mailbox.empty_or_oldest(), Some((1, true)));
         mailbox.put(3);
         assert_eq!((mailbox.take(), mailbox.take()), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn a_live_source_leaves_only_the_newest() {
+        let mailbox = Mailbox::new(vec![0; 3]);
+        let replaced = [1, 2, 3, 4].map(|number| {
+            assert_eq!(mailbox.empty(), Some(0));
+            let replaced = mailbox.replace(number);
+            if replaced == 1 {
+                // The emptied one is the next to be filled.
+                assert_eq!(mailbox.empty(), Some(number - 1));
+                mailbox.give_back(0);
+            }
+            replaced
+        });
+        assert_eq!(replaced, [0, 1, 1, 1]);
+        assert_eq!(mailbox.take(), Some(4));
+        mailbox.close();
+        assert_eq!(mailbox.take(), None);
     }
 
     #[test]

@@ -1,27 +1,23 @@
 //! The command line of raq-send.
 
+mod source;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::{EXIT_CODES, Exit, Failure};
-use raq_shared::frame::FrameSize;
 use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
-use raq_shared::video::FrameRate;
 
 use crate::bandwidth::EstimatorName;
-#[cfg(feature = "camera")]
-use crate::capture::camera::{Camera, CameraPath};
-use crate::capture::clip::Clip;
-use crate::capture::pattern::{Kind, Pattern};
-use crate::capture::play::{Limits, Source};
+use crate::capture::play::Limits;
 use crate::choice::Speed;
 use crate::fec::Fec;
+pub use source::SourceArgs;
 
 /// Sends live video over QUIC, every frame in as many bytes as the network carries.
 ///
@@ -62,49 +58,9 @@ pub struct Options {
     #[arg(long, value_name = "SPEED", default_value_t)]
     pub speed: Speed,
 
-    /// Send from a camera: its number, or its device such as /dev/video0
-    #[cfg(feature = "camera")]
-    #[arg(
-        long,
-        value_name = "N|/dev/videoN",
-        group = "source",
-        help_heading = "Input"
-    )]
-    pub camera: Option<CameraPath>,
-    /// List cameras and what they give, and end
-    #[cfg(feature = "camera")]
-    #[arg(long, help_heading = "Input")]
-    pub list_cameras: bool,
-    /// Send a y4m file, or a y4m stream on standard input (-), at its frame rate
-    #[arg(
-        long,
-        value_name = "FILE.y4m|-",
-        group = "source",
-        help_heading = "Input"
-    )]
-    pub input: Option<PathBuf>,
-    /// Send a test pattern: motion, bars or noise [default without a name: motion]
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "motion",
-        group = "source", help_heading = "Input")]
-    pub test_pattern: Option<Kind>,
-    /// Size of camera and test pattern
-    #[arg(
-        long,
-        value_name = "WxH",
-        default_value = "640x360",
-        conflicts_with = "input",
-        help_heading = "Input"
-    )]
-    pub size: Size,
-    /// Frames per second of camera and test pattern: 30, 29.97 or 30000/1001
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "30",
-        conflicts_with = "input",
-        help_heading = "Input"
-    )]
-    pub fps: FrameRate,
+    /// What is sent.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// End after so much video: 30s, 2m or 500ms
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Input")]
     pub duration: Option<Duration>,
@@ -132,31 +88,6 @@ impl Options {
     /// Whether a lost connection is made again.
     pub fn reconnects(&self) -> bool {
         !self.no_reconnect
-    }
-
-    /// Opens what is to be sent.
-    ///
-    /// # Errors
-    /// [`Failure`] where nothing was named, or it cannot be opened.
-    pub fn open_source(&self) -> Result<Source, Failure> {
-        #[cfg(feature = "camera")]
-        if let Some(path) = &self.camera {
-            return Camera::open(path, self.size.0, self.fps).map(Source::Camera);
-        }
-        if let Some(path) = &self.input {
-            return Clip::open(path).map(|clip| Source::Clip(Box::new(clip)));
-        }
-        if let Some(kind) = self.test_pattern {
-            return Ok(Source::Pattern(Pattern::new(kind, self.size.0, self.fps)));
-        }
-        let camera = if cfg!(feature = "camera") {
-            "--camera N, "
-        } else {
-            ""
-        };
-        Err(usage(format_args!(
-            "say what to send: {camera}--input FILE.y4m or --test-pattern"
-        )))
     }
 
     /// Looks whether the rates that were given go together.
@@ -251,18 +182,6 @@ impl FromStr for Peer {
     }
 }
 
-/// The size of a frame, `WxH`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub FrameSize);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,33 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_source() {
-        let motion = parse(&["--test-pattern", "--peer", "a:1"]).unwrap();
-        assert_eq!(motion.test_pattern, Some(Kind::Motion));
-        let bars = parse(&["--peer", "a:1", "--test-pattern", "bars"]).unwrap();
-        assert_eq!(bars.test_pattern, Some(Kind::Bars));
-        assert!(parse(&["--test-pattern", "dots"]).is_err());
-        assert!(parse(&["--test-pattern", "--input", "x.y4m"]).is_err());
-        let none = parse(&["--peer", "a:1"]).unwrap();
-        let failure = none.open_source().err().unwrap();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.message.contains("--test-pattern"));
-        assert_eq!(
-            parse(&["--print-id"]).unwrap().peer().unwrap_err().exit,
-            Exit::Usage
-        );
-    }
-
-    #[test]
-    fn a_file_brings_its_own_size_and_rate() {
-        assert!(parse(&["--input", "x.y4m"]).is_ok());
-        assert!(parse(&["--input", "x.y4m", "--size", "1x1"]).is_err());
-        assert!(parse(&["--input", "x.y4m", "--fps", "5"]).is_err());
-        let pattern = parse(&["--test-pattern", "--size", "17x31", "--fps", "29.97"]).unwrap();
-        assert_eq!(pattern.size.0.to_string(), "17x31");
-        for bad in ["0x1", "1", "axb", "99999x1"] {
-            assert!(parse(&["--test-pattern", "--size", bad]).is_err(), "{bad}");
-        }
+    fn a_peer_is_needed_to_send() {
+        let failure = parse(&["--print-id"]).unwrap();
+        assert_eq!(failure.peer().unwrap_err().exit, Exit::Usage);
     }
 
     #[test]

@@ -5,11 +5,17 @@ pub mod pattern;
 pub mod schedule;
 mod stamp;
 
+#[cfg(all(test, feature = "camera"))]
+mod against_ffmpeg;
 #[cfg(feature = "camera")]
 pub mod camera;
 #[cfg(feature = "program")]
 pub mod clip;
 #[cfg(feature = "camera")]
 mod convert;
+#[cfg(feature = "camera")]
+mod live;
+#[cfg(feature = "camera")]
+mod mjpeg;
 #[cfg(feature = "program")]
 pub mod play;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "camera")]
-use raq_shared::exit::Exit;
 use raq_shared::exit::Failure;
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
@@ -13,15 +11,13 @@ use tokio::sync::mpsc::UnboundedSender;
 #[cfg(feature = "camera")]
 use super::camera::Camera;
 use super::clip::Clip;
+#[cfg(feature = "camera")]
+use super::live::Live;
 use super::pattern::Pattern;
 use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::mailbox::Mailbox;
-
-/// Broken pictures in a row after which the camera is given up.
-#[cfg(feature = "camera")]
-const MAX_BROKEN: u32 = 100;
 
 /// Where frames come from.
 pub enum Source {
@@ -87,9 +83,15 @@ impl Player {
                 (number, outcome)
             }
             #[cfg(feature = "camera")]
-            Source::Camera(_) => {
+            Source::Camera(camera) => {
+                let live = Live {
+                    limits: self.limits,
+                    clock: self.clock,
+                    mailbox: &self.mailbox,
+                    events: &self.events,
+                };
                 let mut next = 0;
-                let outcome = self.play_live(&mut next);
+                let outcome = live.play(camera, &mut next);
                 (next, outcome)
             }
         };
@@ -156,77 +158,5 @@ impl Player {
             Source::Clip(clip) => clip.skip(),
             _ => Ok(true),
         }
-    }
-
-    /// Takes frames as a camera gives them, the newest first in line.
-    #[cfg(feature = "camera")]
-    fn play_live(&mut self, next: &mut u32) -> Result<(), Failure> {
-        let rate = self.source.format().frame_rate;
-        let Source::Camera(camera) = &mut self.source else {
-            return Ok(());
-        };
-        let mut stream = camera.start()?;
-        let mut start = None;
-        loop {
-            let Some((mut slot, overwritten)) = self.mailbox.empty_or_oldest() else {
-                return Ok(());
-            };
-            if overwritten {
-                let _ = self.events.send(Event::Skipped(1));
-            }
-            // A broken picture is the cable's fault; the next one comes soon.
-            let mut broken = 0;
-            while !stream.read(&mut slot.frame)? {
-                let _ = self.events.send(Event::Skipped(1));
-                broken += 1;
-                if broken == MAX_BROKEN {
-                    return Err(Failure::new(
-                        Exit::Device,
-                        format_args!(
-                            "none of the camera's last {MAX_BROKEN} pictures can be read; unplug \
-                             it and plug it in again, or choose another --size"
-                        ),
-                    ));
-                }
-            }
-            let captured = self.clock.now();
-            let elapsed = captured - *start.get_or_insert(captured);
-            if elapsed >= self.limits.duration || *next >= self.limits.frames {
-                return Ok(());
-            }
-            let number = live_number(rate, elapsed, *next);
-            (slot.number, slot.captured) = (number, captured);
-            self.mailbox.put(slot);
-            *next = number + 1;
-        }
-    }
-}
-
-/// The number of a camera's frame: the interval it falls into, so that a slow camera leaves gaps
-/// and the other end's file keeps time; but never one given before, nor a jump that the receiver
-/// would refuse.
-#[cfg(feature = "camera")]
-fn live_number(rate: raq_shared::video::FrameRate, elapsed: Duration, next: u32) -> u32 {
-    let half = rate.time_of(1) / 2;
-    let number = u32::try_from(rate.number_at(elapsed + half)).unwrap_or(u32::MAX - 1);
-    number.clamp(next, next + raq_shared::wire::datagram::MAX_JUMP / 2)
-}
-
-#[cfg(all(test, feature = "camera"))]
-mod tests {
-    use raq_shared::video::FrameRate;
-
-    use super::*;
-
-    #[test]
-    fn camera_frames_keep_time_and_ascend() {
-        let rate = FrameRate::new(10, 1).unwrap();
-        let number = |millis, next| live_number(rate, Duration::from_millis(millis), next);
-        assert_eq!(number(0, 0), 0);
-        assert_eq!(number(120, 1), 1, "a little late");
-        assert_eq!(number(190, 2), 2, "a little early");
-        assert_eq!(number(210, 3), 3, "two in one interval");
-        assert_eq!(number(700, 4), 7, "a slow camera");
-        assert_eq!(number(10_000_000, 8), 8 + 8192, "a camera that slept");
     }
 }
