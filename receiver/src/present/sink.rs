@@ -1,5 +1,6 @@
 //! A window, a y4m stream, or nowhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(not(feature = "window"))]
@@ -10,7 +11,7 @@ use raq_shared::video::VideoFormat;
 
 #[cfg(feature = "window")]
 use super::window;
-use super::{null, y4m};
+use super::y4m;
 use crate::options::Output;
 
 /// How often a window looks for input while no frames come.
@@ -19,7 +20,8 @@ const WINDOW_PERIOD: Duration = Duration::from_millis(15);
 
 /// A place for frames, opened.
 pub(super) enum Sink {
-    Null(null::Null),
+    /// Frames are decoded and forgotten.
+    Null,
     #[cfg(feature = "window")]
     Window(Box<window::Window>),
     Y4m(Box<y4m::Y4m>),
@@ -28,7 +30,7 @@ pub(super) enum Sink {
 impl Sink {
     pub(super) fn open(output: &Output) -> Result<Self, Failure> {
         match output {
-            Output::Null => Ok(Self::Null(null::Null)),
+            Output::Null => Ok(Self::Null),
             #[cfg(feature = "window")]
             Output::Window => Ok(Self::Window(Box::new(window::Window::open()?))),
             #[cfg(not(feature = "window"))]
@@ -44,19 +46,19 @@ impl Sink {
     /// A session begins, `gap` after the last frame of the one before.
     pub(super) fn begin(&mut self, format: VideoFormat, gap: Duration) -> Result<(), Failure> {
         match self {
-            Self::Null(_) => Ok(()),
+            Self::Null => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.begin(format),
             Self::Y4m(y4m) => y4m.begin(format, gap),
         }
     }
 
-    /// Shows a frame and gives back one that is no longer needed.
-    pub(super) fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
+    /// Shows a frame.
+    pub(super) fn show(&mut self, number: u32, frame: &Arc<Frame>) -> Result<(), Failure> {
         match self {
-            Self::Null(null) => Ok(Some(null.show(frame))),
+            Self::Null => Ok(()),
             #[cfg(feature = "window")]
-            Self::Window(window) => window.show(frame).map(Some),
+            Self::Window(window) => window.show(frame),
             Self::Y4m(y4m) => y4m.show(number, frame),
         }
     }
@@ -64,7 +66,7 @@ impl Sink {
     /// Ends a session; gives the number of repeated frames.
     pub(super) fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
         match self {
-            Self::Null(_) => Ok(0),
+            Self::Null => Ok(0),
             #[cfg(feature = "window")]
             Self::Window(_) => Ok(0),
             Self::Y4m(y4m) => y4m.finish(frames_sent),
@@ -77,15 +79,6 @@ impl Sink {
             #[cfg(feature = "window")]
             Self::Window(_) => Some(WINDOW_PERIOD),
             _ => None,
-        }
-    }
-
-    /// Whether frames come onto a screen as they are given, so that their times matter.
-    pub(super) fn is_live(&self) -> bool {
-        match self {
-            #[cfg(feature = "window")]
-            Self::Window(_) => true,
-            _ => false,
         }
     }
 
