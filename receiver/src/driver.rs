@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::connection::{self, Outcome, Pipeline, Signals};
 use crate::decode::{self, Jobs, Limit};
+use crate::figures::{Figures, Gauge};
 use crate::gate::Gate;
 use crate::options::{Listen, Options, Output};
 use crate::present;
@@ -64,9 +65,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (presenter, mut presenting) =
-        present::start(&outputs, options.output.latency, &event_sender, &stop)
-            .map_err(|failure| options.output.blame(failure))?;
+    let (watchers, figures) = watch::channel(Figures::default());
+    let (presenter, mut presenting) = present::start(
+        &outputs,
+        options.output.latency,
+        &event_sender,
+        &stop,
+        &figures,
+    )
+    .map_err(|failure| options.output.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let temporal = Temporal::load(model.folder(), &made.codebooks)?;
@@ -105,6 +112,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             jobs: jobs.clone(),
             events,
             stats,
+            gauge: Gauge::new(watchers),
             provider,
             one_format: streams,
             format: None,

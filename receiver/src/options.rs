@@ -1,6 +1,7 @@
 //! The command line of raq-recv.
 
 mod output;
+mod web_address;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use raq_shared::cli::CommonArgs;
 use raq_shared::exit::EXIT_CODES;
 
 pub use self::output::{Output, OutputArg, OutputArgs};
+pub use self::web_address::WebAddress;
 pub use crate::present::Target;
 
 /// Receives live video over QUIC, whatever part of it arrives.

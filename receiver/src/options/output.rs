@@ -9,11 +9,12 @@ use clap::Args;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::units::parse_duration_or_zero;
 
+use super::WebAddress;
 use crate::playout::MAX_LATENCY;
 use crate::present::Target;
 
 /// What `--output` may be, for messages.
-const CHOICES: &str = "give --output window, FILE.y4m, - (standard output) or null";
+const CHOICES: &str = "give --output window, web, FILE.y4m, - (standard output) or null";
 
 /// Where frames go, as the command line says it.
 #[derive(Args, Clone, Debug)]
@@ -26,12 +27,18 @@ pub struct OutputArgs {
     ///
     /// Of several outputs none holds up the others: one that is too slow misses frames, and one that
     /// fails leaves the rest.
-    #[arg(long, value_name = "window|FILE.y4m|-|null", help_heading = "Output")]
+    /// web[:PORT|:ADDR:PORT] serves a page with the live picture and plots, on this machine alone unless
+    /// an address is given, and prints where; who knows the token in the printed address may watch.
+    #[arg(
+        long,
+        value_name = "window|web|FILE.y4m|-|null",
+        help_heading = "Output"
+    )]
     pub output: Vec<OutputArg>,
     /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
     ///
-    /// On a steady network nothing waits, whatever is given. Only a window waits; files have a
-    /// clock of their own.
+    /// On a steady network nothing waits, whatever is given. Only a window and the page wait;
+    /// files have a clock of their own.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = latency,
         help_heading = "Output")]
     pub latency: Duration,
@@ -45,6 +52,8 @@ pub struct OutputArgs {
 pub enum Output {
     /// A window on the display.
     Window,
+    /// A page for browsers.
+    Web(WebAddress),
     /// A y4m stream.
     Stream(Target),
     /// Nowhere; frames are decoded all the same.
@@ -54,7 +63,7 @@ pub enum Output {
 impl Output {
     /// Whether frames come onto a screen as they are given, so that their times matter.
     pub fn is_live(&self) -> bool {
-        matches!(self, Self::Window)
+        matches!(self, Self::Window | Self::Web(_))
     }
 
     /// Whether it is one stream, of one format, with a frame for every number.
@@ -116,6 +125,7 @@ impl OutputArgs {
         Ok(match argument {
             OutputArg::Window => Output::Window,
             OutputArg::Null => Output::Null,
+            OutputArg::Web(address) => Output::Web(address.clone()),
             OutputArg::Stdout if io::stdout().is_terminal() => {
                 return usage(format!(
                     "standard output is a terminal, pipe the video into a program; {CHOICES}"
@@ -139,6 +149,8 @@ fn usage<T>(message: String) -> Result<T, Failure> {
 pub enum OutputArg {
     /// `window`
     Window,
+    /// `web`, `web:PORT`, `web:ADDR:PORT`
+    Web(WebAddress),
     /// `-`
     Stdout,
     /// `null`
@@ -153,8 +165,10 @@ impl FromStr for OutputArg {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "window" => Ok(Self::Window),
+            "web" => Ok(Self::Web(WebAddress::Port(0))),
             "-" => Ok(Self::Stdout),
             "null" => Ok(Self::Null),
+            text if text.starts_with("web:") => text[4..].parse().map(Self::Web),
             name if Path::new(name).extension().is_some_and(|end| end == "y4m") => {
                 Ok(Self::File(name.into()))
             }
@@ -167,6 +181,7 @@ impl std::fmt::Display for OutputArg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Window => f.write_str("window"),
+            Self::Web(address) => write!(f, "web:{address}"),
             Self::Stdout => f.write_str("-"),
             Self::Null => f.write_str("null"),
             Self::File(path) => path.display().fmt(f),
@@ -202,10 +217,13 @@ mod tests {
     fn outputs_are_told_apart() {
         let output = |text| parse(&["--output", text]).map(|args| args.output[0].clone());
         assert_eq!(output("window").unwrap(), OutputArg::Window);
+        let web = |port| OutputArg::Web(WebAddress::Port(port));
+        assert_eq!(output("web").unwrap(), web(0));
+        assert_eq!(output("web:8080").unwrap(), web(8080));
         assert_eq!(output("-").unwrap(), OutputArg::Stdout);
         let file = OutputArg::File("a/b.y4m".into());
         assert_eq!(output("a/b.y4m").unwrap(), file);
-        for typo in ["windw", "out.avi", ""] {
+        for typo in ["windw", "out.avi", "", "web:", "web:x", "website"] {
             assert!(output(typo).is_err(), "{typo}");
         }
         let misplaced = parse(&["--output", "null", "--overwrite"]).unwrap();

@@ -19,6 +19,7 @@ use super::sink::Sink;
 use super::stage::Stage;
 use super::{Picture, Show};
 use crate::event::Event;
+use crate::figures::Figures;
 use crate::options::Output;
 
 /// Frames on their way to an output that shows the newest, or that is waited for.
@@ -114,11 +115,16 @@ impl Presenter {
                 record: if outlet.tells { record.take() } else { None },
             };
             let replaced = outlet.mailbox.put(Show::Frame(picture), outlet.full);
-            let Some(mut told) = replaced.and_then(|picture| picture.record) else {
+            let Some(Picture {
+                capture,
+                record: Some(mut record),
+                ..
+            }) = replaced
+            else {
                 continue;
             };
-            told.superseded = true;
-            let _ = self.events.send(Event::Shown(told));
+            record.superseded = true;
+            let _ = self.events.send(Event::Shown { capture, record });
         }
     }
 
@@ -167,7 +173,8 @@ impl Presenting {
 }
 
 /// Opens every output on a thread of its own, where it stays: windows belong to a thread. On live
-/// ones frames wait up to `latency` for their time. `stop` turns true when the user closes one.
+/// ones frames wait up to `latency` for their time. `stop` turns true when the user closes one;
+/// `figures` are what they may show besides.
 ///
 /// # Errors
 /// [`Failure`] where one cannot be opened.
@@ -176,6 +183,7 @@ pub(crate) fn start(
     latency: Duration,
     events: &UnboundedSender<Event>,
     stop: &watch::Sender<bool>,
+    figures: &watch::Receiver<Figures>,
 ) -> Result<(Presenter, Presenting), Failure> {
     let working = Arc::new(Working::new(outputs.len()));
     // What a screen shows is told rather than what a file holds.
@@ -203,9 +211,10 @@ pub(crate) fn start(
         };
         let present = {
             let (output, events, stop) = (output.clone(), events.clone(), stop.clone());
+            let figures = figures.clone();
             let working = working.clone();
             let mailbox = Reader(mailbox);
-            move || match Sink::open(&output) {
+            move || match Sink::open(&output, figures) {
                 Ok(sink) => {
                     let _ = opened.send(Ok(()));
                     Stage::new(sink, live, latency, working, events, stop).run(&mailbox.0);

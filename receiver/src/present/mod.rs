@@ -14,6 +14,8 @@ mod mailbox;
 mod outputs;
 mod sink;
 mod stage;
+#[cfg(feature = "web")]
+mod web;
 #[cfg(feature = "window")]
 mod window;
 mod y4m;

@@ -1,17 +1,21 @@
-//! A window, a y4m stream, or nowhere.
+//! One output of any kind.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(not(feature = "window"))]
+#[cfg(not(all(feature = "web", feature = "window")))]
 use raq_shared::exit::Exit;
 use raq_shared::exit::Failure;
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
+use tokio::sync::watch;
 
+#[cfg(feature = "web")]
+use super::web;
 #[cfg(feature = "window")]
 use super::window;
 use super::y4m;
+use crate::figures::Figures;
 use crate::options::Output;
 
 /// How often a window looks for input while no frames come.
@@ -24,11 +28,16 @@ pub(super) enum Sink {
     Null,
     #[cfg(feature = "window")]
     Window(Box<window::Window>),
+    #[cfg(feature = "web")]
+    Web(web::Web),
     Y4m(Box<y4m::Y4m>),
 }
 
 impl Sink {
-    pub(super) fn open(output: &Output) -> Result<Self, Failure> {
+    pub(super) fn open(
+        output: &Output,
+        figures: watch::Receiver<Figures>,
+    ) -> Result<Self, Failure> {
         match output {
             Output::Null => Ok(Self::Null),
             #[cfg(feature = "window")]
@@ -38,6 +47,14 @@ impl Sink {
                 Exit::Usage,
                 "this raq-recv was built without the feature window; choose --output FILE.y4m, - \
                  or null",
+            )),
+            #[cfg(feature = "web")]
+            Output::Web(address) => Ok(Self::Web(web::Web::open(address, figures)?)),
+            #[cfg(not(feature = "web"))]
+            Output::Web(_) => Err(Failure::new(
+                Exit::Usage,
+                "this raq-recv was built without the feature web; choose --output window, \
+                 FILE.y4m, - or null",
             )),
             Output::Stream(target) => Ok(Self::Y4m(Box::new(y4m::Y4m::open(target.clone())?))),
         }
@@ -49,6 +66,11 @@ impl Sink {
             Self::Null => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.begin(format),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.begin(format);
+                Ok(())
+            }
             Self::Y4m(y4m) => y4m.begin(format, gap),
         }
     }
@@ -59,6 +81,11 @@ impl Sink {
             Self::Null => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.show(frame),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.show(number, frame);
+                Ok(())
+            }
             Self::Y4m(y4m) => y4m.show(number, frame),
         }
     }
@@ -69,6 +96,11 @@ impl Sink {
             Self::Null => Ok(0),
             #[cfg(feature = "window")]
             Self::Window(_) => Ok(0),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.finish();
+                Ok(0)
+            }
             Self::Y4m(y4m) => y4m.finish(frames_sent),
         }
     }

@@ -161,7 +161,8 @@ impl Stage {
         if now {
             record.shown_unix_us = unix_us();
         }
-        let _ = self.events.send(Event::Shown(record));
+        let capture = picture.capture;
+        let _ = self.events.send(Event::Shown { capture, record });
     }
 
     /// Ends the session once nothing waits.

@@ -36,7 +36,8 @@ struct Run {
 fn run(outputs: &[Output]) -> Run {
     let (sender, events) = unbounded_channel();
     let stop = watch::channel(false).0;
-    let (presenter, presenting) = start(outputs, Duration::ZERO, &sender, &stop).unwrap();
+    let figures = watch::channel(Figures::default()).1;
+    let (presenter, presenting) = start(outputs, Duration::ZERO, &sender, &stop, &figures).unwrap();
     Run {
         presenter,
         presenting,
@@ -70,7 +71,7 @@ impl Run {
         let mut numbers = Vec::new();
         loop {
             match self.events.blocking_recv().unwrap() {
-                Event::Shown(record) => numbers.push(record.frame),
+                Event::Shown { record, .. } => numbers.push(record.frame),
                 Event::Drained { .. } => return numbers,
                 other => panic!("{other:?}"),
             }
@@ -155,7 +156,7 @@ fn an_output_that_is_stuck_does_not_hold_up_the_others() {
         run.show(number);
         // The file keeps up, as a decoder would let it.
         match run.events.blocking_recv().unwrap() {
-            Event::Shown(record) => told.push(record.frame),
+            Event::Shown { record, .. } => told.push(record.frame),
             other => panic!("{other:?}"),
         }
     }

@@ -2,6 +2,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::sample::picture_at;
 use super::*;
+use crate::figures::Figures;
 use crate::options::Output;
 use crate::present::mailbox::Full;
 
@@ -11,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A stage onto nothing and what it tells.
 fn stage() -> (Stage, UnboundedReceiver<Event>) {
     let (sender, events) = unbounded_channel();
-    let sink = Sink::open(&Output::Null).unwrap();
+    let sink = Sink::open(&Output::Null, watch::channel(Figures::default()).1).unwrap();
     let working = Arc::new(Working::new(1));
     let stage = Stage::new(
         sink,
@@ -39,7 +40,7 @@ fn finish() -> Show {
 fn told(events: &mut UnboundedReceiver<Event>) -> Vec<(i64, bool, u64)> {
     std::iter::from_fn(|| events.try_recv().ok())
         .map(|event| match event {
-            Event::Shown(it) => (it.frame.into(), !it.superseded, it.shown_unix_us),
+            Event::Shown { record: it, .. } => (it.frame.into(), !it.superseded, it.shown_unix_us),
             Event::Drained { .. } => (-1, true, 0),
             other => panic!("{other:?}"),
         })
