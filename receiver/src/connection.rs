@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
 use raq_shared::exit::{Exit, Failure};
@@ -16,6 +16,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::decode::{Job, Jobs};
 use crate::event::Event;
+use crate::figures::Gauge;
 use crate::session::{End, Input, Output, Session, Settings};
 use crate::tally::Tally;
 
@@ -30,6 +31,8 @@ pub(crate) struct Pipeline {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) events: UnboundedReceiver<Event>,
     pub(crate) stats: StatsFile,
+    /// What those who watch are told.
+    pub(crate) gauge: Gauge,
     /// Where the decoder runs.
     pub(crate) provider: String,
     /// Whether the output takes only one format.
@@ -173,6 +176,9 @@ impl Receiving<'_> {
                     format.frame_rate,
                     self.connection.remote_address()
                 );
+                if let Ok(size) = format.size() {
+                    self.pipeline.gauge.begin(self.clock.now(), size);
+                }
                 self.video = Some(format);
                 self.prepared = Prepared::Begun;
                 self.pipeline.jobs.push(Job::Prepare(format));
@@ -216,6 +222,7 @@ impl Receiving<'_> {
     async fn input(&mut self) {
         let deadline = self.session.deadline().map(|at| self.clock.0 + at);
         let connected = self.lost.is_none();
+        let watching = self.video.map(|_| self.clock.0 + self.pipeline.gauge.due());
         tokio::select! {
             streams = self.connection.accept_bi(), if connected && self.control.is_none() => {
                 match streams {
@@ -269,6 +276,11 @@ impl Receiving<'_> {
                     self.session.handle(self.clock.now(), input);
                 }
             }
+            () = until(watching) => {
+                let (now, bytes) = (self.clock.now(), self.session.counts().bytes);
+                let rtt = self.connection.rtt();
+                self.pipeline.gauge.tell(now, unix(), bytes, rtt);
+            }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
             () = turned_true(&mut self.signals.stop), if !self.stopped => {
                 self.stopped = true;
@@ -291,8 +303,10 @@ impl Receiving<'_> {
                 self.session.set_backlog(self.undecoded);
                 None
             }
-            Event::Shown(record) => {
+            Event::Shown { capture, record } => {
                 self.tally.shown(&record);
+                let now = self.clock.now();
+                self.pipeline.gauge.shown(now, capture, &record);
                 self.pipeline.stats.write(ReceiverRecord::Frame(record));
                 None
             }
@@ -428,6 +442,15 @@ impl Receiving<'_> {
         );
         self.pipeline.stats.write(ReceiverRecord::Summary(summary));
     }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "times are reported, nothing depends on them"
+)]
+fn unix() -> Duration {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    time.unwrap_or_default()
 }
 
 async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {

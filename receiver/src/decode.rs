@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::frame::{Frame, FrameSize};
+use raq_shared::frame::FrameSize;
 use raq_shared::model::Decoder;
 use raq_shared::stats::{FrameDecoded, millis, used};
 use raq_shared::video::VideoFormat;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::assembly::ReceivedFrame;
 use crate::event::Event;
-use crate::present::{Picture, Presenter, Show};
+use crate::present::{Presenter, Shown};
 
 /// Something for the thread to do.
 #[derive(Debug)]
@@ -182,10 +182,7 @@ impl Decoding {
             Job::Frame(frame) => self.frame(frame),
             Job::Drain { frames_sent } => {
                 let frames_decoded = self.session.take().map_or(0, |it| it.frames_decoded);
-                self.presenter.show(Show::Finish {
-                    frames_sent,
-                    frames_decoded,
-                });
+                self.presenter.finish(frames_sent, frames_decoded);
                 Ok(())
             }
         };
@@ -205,10 +202,8 @@ impl Decoding {
             frames_decoded: 0,
             failed: false,
         });
-        self.presenter.show(Show::Begin {
-            format,
-            gap: self.last.map(|last| last.elapsed()).unwrap_or_default(),
-        });
+        let gap = self.last.map(|last| last.elapsed()).unwrap_or_default();
+        self.presenter.begin(format, gap);
         let _ = self.events.send(Event::Prepared);
         Ok(())
     }
@@ -222,8 +217,8 @@ impl Decoding {
         let (latents, depths) = self.decoder.inputs();
         latents.copy_from_slice(&received.latents);
         depths.copy_from_slice(&received.depths);
-        let mut frame = spare_frame(&self.presenter, current.size);
-        self.decoder.decode(&mut frame)?;
+        let decode = |frame: &mut _| self.decoder.decode(frame);
+        let frame = self.presenter.fill(current.size, decode)?;
         let ready = Instant::now();
         let took = ready - start;
         self.jobs.took(took);
@@ -248,23 +243,14 @@ impl Decoding {
         let capture = received.capture;
         // The presenter may be busy; the buffers need not wait for it.
         let _ = self.events.send(Event::Decoded(received));
-        self.presenter.show(Show::Frame {
+        self.presenter.show(Shown {
             capture,
             ready,
-            picture: Picture { frame, record },
+            frame,
+            record,
         });
         Ok(())
     }
-}
-
-/// A frame that was shown before, or a new one where none of this size is free.
-fn spare_frame(presenter: &Presenter, size: FrameSize) -> Frame {
-    while let Some(frame) = presenter.spare() {
-        if frame.size() == size {
-            return frame;
-        }
-    }
-    Frame::new(size)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::connection::{self, Outcome, Pipeline, Signals};
 use crate::decode::{self, Jobs, Limit};
+use crate::figures::{Figures, Gauge};
 use crate::gate::Gate;
 use crate::options::{Listen, Options, Output};
 use crate::present;
@@ -26,8 +27,8 @@ use crate::session::{End, Settings, busy_reply};
 
 /// Room for bursts while the program is busy elsewhere.
 const SOCKET_BUFFER: usize = 2 << 20;
-/// Frames that may wait for the decoder: for a window few, they would only be late.
-const WINDOW_QUEUE: usize = 3;
+/// Frames that may wait for the decoder: for a screen few, they would only be late.
+const LIVE_QUEUE: usize = 3;
 /// A file takes them late, too.
 const FILE_LIMIT: Limit = Limit {
     frames: 32,
@@ -48,7 +49,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let Some(listen) = options.listen else {
         return Ok(());
     };
-    let output = options.output()?;
+    let outputs = options.output.outputs()?;
     let identity = options.common.identity()?;
     let trust = options.common.accepted_keys(&identity)?;
     let socket = bind(listen)?;
@@ -64,9 +65,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (presenter, present_thread) =
-        present::start(&output, options.latency, event_sender.clone(), stop.clone())
-            .map_err(|failure| options.blame(failure))?;
+    let (watchers, figures) = watch::channel(Figures::default());
+    let (presenter, mut presenting) = present::start(
+        &outputs,
+        options.output.latency,
+        &event_sender,
+        &stop,
+        &figures,
+    )
+    .map_err(|failure| options.output.blame(failure))?;
     let model = Model::open(&options.common.model_options())?;
     let made = model.regenerate()?;
     let temporal = Temporal::load(model.folder(), &made.codebooks)?;
@@ -74,12 +81,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let provider = decoder.provider().to_string();
     let manifest = model.manifest();
     tracing::debug!(provider, codebooks = %made.codebooks.digest(), "model ready");
-    let jobs = Arc::new(Jobs::new(match output {
-        Output::Window => Limit {
-            frames: WINDOW_QUEUE,
-            time: options.latency,
-        },
-        Output::Stream(_) | Output::Null => FILE_LIMIT,
+    let streams = outputs.iter().any(Output::is_stream);
+    let jobs = Arc::new(Jobs::new(if outputs.iter().any(Output::is_live) {
+        Limit {
+            frames: LIVE_QUEUE,
+            time: options.output.latency,
+        }
+    } else {
+        FILE_LIMIT
     }));
     let decode_thread = decode::start(decoder, jobs.clone(), presenter, event_sender)?;
     let stats = StatsFile::create(options.common.stats.as_deref())?;
@@ -103,8 +112,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             jobs: jobs.clone(),
             events,
             stats,
+            gauge: Gauge::new(watchers),
             provider,
-            one_format: matches!(output, Output::Stream(_)),
+            one_format: streams,
             format: None,
             dead: dead.clone(),
         }),
@@ -113,7 +123,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     };
     let ends = Ends {
         once: options.once,
-        after_stream: matches!(output, Output::Stream(_)),
+        after_stream: streams,
     };
     let result = runtime.block_on(async {
         forward_interrupts(stop)?;
@@ -123,16 +133,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
         result
     });
-    // Both threads end once the queue is closed and done.
+    // All threads end once the queue is closed and done.
     jobs.close();
-    for thread in [decode_thread, present_thread] {
-        if dead.load(Ordering::Relaxed) {
-            break;
-        }
+    if !dead.load(Ordering::Relaxed) {
         // A panic was told as an event.
-        let _ = thread.join();
+        let _ = decode_thread.join();
+        presenting.join();
     }
-    result
+    result?;
+    presenting.failure().map_or(Ok(()), Err)
 }
 
 /// A socket on the address; on all addresses one that takes IPv4 along with IPv6.

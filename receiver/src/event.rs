@@ -13,7 +13,12 @@ pub(crate) enum Event {
     /// A frame was decoded; its buffers come back.
     Decoded(ReceivedFrame),
     /// A frame was shown, or gave way to a newer one.
-    Shown(FrameDecoded),
+    Shown {
+        /// When it was captured, 100 µs since the session began, 24 bits, wrapping.
+        capture: u32,
+        /// What is told of it.
+        record: FrameDecoded,
+    },
     /// Everything of the session is decoded and written.
     Drained {
         /// Frames decoded, in whole or in part.

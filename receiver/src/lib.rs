@@ -5,7 +5,7 @@
 //!   connection: QUIC in and out
 //!     session: handshake, datagrams to pictures, reports (no sockets, clocks, threads)
 //!   decode thread: decoder network
-//!   present thread: window (each frame in its time, [`playout`]), y4m or nothing
+//!   present threads: window or page (each frame in its time, [`playout`]), files
 //! ```
 //!
 //! [`session::Session`] with [`assembly`] and [`intake`], and [`playout`], build without the feature
@@ -32,6 +32,8 @@ mod decode;
 pub mod driver;
 #[cfg(feature = "program")]
 mod event;
+#[cfg(feature = "program")]
+mod figures;
 #[cfg(feature = "program")]
 mod gate;
 #[cfg(feature = "program")]

@@ -1,22 +1,18 @@
 //! The command line of raq-recv.
 
-use std::io::{self, IsTerminal};
+mod output;
+mod web_address;
+
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
-use raq_shared::exit::{EXIT_CODES, Exit, Failure};
-use raq_shared::units::parse_duration_or_zero;
+use raq_shared::exit::EXIT_CODES;
 
-use crate::playout::MAX_LATENCY;
-
+pub use self::output::{Output, OutputArg, OutputArgs};
+pub use self::web_address::WebAddress;
 pub use crate::present::Target;
-
-/// What `--output` may be, for messages.
-const CHOICES: &str = "give --output window, FILE.y4m, - (standard output) or null";
 
 /// Receives live video over QUIC, whatever part of it arrives.
 ///
@@ -28,23 +24,9 @@ pub struct Options {
     #[arg(long, value_name = "PORT|ADDR:PORT",
         required_unless_present_any = ["print_model", "print_id", "print_config"])]
     pub listen: Option<Listen>,
-    /// Where frames go: window, FILE.y4m, - or null [default: window if there is a display]
-    ///
-    /// A y4m stream has a constant rate: missing frames repeat the one before. Where the connection
-    /// is lost, it goes on when the sender is back, with up to 30 s of repetitions in between; when
-    /// a sender has ended, raq-recv ends. Another format than the first is refused.
-    #[arg(long, value_name = "window|FILE.y4m|-|null", help_heading = "Output")]
-    pub output: Option<OutputArg>,
-    /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
-    ///
-    /// On a steady network nothing waits, whatever is given. Only a window waits; files have a
-    /// clock of their own.
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = latency,
-        help_heading = "Output")]
-    pub latency: Duration,
-    /// Replace the file if it exists
-    #[arg(long, help_heading = "Output")]
-    pub overwrite: bool,
+    /// Where frames go.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// End after one session, also after one that was refused or lost
     #[arg(long)]
     pub once: bool,
@@ -54,101 +36,6 @@ pub struct Options {
     /// Flags of both programs.
     #[command(flatten)]
     pub common: CommonArgs,
-}
-
-/// Where frames go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// A window on the display.
-    Window,
-    /// A y4m stream.
-    Stream(Target),
-    /// Nowhere; frames are decoded all the same.
-    Null,
-}
-
-impl Options {
-    /// A window that nobody asked for and that does not open is a missing choice.
-    pub(crate) fn blame(&self, failure: Failure) -> Failure {
-        match self.output {
-            None => Failure::new(Exit::Usage, failure),
-            Some(_) => failure,
-        }
-    }
-
-    /// The output, checked against what the system has.
-    ///
-    /// # Errors
-    /// [`Failure`] where there is no display for the default, or where video would go to a
-    /// terminal.
-    pub fn output(&self) -> Result<Output, Failure> {
-        let display = std::env::var_os("DISPLAY").is_some_and(|value| !value.is_empty());
-        let usage = |message: String| Err(Failure::new(Exit::Usage, message));
-        let output = match &self.output {
-            None if !cfg!(feature = "window") => {
-                return usage(format!(
-                    "this raq-recv was built without a window; {CHOICES}"
-                ));
-            }
-            None if !display => {
-                return usage(format!(
-                    "there is no display to open a window on; {CHOICES}"
-                ));
-            }
-            None | Some(OutputArg::Window) => Output::Window,
-            Some(OutputArg::Null) => Output::Null,
-            Some(OutputArg::Stdout) if io::stdout().is_terminal() => {
-                return usage(format!(
-                    "standard output is a terminal, pipe the video into a program; {CHOICES}"
-                ));
-            }
-            Some(OutputArg::Stdout) => Output::Stream(Target::Stdout),
-            Some(OutputArg::File(path)) => {
-                let (path, overwrite) = (path.clone(), self.overwrite);
-                Output::Stream(Target::File { path, overwrite })
-            }
-        };
-        if self.overwrite && !matches!(output, Output::Stream(Target::File { .. })) {
-            return usage("--overwrite needs --output FILE.y4m".to_owned());
-        }
-        Ok(output)
-    }
-}
-
-/// `--output` as it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutputArg {
-    /// `window`
-    Window,
-    /// `-`
-    Stdout,
-    /// `null`
-    Null,
-    /// A name that ends in `.y4m`.
-    File(PathBuf),
-}
-
-impl FromStr for OutputArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "window" => Ok(Self::Window),
-            "-" => Ok(Self::Stdout),
-            "null" => Ok(Self::Null),
-            name if Path::new(name).extension().is_some_and(|end| end == "y4m") => {
-                Ok(Self::File(name.into()))
-            }
-            _ => Err(CHOICES.to_owned()),
-        }
-    }
-}
-
-fn latency(text: &str) -> Result<Duration, String> {
-    match parse_duration_or_zero(text)? {
-        time if time > MAX_LATENCY => Err(format!("{text:?} is too long; give 1s or less")),
-        time => Ok(time),
-    }
 }
 
 /// Where to listen.
@@ -240,32 +127,6 @@ mod tests {
         assert!(parse(&[]).is_err());
         assert!(parse(&["--print-id"]).is_ok());
         assert!(parse(&["--print-id", "--print-model"]).is_err());
-    }
-
-    #[test]
-    fn outputs_are_told_apart() {
-        let output = |text| parse(&["--listen", "1", "--output", text]).map(|o| o.output.unwrap());
-        assert_eq!(output("window").unwrap(), OutputArg::Window);
-        assert_eq!(output("-").unwrap(), OutputArg::Stdout);
-        assert_eq!(
-            output("a/b.y4m").unwrap(),
-            OutputArg::File("a/b.y4m".into())
-        );
-        for typo in ["windw", "out.mp4", ""] {
-            assert!(output(typo).is_err(), "{typo}");
-        }
-        let misplaced = parse(&["--listen", "1", "--output", "null", "--overwrite"]).unwrap();
-        assert_eq!(misplaced.output().unwrap_err().exit, Exit::Usage);
-    }
-
-    #[test]
-    fn a_latency_may_be_nothing_and_no_more_than_a_second() {
-        let latency = |text| parse(&["--listen", "1", "--latency", text]).map(|o| o.latency);
-        assert_eq!(latency("0ms").unwrap(), Duration::ZERO);
-        assert_eq!(latency("1s").unwrap(), MAX_LATENCY);
-        assert!(latency("1001ms").is_err() && latency("-5ms").is_err());
-        let default = parse(&["--listen", "1"]).unwrap().latency;
-        assert_eq!(default, Duration::from_millis(100));
     }
 
     #[test]

@@ -9,4 +9,5 @@ mod refusal;
 mod signals;
 mod sizes;
 mod trust;
+mod web;
 mod window;

@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on. Nothing here sleeps, retries or measures time: tests wait
 //! for a program to say something or to end.
 
+pub mod browser;
 pub mod clips;
 pub mod display;
 pub mod onnx_file;

@@ -1,16 +1,21 @@
-//! A window, a y4m stream, or nowhere.
+//! One output of any kind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(not(feature = "window"))]
+#[cfg(not(all(feature = "web", feature = "window")))]
 use raq_shared::exit::Exit;
 use raq_shared::exit::Failure;
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
+use tokio::sync::watch;
 
+#[cfg(feature = "web")]
+use super::web;
 #[cfg(feature = "window")]
 use super::window;
-use super::{null, y4m};
+use super::y4m;
+use crate::figures::Figures;
 use crate::options::Output;
 
 /// How often a window looks for input while no frames come.
@@ -19,16 +24,22 @@ const WINDOW_PERIOD: Duration = Duration::from_millis(15);
 
 /// A place for frames, opened.
 pub(super) enum Sink {
-    Null(null::Null),
+    /// Frames are decoded and forgotten.
+    Null,
     #[cfg(feature = "window")]
     Window(Box<window::Window>),
+    #[cfg(feature = "web")]
+    Web(web::Web),
     Y4m(Box<y4m::Y4m>),
 }
 
 impl Sink {
-    pub(super) fn open(output: &Output) -> Result<Self, Failure> {
+    pub(super) fn open(
+        output: &Output,
+        figures: watch::Receiver<Figures>,
+    ) -> Result<Self, Failure> {
         match output {
-            Output::Null => Ok(Self::Null(null::Null)),
+            Output::Null => Ok(Self::Null),
             #[cfg(feature = "window")]
             Output::Window => Ok(Self::Window(Box::new(window::Window::open()?))),
             #[cfg(not(feature = "window"))]
@@ -37,6 +48,14 @@ impl Sink {
                 "this raq-recv was built without the feature window; choose --output FILE.y4m, - \
                  or null",
             )),
+            #[cfg(feature = "web")]
+            Output::Web(address) => Ok(Self::Web(web::Web::open(address, figures)?)),
+            #[cfg(not(feature = "web"))]
+            Output::Web(_) => Err(Failure::new(
+                Exit::Usage,
+                "this raq-recv was built without the feature web; choose --output window, \
+                 FILE.y4m, - or null",
+            )),
             Output::Stream(target) => Ok(Self::Y4m(Box::new(y4m::Y4m::open(target.clone())?))),
         }
     }
@@ -44,19 +63,29 @@ impl Sink {
     /// A session begins, `gap` after the last frame of the one before.
     pub(super) fn begin(&mut self, format: VideoFormat, gap: Duration) -> Result<(), Failure> {
         match self {
-            Self::Null(_) => Ok(()),
+            Self::Null => Ok(()),
             #[cfg(feature = "window")]
             Self::Window(window) => window.begin(format),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.begin(format);
+                Ok(())
+            }
             Self::Y4m(y4m) => y4m.begin(format, gap),
         }
     }
 
-    /// Shows a frame and gives back one that is no longer needed.
-    pub(super) fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
+    /// Shows a frame.
+    pub(super) fn show(&mut self, number: u32, frame: &Arc<Frame>) -> Result<(), Failure> {
         match self {
-            Self::Null(null) => Ok(Some(null.show(frame))),
+            Self::Null => Ok(()),
             #[cfg(feature = "window")]
-            Self::Window(window) => window.show(frame).map(Some),
+            Self::Window(window) => window.show(frame),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.show(number, frame);
+                Ok(())
+            }
             Self::Y4m(y4m) => y4m.show(number, frame),
         }
     }
@@ -64,9 +93,14 @@ impl Sink {
     /// Ends a session; gives the number of repeated frames.
     pub(super) fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
         match self {
-            Self::Null(_) => Ok(0),
+            Self::Null => Ok(0),
             #[cfg(feature = "window")]
             Self::Window(_) => Ok(0),
+            #[cfg(feature = "web")]
+            Self::Web(web) => {
+                web.finish();
+                Ok(0)
+            }
             Self::Y4m(y4m) => y4m.finish(frames_sent),
         }
     }
@@ -77,15 +111,6 @@ impl Sink {
             #[cfg(feature = "window")]
             Self::Window(_) => Some(WINDOW_PERIOD),
             _ => None,
-        }
-    }
-
-    /// Whether frames come onto a screen as they are given, so that their times matter.
-    pub(super) fn is_live(&self) -> bool {
-        match self {
-            #[cfg(feature = "window")]
-            Self::Window(_) => true,
-            _ => false,
         }
     }
 

@@ -1,49 +1,54 @@
 //! The thread that shows frames, each in its time.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use raq_shared::exit::Failure;
-use raq_shared::frame::Frame;
 use raq_shared::stats::millis;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use super::mailbox::{MOST, Mailbox, Taken};
+use super::outputs::{Finishing, Working};
 use super::sink::Sink;
-use super::{ON_THE_WAY, Picture, Show};
+use super::{Picture, Show};
 use crate::event::Event;
 use crate::playout::{Due, Playout, Ready};
 
-/// What the thread works with.
+/// What the thread of an output works with.
 pub(super) struct Stage {
     sink: Sink,
+    /// Whether frames come onto a screen as they are given, so that their times matter.
+    live: bool,
     latency: Duration,
-    spare: Sender<Frame>,
+    working: Arc<Working>,
     events: UnboundedSender<Event>,
     stop: watch::Sender<bool>,
     /// Where its times begin.
     start: Instant,
     /// Frames of the session that wait for their time; only a live sink has any.
     playout: Option<Playout<Picture>>,
-    /// Frames sent and decoded, once the session is over.
-    finish: Option<(u32, u32)>,
+    /// Frames sent, and whom to tell, once the session is over.
+    finish: Option<(u32, Arc<Finishing>)>,
     /// After a failure the rest is only counted, so that the session can end in good order.
     failed: bool,
 }
 
 impl Stage {
-    /// Shows on `sink`, where it is live up to `latency` after frames are ready.
+    /// Shows on `sink`, where it is `live` up to `latency` after frames are ready.
     pub(super) fn new(
         sink: Sink,
+        live: bool,
         latency: Duration,
-        spare: Sender<Frame>,
+        working: Arc<Working>,
         events: UnboundedSender<Event>,
         stop: watch::Sender<bool>,
     ) -> Self {
         Self {
             sink,
+            live,
             latency,
-            spare,
+            working,
             events,
             stop,
             start: now(),
@@ -54,16 +59,21 @@ impl Stage {
     }
 
     /// Shows what comes until nothing more can.
-    pub(super) fn run(mut self, shows: &Receiver<Show>) {
+    pub(super) fn run(mut self, mailbox: &Mailbox) {
         loop {
-            match self.receive(shows) {
-                Ok(show) => self.take(show),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            match mailbox.take(self.patience()) {
+                Taken::Show(show) => self.take(show),
+                Taken::Nothing => {}
+                Taken::Closed => return,
             }
             // What came meanwhile may be newer than what is due.
-            for show in shows.try_iter().take(ON_THE_WAY) {
-                self.take(show);
+            if self.playout.is_some() {
+                for _ in 0..MOST {
+                    let Taken::Show(show) = mailbox.take(Some(Duration::ZERO)) else {
+                        break;
+                    };
+                    self.take(show);
+                }
             }
             self.play();
             self.finish();
@@ -74,36 +84,30 @@ impl Stage {
         }
     }
 
-    fn receive(&self, shows: &Receiver<Show>) -> Result<Show, RecvTimeoutError> {
+    /// How long there is nothing to do but for what comes.
+    fn patience(&self) -> Option<Duration> {
         let wake = self.playout.as_ref().and_then(Playout::wake);
         let wait = wake.map(|at| (self.start + at).saturating_duration_since(now()));
-        match wait.into_iter().chain(self.sink.period()).min() {
-            None => shows.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(period) => shows.recv_timeout(period),
-        }
+        wait.into_iter().chain(self.sink.period()).min()
     }
 
     fn take(&mut self, show: Show) {
         match show {
             Show::Begin { format, gap } => {
                 // The decoder has waited for the end of the session before.
-                self.playout = self.sink.is_live().then(|| Playout::new(self.latency));
+                self.playout = self.live.then(|| Playout::new(self.latency));
                 if let Err(failure) = self.sink.begin(format, gap) {
                     self.fail(failure);
                 }
             }
-            Show::Frame {
-                capture,
-                ready,
-                picture,
-            } => {
+            Show::Frame(picture) => {
                 let Some(playout) = &mut self.playout else {
                     return self.show(picture);
                 };
                 let given_up = playout.ready(Ready {
-                    number: picture.record.frame,
-                    capture,
-                    at: ready.saturating_duration_since(self.start),
+                    number: picture.number,
+                    capture: picture.capture,
+                    at: picture.ready.saturating_duration_since(self.start),
                     picture,
                 });
                 if let Some(due) = given_up {
@@ -112,8 +116,8 @@ impl Stage {
             }
             Show::Finish {
                 frames_sent,
-                frames_decoded,
-            } => self.finish = Some((frames_sent, frames_decoded)),
+                finishing,
+            } => self.finish = Some((frames_sent, finishing)),
         }
     }
 
@@ -127,34 +131,38 @@ impl Stage {
 
     fn settle(&mut self, due: Due<Picture>) {
         let mut picture = due.picture;
-        let record = &mut picture.record;
-        record.playout_wait_ms = millis(due.wait);
-        record.late = due.late;
-        record.superseded = !due.shown;
+        if let Some(record) = &mut picture.record {
+            record.playout_wait_ms = millis(due.wait);
+            record.late = due.late;
+            record.superseded = !due.shown;
+        }
         if due.shown {
             return self.show(picture);
         }
         tracing::debug!(frame = due.number, late = due.late, "superseded");
-        record.shown_unix_us = unix_us();
-        let _ = self.spare.send(picture.frame);
-        let _ = self.events.send(Event::Shown(picture.record));
+        self.tell(picture, true);
     }
 
     fn show(&mut self, picture: Picture) {
-        let Picture { frame, mut record } = picture;
         if self.failed {
-            let _ = self.spare.send(frame);
-        } else {
-            match self.sink.show(record.frame, frame) {
-                Ok(Some(frame)) => drop(self.spare.send(frame)),
-                Ok(None) => {}
-                Err(failure) => self.fail(failure),
-            }
-            if self.sink.is_live() {
-                record.shown_unix_us = unix_us();
-            }
+            return self.tell(picture, false);
         }
-        let _ = self.events.send(Event::Shown(record));
+        if let Err(failure) = self.sink.show(picture.number, &picture.frame) {
+            self.fail(failure);
+        }
+        self.tell(picture, self.live);
+    }
+
+    /// Tells of a frame, if that is its task; it happened `now`, or when the frame was ready.
+    fn tell(&self, picture: Picture, now: bool) {
+        let Some(mut record) = picture.record else {
+            return;
+        };
+        if now {
+            record.shown_unix_us = unix_us();
+        }
+        let capture = picture.capture;
+        let _ = self.events.send(Event::Shown { capture, record });
     }
 
     /// Ends the session once nothing waits.
@@ -162,7 +170,7 @@ impl Stage {
         if self.playout.as_ref().is_some_and(|it| it.wake().is_some()) {
             return;
         }
-        let Some((frames_sent, frames_decoded)) = self.finish.take() else {
+        let Some((frames_sent, finishing)) = self.finish.take() else {
             return;
         };
         let mut frames_repeated = 0;
@@ -172,15 +180,12 @@ impl Stage {
                 Err(failure) => self.fail(failure),
             }
         }
-        let _ = self.events.send(Event::Drained {
-            frames_decoded,
-            frames_repeated,
-        });
+        finishing.done(frames_repeated, &self.events);
     }
 
     fn fail(&mut self, failure: Failure) {
         self.failed = true;
-        let _ = self.events.send(Event::Failed(failure));
+        self.working.lose(failure, &self.events);
     }
 }
 
@@ -201,5 +206,7 @@ fn unix_us() -> u64 {
     time.unwrap_or_default().as_micros() as u64
 }
 
+#[cfg(test)]
+pub(super) mod sample;
 #[cfg(test)]
 mod tests;

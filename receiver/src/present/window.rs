@@ -51,9 +51,9 @@ impl Window {
         Ok(())
     }
 
-    /// Shows a frame and gives it back.
-    pub(super) fn show(&mut self, frame: Frame) -> Result<Frame, Failure> {
-        convert(&frame, self.range, &mut self.bytes, &mut self.pixels)
+    /// Shows a frame.
+    pub(super) fn show(&mut self, frame: &Frame) -> Result<(), Failure> {
+        convert(frame, self.range, &mut self.bytes, &mut self.pixels)
             .and_then(|()| {
                 let (width, height) = (frame.size().width(), frame.size().height());
                 self.window
@@ -65,8 +65,7 @@ impl Window {
                     Exit::Failure,
                     format_args!("cannot show a frame: {e}; choose --output FILE.y4m, - or null"),
                 )
-            })?;
-        Ok(frame)
+            })
     }
 
     /// Looks after the window; false when the user closed it.

@@ -40,7 +40,7 @@ pub(super) struct Y4m {
     target: Target,
     format: Option<VideoFormat>,
     stream: Option<Stream>,
-    last: Option<Frame>,
+    last: Option<Arc<Frame>>,
     /// The place of frame 0 of this session.
     start: u32,
     /// The place after the last frame that was no repetition.
@@ -110,26 +110,25 @@ impl Y4m {
         Ok(())
     }
 
-    /// Writes frame `number`, after repetitions of the last one for those in between. Gives back
-    /// the frame that the next gap no longer needs.
-    pub(super) fn show(&mut self, number: u32, frame: Frame) -> Result<Option<Frame>, Failure> {
+    /// Writes frame `number`, after repetitions of the last one for those in between.
+    pub(super) fn show(&mut self, number: u32, frame: &Arc<Frame>) -> Result<(), Failure> {
         let place = self.start.saturating_add(number);
         let missing = place.saturating_sub(self.written);
         if self.stream.is_none() {
             let Some(format) = self.format else {
-                return Ok(Some(frame));
+                return Ok(());
             };
             self.stream = Some(Stream::open(&self.target, &format)?);
         }
         let before = self.last.take();
         for _ in 0..missing {
-            self.write(before.as_ref().unwrap_or(&frame))?;
+            self.write(before.as_ref().unwrap_or(frame))?;
             self.repeated += 1;
         }
-        self.write(&frame)?;
+        self.write(frame)?;
         self.shown = self.written;
-        self.last = Some(frame);
-        Ok(before)
+        self.last = Some(frame.clone());
+        Ok(())
     }
 
     /// Repeats the last frame until there are `frames_sent` of this session; gives the number of

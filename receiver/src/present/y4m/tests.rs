@@ -17,11 +17,11 @@ fn format() -> VideoFormat {
     }
 }
 
-fn frame(luma: u8) -> Frame {
+fn frame(luma: u8) -> Arc<Frame> {
     let size = FrameSize::new(17, 31).unwrap();
     let mut frame = Frame::new(size);
     frame.fill([&[luma; 17 * 31], &[100; 9 * 16], &[150; 9 * 16]]);
-    frame
+    Arc::new(frame)
 }
 
 /// The luma of every frame of a file.
@@ -52,7 +52,7 @@ fn a_frame_is_found_under_its_number() {
     let mut y4m = Y4m::open(target).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
     for number in [2, 3, 6] {
-        y4m.show(number, frame(number as u8)).unwrap();
+        y4m.show(number, &frame(number as u8)).unwrap();
     }
     assert_eq!(y4m.finish(8).unwrap(), 2 + 2 + 1);
     assert_eq!(lumas(&path), [2, 2, 2, 3, 3, 3, 6, 6]);
@@ -68,7 +68,7 @@ fn a_session_after_another_goes_on_in_time() {
     let mut session = |gap, numbers: &[u32], sent| {
         y4m.begin(format(), gap).unwrap();
         for &number in numbers {
-            y4m.show(number, frame(10 * number as u8)).unwrap();
+            y4m.show(number, &frame(10 * number as u8)).unwrap();
         }
         y4m.finish(sent).unwrap()
     };
@@ -97,9 +97,9 @@ fn a_long_gap_is_not_filled_to_its_end() {
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
-    y4m.show(0, frame(0)).unwrap();
+    y4m.show(0, &frame(0)).unwrap();
     y4m.begin(format(), Duration::MAX).unwrap();
-    y4m.show(0, frame(0)).unwrap();
+    y4m.show(0, &frame(0)).unwrap();
     assert_eq!(lumas(&path).len(), 30 * 30);
     let other = VideoFormat {
         width: 18,
@@ -115,7 +115,7 @@ fn the_file_is_readable_after_every_frame() {
     let mut y4m = Y4m::open(target).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
     for number in 0..5 {
-        y4m.show(number, frame(number as u8)).unwrap();
+        y4m.show(number, &frame(number as u8)).unwrap();
         assert_eq!(lumas(&path).len(), number as usize + 1);
     }
 }
@@ -125,8 +125,12 @@ fn frames_come_back_to_be_filled_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut y4m = Y4m::open(target(&dir, false).1).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
-    assert!(y4m.show(0, frame(0)).unwrap().is_none(), "kept for a gap");
-    assert!(y4m.show(1, frame(1)).unwrap().is_some());
+    let frames = [frame(0), frame(1)];
+    for (number, frame) in (0..).zip(&frames) {
+        y4m.show(number, frame).unwrap();
+    }
+    let holders = frames.map(|frame| Arc::strong_count(&frame));
+    assert_eq!(holders, [1, 2], "the last one is kept for a gap");
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn an_existing_file_is_replaced_only_when_asked_and_only_by_frames() {
         "precious",
         "until there is a frame"
     );
-    y4m.show(0, frame(9)).unwrap();
+    y4m.show(0, &frame(9)).unwrap();
     assert_eq!(lumas(&path), [9]);
 }
 
@@ -167,7 +171,7 @@ fn a_file_that_appears_meanwhile_is_left_alone() {
     let mut y4m = Y4m::open(target).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
     std::fs::write(&path, "precious").unwrap();
-    let failure = y4m.show(0, frame(0)).unwrap_err();
+    let failure = y4m.show(0, &frame(0)).unwrap_err();
     assert!(failure.message.contains("--overwrite"), "{failure}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
@@ -207,7 +211,7 @@ fn a_full_disk_is_an_error_with_a_cure() {
     })
     .unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
-    let failure = y4m.show(0, frame(0)).unwrap_err();
+    let failure = y4m.show(0, &frame(0)).unwrap_err();
     assert_eq!(failure.exit, Exit::Failure);
     assert!(failure.message.contains("free space"), "{failure}");
     assert!(path.exists());
@@ -220,7 +224,7 @@ fn half_a_frame_is_cut_off() {
     let (path, target) = target(&dir, false);
     let mut y4m = Y4m::open(target.clone()).unwrap();
     y4m.begin(format(), Duration::ZERO).unwrap();
-    y4m.show(0, frame(1)).unwrap();
+    y4m.show(0, &frame(1)).unwrap();
     let stream = y4m.stream.as_ref().unwrap();
     io::Write::write_all(&mut &*stream.file, b"FRAME\nhalf").unwrap();
     stream.cut_to_whole_frames(&target);
