@@ -21,6 +21,8 @@ pub struct Losses {
     all: f64,
     /// The same, where only losses with a short queue are noted.
     short: f64,
+    /// The path's own are no more than this share.
+    most: f64,
     /// Mean length of runs.
     run: f64,
     /// Losses since the last arrival.
@@ -32,6 +34,7 @@ impl Default for Losses {
         Self {
             all: 0.0,
             short: 0.0,
+            most: 1.0,
             run: 1.0,
             running: 0,
         }
@@ -53,6 +56,11 @@ impl Losses {
         }
     }
 
+    /// The path's own are known to be no more than this share; nothing where that is not known.
+    pub fn limit(&mut self, most: Option<f64>) {
+        self.most = most.unwrap_or(1.0);
+    }
+
     /// Share of datagrams lost, 0 to 1.
     pub fn share(&self) -> f64 {
         self.all
@@ -63,7 +71,7 @@ impl Losses {
         if self.all < FEW {
             0.0
         } else {
-            (self.short / self.all).min(1.0)
+            (self.short.min(self.most) / self.all).min(1.0)
         }
     }
 

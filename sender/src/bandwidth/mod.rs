@@ -3,6 +3,7 @@
 //! ```text
 //! departures -> Ledger <- arrivals (reports)
 //!                 |-> Losses   how many are lost, which of them for want of room
+//!                 |-> Ceiling  what it carries, if it drops the rest and shows no queue
 //!                 |-> Delay    time in the queue, against the least of the last seconds
 //!                 |-> Trains   how far the path spreads a frame's datagrams: what it carries
 //!                 |-> Rival    somebody else fills the queue
@@ -12,6 +13,7 @@
 //! The loop and its constants, with where they come from, are in `shared/docs/RATE.md`. Nothing here
 //! holds a clock: times are given, the sender's since any moment, the receiver's since another.
 
+pub mod ceiling;
 pub mod clock;
 pub mod delay;
 pub mod estimator;
@@ -20,8 +22,10 @@ pub mod gcc;
 pub mod ledger;
 pub mod losses;
 pub mod outage;
+pub mod places;
 pub mod rival;
 pub mod trains;
+mod tune;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,6 +37,7 @@ pub use estimator_name::EstimatorName;
 pub use ledger::Datagram;
 
 use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};
+use ceiling::Ceiling;
 use clock::ReceiverClock;
 use delay::Delay;
 use ledger::{Heard, Ledger};
@@ -124,6 +129,7 @@ pub struct Bandwidth {
     trains: Trains,
     delay: Delay,
     losses: Losses,
+    ceiling: Ceiling,
     rival: Rival,
     outage: Outage,
     /// Bytes per second.
@@ -151,6 +157,7 @@ impl Default for Bandwidth {
             trains: Trains::default(),
             delay: Delay::default(),
             losses: Losses::default(),
+            ceiling: Ceiling::default(),
             rival: Rival::default(),
             outage: Outage::default(),
             estimate: START.bits_per_second() as f64 / 8.0,
@@ -206,21 +213,24 @@ impl Bandwidth {
                 news = true;
                 fresh |= self.arrived(now, &heard, at);
             }
-            self.decide();
+            self.decide(now);
         }
         self.ledger.passed(passed);
-        self.decide();
+        self.decide(now);
         if news {
             self.update(fresh);
+            self.estimate = self.estimate.min(self.ceiling.most()).max(self.least);
             self.look_for_rival(now);
         }
         back
     }
 
-    fn decide(&mut self) {
-        while let Some((_, arrived)) = self.ledger.decided() {
+    fn decide(&mut self, now: Duration) {
+        while let Some((datagram, arrived)) = self.ledger.decided() {
             self.losses.note(arrived, self.queue);
+            self.ceiling.note(now, &datagram, arrived, self.queue);
         }
+        self.losses.limit(self.ceiling.own());
     }
 
     /// A datagram arrived in order; says whether the trains tell more then.
@@ -358,7 +368,7 @@ impl Bandwidth {
 
     /// How fast datagrams leave.
     pub fn pace(&self) -> Bitrate {
-        bitrate(self.estimate * PACING)
+        bitrate(self.estimate * self.ceiling.pace().unwrap_or(PACING))
     }
 
     /// The least round trip of late.
