@@ -128,7 +128,7 @@ impl Ceiling {
                     most,
                     own,
                     lowered: most,
-                    at: now,
+                    at: now.saturating_sub(Duration::from_secs_f64(tune("head", 3.0))),
                     before: None,
                 });
                 self.places.doubt();
@@ -167,7 +167,7 @@ impl Ceiling {
             let growth = tune("grow", 0.02) * (since / tune("double", 2.0)).exp2();
             held.most *= 1.0 + growth.min(tune("fast", 0.3)) * time;
         }
-        if held.most > tune("free", 1.5) * held.lowered {
+        if held.most > tune("free", 2.5) * held.lowered {
             self.held = None;
         }
     }
