@@ -22,16 +22,20 @@ const PAUSE: Duration = Duration::from_millis(4);
 const LONG_PAUSE: Duration = Duration::from_millis(500);
 /// A longer queue tells by itself that there is no room.
 const SHORT_QUEUE: Duration = Duration::from_millis(15);
-/// Losses above the path's own by this share …
-const EXCESS: f64 = 0.02;
-/// … and by so many standard deviations are for want of room.
-const SURE: f64 = 2.0;
-/// Losses that are still so much of what they were, less having been sent, were not for want of room.
+/// Losses that are more than the path's own by this share of what should arrive are for want of room …
+const EXCESS: f64 = 0.05;
+/// … which is sure when the odds are e⁶ to 1.
+const SURE: f64 = 6.0;
+/// The path's own are taken to be no fewer than this.
+const LEAST: f64 = 0.005;
+/// Losses that are still so much of what they were, less having been sent, are the path's own …
 const STILL: f64 = 0.6;
+/// … if that was seen so often in a row.
+const TRIALS: u32 = 2;
 /// The ceiling rises if this share of it was sent.
 const USED: f64 = 0.7;
-/// Weight of a round in the path's own losses, where they become fewer.
-const WEIGHT: f64 = 0.25;
+/// Weight of a round in the path's own losses.
+const WEIGHT: f64 = 0.1;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -64,14 +68,59 @@ struct Held {
     /// What it was lowered to last, and when.
     lowered: f64,
     at: Duration,
-    /// Share lost and ceiling before, while that is on trial.
-    before: Option<(f64, f64)>,
+    excess: Excess,
+    trial: Option<Trial>,
+}
+
+/// Whether more is lost than the path's own: a cumulative sum of log-likelihood ratios.
+#[derive(Debug, Default)]
+struct Excess {
+    evidence: f64,
+    /// Datagrams since it was none.
+    count: u32,
+    lost: u32,
+}
+
+/// The ceiling was lowered to see whether less is lost.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    /// What was lost and what the ceiling was before.
+    share: f64,
+    most: f64,
+    /// How often as much was lost all the same.
+    failed: u32,
+}
+
+impl Excess {
+    fn note(&mut self, own: f64, lost: bool, burst: f64) {
+        let own = own.clamp(LEAST, 0.9);
+        let more = own + tune("excess", EXCESS) * (1.0 - own);
+        let ratio = match lost {
+            true => more / own,
+            false => (1.0 - more) / (1.0 - own),
+        };
+        let burst = if own > 0.02 { burst } else { 1.0 };
+        self.evidence += ratio.ln() / burst;
+        self.count += 1;
+        self.lost += u32::from(lost);
+        if self.evidence <= 0.0 {
+            *self = Self::default();
+        }
+    }
+
+    fn is_sure(&self) -> bool {
+        self.evidence >= tune("alarm", SURE)
+    }
+
+    fn share(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.count.max(1))
+    }
 }
 
 impl Ceiling {
     /// By `now` it is known that a datagram, in order of sending, has arrived or is lost, while the queue
     /// was about so long.
-    pub fn note(&mut self, now: Duration, datagram: &Datagram, arrived: bool, queue: Duration) {
+    pub fn note(&mut self, now: Duration, datagram: &Datagram, arrived: bool, queue: Duration, burst: f64) {
         let &Datagram {
             index, bytes, at, ..
         } = datagram;
@@ -87,6 +136,9 @@ impl Ceiling {
             self.frame(now, at);
         }
         if let Some(round) = &mut self.round {
+            if let Some(held) = &mut self.held {
+                held.excess.note(held.own, !arrived, burst);
+            }
             let bytes = f64::from(bytes);
             round.count += 1;
             round.sent += bytes;
@@ -118,18 +170,22 @@ impl Ceiling {
 
     fn judge(&mut self, now: Duration, round: &Round, time: f64) {
         let share = f64::from(round.lost) / f64::from(round.count.max(1));
-        let carried = |own: f64| round.arrived / time / (1.0 - own.min(0.9)) * tune("keep", 0.98);
         let want_room = self.places.want_room();
         let own = self.places.own();
+        let sent = round.sent / time;
+        let carried = |share: f64, own: f64| {
+            sent * ((1.0 - share) / (1.0 - own.min(0.9))).min(1.0) * tune("keep", 1.0)
+        };
         let Some(held) = &mut self.held else {
             if want_room && share > own + EXCESS {
-                let most = carried(own);
+                let most = carried(share, own);
                 self.held = Some(Held {
                     most,
                     own,
                     lowered: most,
                     at: now.saturating_sub(Duration::from_secs_f64(tune("head", 3.0))),
-                    before: None,
+                    excess: Excess::default(),
+                    trial: None,
                 });
                 self.places.doubt();
                 self.since = now;
@@ -138,31 +194,35 @@ impl Ceiling {
         };
         if want_room {
             held.own = held.own.min(own);
-            held.before = None;
+            held.trial = None;
             self.places.doubt();
         }
-        let chance = held.own.max(EXCESS).min(0.5);
-        let spread = (chance * (1.0 - chance) / f64::from(round.count.max(1))).sqrt();
-        if share - held.own > f64::max(EXCESS, SURE * spread) {
-            self.since = now;
-            match held.before {
-                Some((was, most)) if share - held.own > STILL * (was - held.own) => {
-                    held.own = share;
-                    held.most = most;
-                    held.before = None;
-                }
-                before => {
-                    held.before = Some((share, before.map_or(held.most, |(_, most)| most)));
-                    held.most = held.most.min(carried(held.own));
-                    held.lowered = held.most;
-                    held.at = now;
-                }
-            }
+        let still = held.trial.filter(|trial| share - held.own > STILL * (trial.share - held.own));
+        if let Some(trial) = still && trial.failed + 1 >= TRIALS {
+            // Whatever is sent, as much is lost.
+            held.own = share;
+            held.most = trial.most;
+            held.trial = None;
+            held.excess = Excess::default();
             return;
         }
-        held.before = None;
-        held.own += WEIGHT * (share - held.own).min(0.0);
-        if round.sent / time > USED * held.most {
+        if want_room || still.is_some() || held.excess.is_sure() {
+            let lost = if held.excess.is_sure() { held.excess.share().max(share) } else { share };
+            let trial = Trial { share: lost, most: held.most, failed: 0 };
+            let again = still.map(|trial| Trial { failed: trial.failed + 1, ..trial });
+            held.trial = Some(again.unwrap_or(trial));
+            held.most = held.most.min(carried(lost, held.own));
+            held.lowered = held.most;
+            held.at = now;
+            held.excess = Excess::default();
+            self.since = now;
+            return;
+        }
+        held.trial = None;
+        if share < held.own || held.excess.evidence < 2.0 {
+            held.own += WEIGHT * (share - held.own);
+        }
+        if sent > USED * held.most {
             let since = now.saturating_sub(held.at).as_secs_f64();
             let growth = tune("grow", 0.02) * (since / tune("double", 2.0)).exp2();
             held.most *= 1.0 + growth.min(tune("fast", 0.3)) * time;

@@ -228,7 +228,8 @@ impl Bandwidth {
     fn decide(&mut self, now: Duration) {
         while let Some((datagram, arrived)) = self.ledger.decided() {
             self.losses.note(arrived, self.queue);
-            self.ceiling.note(now, &datagram, arrived, self.queue);
+            let burst = self.losses.burst();
+            self.ceiling.note(now, &datagram, arrived, self.queue, burst);
         }
         self.losses.limit(self.ceiling.own());
     }
