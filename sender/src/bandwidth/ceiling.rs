@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::ledger::Datagram;
+use super::losses::SHORT_QUEUE;
 use super::places::Places;
-use super::tune::tune;
 
 /// Datagrams are counted in rounds of frames, at least so long …
 const ROUND: Duration = Duration::from_millis(300);
@@ -20,8 +20,6 @@ const LONG_ROUND: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(4);
 /// After this time nothing goes on as before.
 const LONG_PAUSE: Duration = Duration::from_millis(500);
-/// A longer queue tells by itself that there is no room.
-const SHORT_QUEUE: Duration = Duration::from_millis(15);
 /// Losses that are more than the path's own by this share of what should arrive are for want of room …
 const EXCESS: f64 = 0.05;
 /// … which is sure when the odds are e⁶ to 1.
@@ -32,10 +30,31 @@ const LEAST: f64 = 0.005;
 const STILL: f64 = 0.6;
 /// … if that was seen so often in a row.
 const TRIALS: u32 = 2;
-/// The ceiling rises if this share of it was sent.
+/// It is lowered to no less than this share at once …
+const LOWEST: f64 = 0.25;
+/// … and to no less than this, bytes per second.
+const FLOOR: f64 = 4e3;
+/// The ceiling rises if this share of it was sent …
 const USED: f64 = 0.7;
-/// Weight of a round in the path's own losses.
+/// … by so much per second, which doubles …
+const GROWTH: f64 = 0.02;
+/// … after every so many seconds …
+const DOUBLING: f64 = 2.0;
+/// … up to this. At first nothing is known of where it is: it begins after so long.
+const FASTEST: f64 = 0.3;
+const HEAD_START: Duration = Duration::from_secs(3);
+/// It is given up where it has risen to so many times what it was lowered to.
+const GONE: f64 = 2.5;
+/// Weight of a round in the path's own losses …
 const WEIGHT: f64 = 0.1;
+/// … while there is less evidence than this that there are others.
+const DOUBT: f64 = 2.0;
+/// From so many of the path's own on, a run of losses counts as one.
+const FEW: f64 = 0.02;
+/// The path's own losses are taken to be no more than this.
+const MANY: f64 = 0.9;
+/// How much faster than the estimate datagrams leave below it.
+const PACING: f64 = 1.25;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -53,10 +72,29 @@ pub struct Ceiling {
 #[derive(Debug, Default)]
 struct Round {
     from: Duration,
-    sent: f64,
-    arrived: f64,
+    bytes: f64,
     count: u32,
     lost: u32,
+}
+
+impl Round {
+    /// After `time`, with a datagram at least.
+    fn outcome(&self, time: Duration) -> Outcome {
+        let time = time.as_secs_f64();
+        Outcome {
+            share: f64::from(self.lost) / f64::from(self.count),
+            sent: self.bytes / time,
+            time,
+        }
+    }
+}
+
+/// Share lost and bytes sent per second in a round of so many seconds.
+#[derive(Debug)]
+struct Outcome {
+    share: f64,
+    sent: f64,
+    time: f64,
 }
 
 #[derive(Debug)]
@@ -91,15 +129,72 @@ struct Trial {
     failed: u32,
 }
 
+impl Held {
+    /// A round is over in which so much was sent per second, and this share of it lost; says whether the
+    /// ceiling is lowered.
+    fn judge(&mut self, now: Duration, round: &Outcome, want_room: bool) -> bool {
+        let &Outcome { share, sent, time } = round;
+        let more = share - self.own;
+        let still = self
+            .trial
+            .filter(|trial| more > STILL * (trial.share - self.own));
+        if let Some(trial) = still
+            && trial.failed + 1 >= TRIALS
+        {
+            self.own = share;
+            self.most = trial.most;
+            self.trial = None;
+            self.excess = Excess::default();
+            return false;
+        }
+        if !want_room && still.is_none() && !self.excess.is_sure() {
+            self.trial = None;
+            if more < 0.0 || self.excess.evidence < DOUBT {
+                self.own += WEIGHT * more;
+            }
+            if sent > USED * self.most {
+                self.rise(now, time);
+            }
+            return false;
+        }
+        let share = match self.excess.is_sure() {
+            true => self.excess.share().max(share),
+            false => share,
+        };
+        self.trial = Some(Trial {
+            share: still.map_or(share, |trial| trial.share),
+            most: still.map_or(self.most, |trial| trial.most),
+            failed: still.map_or(0, |trial| trial.failed + 1),
+        });
+        let carried = carried(sent, share, self.own).max(LOWEST * self.most);
+        self.most = self.most.min(carried);
+        (self.lowered, self.at) = (self.most, now);
+        self.excess = Excess::default();
+        true
+    }
+
+    fn rise(&mut self, now: Duration, time: f64) {
+        let since = now.saturating_sub(self.at).as_secs_f64();
+        let growth = (GROWTH * (since / DOUBLING).exp2()).min(FASTEST);
+        self.most *= 1.0 + growth * time;
+    }
+}
+
+/// What a path carries that loses this share, `own` of it anyway; bytes per second.
+fn carried(sent: f64, share: f64, own: f64) -> f64 {
+    let survive = (1.0 - share) / (1.0 - own.min(MANY));
+    (sent * survive.min(1.0)).max(FLOOR)
+}
+
 impl Excess {
     fn note(&mut self, own: f64, lost: bool, burst: f64) {
-        let own = own.clamp(LEAST, 0.9);
-        let more = own + tune("excess", EXCESS) * (1.0 - own);
+        let own = own.clamp(LEAST, MANY);
+        let more = own + EXCESS * (1.0 - own);
         let ratio = match lost {
             true => more / own,
             false => (1.0 - more) / (1.0 - own),
         };
-        let burst = if own > 0.02 { burst } else { 1.0 };
+        let burst = if own > FEW { burst } else { 1.0 };
         self.evidence += ratio.ln() / burst;
         self.count += 1;
         self.lost += u32::from(lost);
@@ -109,7 +204,7 @@ impl Excess {
     }
 
     fn is_sure(&self) -> bool {
-        self.evidence >= tune("alarm", SURE)
+        self.evidence >= SURE
     }
 
     fn share(&self) -> f64 {
@@ -119,8 +214,15 @@ impl Excess {
 
 impl Ceiling {
     /// By `now` it is known that a datagram, in order of sending, has arrived or is lost, while the queue
-    /// was about so long.
-    pub fn note(&mut self, now: Duration, datagram: &Datagram, arrived: bool, queue: Duration, burst: f64) {
+    /// was about so long and losses came in runs of a mean length.
+    pub fn note(
+        &mut self,
+        now: Duration,
+        datagram: &Datagram,
+        arrived: bool,
+        queue: Duration,
+        burst: f64,
+    ) {
         let &Datagram {
             index, bytes, at, ..
         } = datagram;
@@ -139,13 +241,9 @@ impl Ceiling {
             if let Some(held) = &mut self.held {
                 held.excess.note(held.own, !arrived, burst);
             }
-            let bytes = f64::from(bytes);
+            round.bytes += f64::from(bytes);
             round.count += 1;
-            round.sent += bytes;
-            match arrived {
-                true => round.arrived += bytes,
-                false => round.lost += 1,
-            }
+            round.lost += u32::from(!arrived);
         }
     }
 
@@ -157,7 +255,7 @@ impl Ceiling {
                 return;
             }
             if let Some(round) = self.round.take() {
-                self.judge(now, &round, time.as_secs_f64());
+                self.judge(now, &round.outcome(time));
             }
         }
         if at >= self.since {
@@ -168,67 +266,50 @@ impl Ceiling {
         }
     }
 
-    fn judge(&mut self, now: Duration, round: &Round, time: f64) {
-        let share = f64::from(round.lost) / f64::from(round.count.max(1));
+    fn judge(&mut self, now: Duration, round: &Outcome) {
+        let &Outcome { share, sent, .. } = round;
         let want_room = self.places.want_room();
         let own = self.places.own();
-        let sent = round.sent / time;
-        let carried = |share: f64, own: f64| {
-            sent * ((1.0 - share) / (1.0 - own.min(0.9))).min(1.0) * tune("keep", 1.0)
-        };
-        let Some(held) = &mut self.held else {
-            if want_room && share > own + EXCESS {
-                let most = carried(share, own);
+        match &mut self.held {
+            None if want_room && share > own + EXCESS => {
+                let most = carried(sent, share, own);
                 self.held = Some(Held {
                     most,
                     own,
                     lowered: most,
-                    at: now.saturating_sub(Duration::from_secs_f64(tune("head", 3.0))),
+                    at: now.saturating_sub(HEAD_START),
                     excess: Excess::default(),
                     trial: None,
                 });
-                self.places.doubt();
                 self.since = now;
             }
-            return;
-        };
+            None => return,
+            Some(held) => {
+                if want_room {
+                    held.own = held.own.min(own);
+                    held.trial = None;
+                }
+                let lowered = held.judge(now, round, want_room);
+                if lowered {
+                    self.since = now;
+                }
+                if held.most > GONE * held.lowered {
+                    self.held = None;
+                }
+            }
+        }
         if want_room {
-            held.own = held.own.min(own);
-            held.trial = None;
             self.places.doubt();
         }
-        let still = held.trial.filter(|trial| share - held.own > STILL * (trial.share - held.own));
-        if let Some(trial) = still && trial.failed + 1 >= TRIALS {
-            // Whatever is sent, as much is lost.
-            held.own = share;
-            held.most = trial.most;
+    }
+
+    /// What was sent before came to nothing: there was an outage.
+    pub fn clear(&mut self, now: Duration) {
+        self.round = None;
+        self.since = now;
+        if let Some(held) = &mut self.held {
+            held.excess = Excess::default();
             held.trial = None;
-            held.excess = Excess::default();
-            return;
-        }
-        if want_room || still.is_some() || held.excess.is_sure() {
-            let lost = if held.excess.is_sure() { held.excess.share().max(share) } else { share };
-            let trial = Trial { share: lost, most: held.most, failed: 0 };
-            let again = still.map(|trial| Trial { failed: trial.failed + 1, ..trial });
-            held.trial = Some(again.unwrap_or(trial));
-            held.most = held.most.min(carried(lost, held.own));
-            held.lowered = held.most;
-            held.at = now;
-            held.excess = Excess::default();
-            self.since = now;
-            return;
-        }
-        held.trial = None;
-        if share < held.own || held.excess.evidence < 2.0 {
-            held.own += WEIGHT * (share - held.own);
-        }
-        if sent > USED * held.most {
-            let since = now.saturating_sub(held.at).as_secs_f64();
-            let growth = tune("grow", 0.02) * (since / tune("double", 2.0)).exp2();
-            held.most *= 1.0 + growth.min(tune("fast", 0.3)) * time;
-        }
-        if held.most > tune("free", 2.5) * held.lowered {
-            self.held = None;
         }
     }
 
@@ -239,7 +320,7 @@ impl Ceiling {
 
     /// How much faster than the estimate datagrams may leave; any, where nothing was seen to be dropped.
     pub fn pace(&self) -> Option<f64> {
-        self.held.as_ref().map(|_| tune("pace", 1.25))
+        self.held.as_ref().map(|_| PACING)
     }
 
     /// Share of datagrams that the path loses whatever is sent, as far as that is known.

@@ -1,7 +1,8 @@
 //! Which losses are the path's own, and how they come.
 //!
 //! A datagram that is lost while the queue is short was not lost for want of room: such losses say
-//! nothing about the rate, and the bytes have used the path all the same.
+//! nothing about the rate, and the bytes have used the path all the same. Unless the queue is never long because
+//! the path drops what is too much: that is for [`Ceiling`](super::ceiling::Ceiling) to find out.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ const WEIGHT: f64 = 0.02;
 /// Weight of a run of losses in their mean length.
 const RUN_WEIGHT: f64 = 0.1;
 /// A queue shorter than this overflows nowhere.
-const SHORT_QUEUE: Duration = Duration::from_millis(15);
+pub(super) const SHORT_QUEUE: Duration = Duration::from_millis(15);
 /// Below this share losses are not told apart.
 const FEW: f64 = 0.01;
 

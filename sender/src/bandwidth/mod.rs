@@ -25,7 +25,6 @@ pub mod outage;
 pub mod places;
 pub mod rival;
 pub mod trains;
-mod tune;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -203,6 +202,7 @@ impl Bandwidth {
             self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
             self.queue = Duration::ZERO;
             self.trains.clear();
+            self.ceiling.clear(now);
             self.last = None;
         }
         let (mut news, mut fresh) = (false, false);
@@ -229,7 +229,8 @@ impl Bandwidth {
         while let Some((datagram, arrived)) = self.ledger.decided() {
             self.losses.note(arrived, self.queue);
             let burst = self.losses.burst();
-            self.ceiling.note(now, &datagram, arrived, self.queue, burst);
+            self.ceiling
+                .note(now, &datagram, arrived, self.queue, burst);
         }
         self.losses.limit(self.ceiling.own());
     }

@@ -348,9 +348,8 @@ fn a_packet_with_none_behind_it_is_not_held_for_ever() {
 
 #[test]
 fn a_policer_lets_a_burst_through_and_then_its_rate_and_nothing_waits() {
-    let mut link = link(
-        "rate = '100Mbit'\npolicer = { rate = '1.2Mbit', burst = '15kB' }\nqueue = '1MB'",
-    );
+    let mut link =
+        link("rate = '100Mbit'\npolicer = { rate = '1.2Mbit', burst = '15kB' }\nqueue = '1MB'");
     // 1500 bytes every 5 ms are 2.4 Mbit/s.
     let outcomes = run(&mut link, 400, millis(5), 1500);
     let lost = losses(&outcomes);
