@@ -1,7 +1,8 @@
 //! Which losses are the path's own, and how they come.
 //!
 //! A datagram that is lost while the queue is short was not lost for want of room: such losses say
-//! nothing about the rate, and the bytes have used the path all the same.
+//! nothing about the rate, and the bytes have used the path all the same. Unless the queue is never long because
+//! the path drops what is too much: that is for [`Ceiling`](super::ceiling::Ceiling) to find out.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ const WEIGHT: f64 = 0.02;
 /// Weight of a run of losses in their mean length.
 const RUN_WEIGHT: f64 = 0.1;
 /// A queue shorter than this overflows nowhere.
-const SHORT_QUEUE: Duration = Duration::from_millis(15);
+pub(super) const SHORT_QUEUE: Duration = Duration::from_millis(15);
 /// Below this share losses are not told apart.
 const FEW: f64 = 0.01;
 
@@ -21,6 +22,8 @@ pub struct Losses {
     all: f64,
     /// The same, where only losses with a short queue are noted.
     short: f64,
+    /// The path's own are no more than this share.
+    most: f64,
     /// Mean length of runs.
     run: f64,
     /// Losses since the last arrival.
@@ -32,6 +35,7 @@ impl Default for Losses {
         Self {
             all: 0.0,
             short: 0.0,
+            most: 1.0,
             run: 1.0,
             running: 0,
         }
@@ -53,6 +57,11 @@ impl Losses {
         }
     }
 
+    /// The path's own are known to be no more than this share; nothing where that is not known.
+    pub fn limit(&mut self, most: Option<f64>) {
+        self.most = most.unwrap_or(1.0);
+    }
+
     /// Share of datagrams lost, 0 to 1.
     pub fn share(&self) -> f64 {
         self.all
@@ -63,7 +72,7 @@ impl Losses {
         if self.all < FEW {
             0.0
         } else {
-            (self.short / self.all).min(1.0)
+            (self.short.min(self.most) / self.all).min(1.0)
         }
     }
 

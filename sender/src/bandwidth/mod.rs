@@ -3,6 +3,7 @@
 //! ```text
 //! departures -> Ledger <- arrivals (reports)
 //!                 |-> Losses   how many are lost, which of them for want of room
+//!                 |-> Ceiling  what it carries, if it drops the rest and shows no queue
 //!                 |-> Delay    time in the queue, against the least of the last seconds
 //!                 |-> Jitter   delays that change by chance
 //!                 |-> Trains   how far the path spreads a frame's datagrams: what it carries
@@ -13,6 +14,7 @@
 //! The loop and its constants, with where they come from, are in `shared/docs/RATE.md`. Nothing here
 //! holds a clock: times are given, the sender's since any moment, the receiver's since another.
 
+pub mod ceiling;
 pub mod clock;
 pub mod delay;
 pub mod estimator;
@@ -22,6 +24,7 @@ pub mod jitter;
 pub mod ledger;
 pub mod losses;
 pub mod outage;
+pub mod places;
 pub mod rival;
 pub mod trains;
 
@@ -35,6 +38,7 @@ pub use estimator_name::EstimatorName;
 pub use ledger::Datagram;
 
 use crate::rate::{LEAST_FRAME, PATH_OVERHEAD};
+use ceiling::Ceiling;
 use clock::ReceiverClock;
 use delay::Delay;
 use jitter::Jitter;
@@ -133,6 +137,7 @@ pub struct Bandwidth {
     delay: Delay,
     jitter: Jitter,
     losses: Losses,
+    ceiling: Ceiling,
     rival: Rival,
     outage: Outage,
     /// Bytes per second.
@@ -161,6 +166,7 @@ impl Default for Bandwidth {
             delay: Delay::default(),
             jitter: Jitter::default(),
             losses: Losses::default(),
+            ceiling: Ceiling::default(),
             rival: Rival::default(),
             outage: Outage::default(),
             estimate: START.bits_per_second() as f64 / 8.0,
@@ -206,6 +212,7 @@ impl Bandwidth {
             self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
             self.queue = Duration::ZERO;
             self.trains.clear();
+            self.ceiling.clear(now);
             self.last = None;
         }
         let (mut news, mut fresh) = (false, false);
@@ -216,24 +223,29 @@ impl Bandwidth {
                 news = true;
                 fresh |= self.arrived(now, &heard, at);
             }
-            self.decide();
+            self.decide(now);
         }
         self.ledger.passed(passed);
-        self.decide();
+        self.decide(now);
         if news {
             if let Some(last) = self.last {
                 self.jitter.heard(now.saturating_sub(last.sent));
             }
             self.update(fresh);
+            self.estimate = self.estimate.min(self.ceiling.most()).max(self.least);
             self.look_for_rival(now);
         }
         back
     }
 
-    fn decide(&mut self) {
-        while let Some((_, arrived)) = self.ledger.decided() {
+    fn decide(&mut self, now: Duration) {
+        while let Some((datagram, arrived)) = self.ledger.decided() {
             self.losses.note(arrived, self.queue);
+            let burst = self.losses.burst();
+            self.ceiling
+                .note(now, &datagram, arrived, self.queue, burst);
         }
+        self.losses.limit(self.ceiling.own());
     }
 
     /// A datagram arrived in order; says whether the trains tell more then.
@@ -387,7 +399,7 @@ impl Bandwidth {
 
     /// How fast datagrams leave.
     pub fn pace(&self) -> Bitrate {
-        bitrate(self.estimate * PACING)
+        bitrate(self.estimate * self.ceiling.pace().unwrap_or(PACING))
     }
 
     /// The least round trip of late.

@@ -1,5 +1,6 @@
 //! Scripts of steps: what a path does, and what the estimator must say of it, and when.
 
+mod ceilings;
 mod clocks;
 mod lossy;
 mod outages;
@@ -8,6 +9,8 @@ mod rivals;
 mod sources;
 
 use std::time::Duration;
+
+use raq_shared::units::Bitrate;
 
 use super::Bandwidth;
 use super::estimator::Estimator;

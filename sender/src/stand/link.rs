@@ -1,4 +1,4 @@
-//! A queue that drops what has no room, before a link whose rate changes.
+//! A policer perhaps, and a queue that drops what has no room, before a link whose rate changes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,6 +12,17 @@ pub(crate) struct Link {
     queue: VecDeque<(Duration, u64)>,
     queued: u64,
     busy: Duration,
+    policer: Option<Policer>,
+}
+
+/// A token bucket.
+struct Policer {
+    /// From when on, ms, and kbit/s.
+    phases: Vec<(u64, u64)>,
+    /// Bytes that pass at once.
+    burst: f64,
+    tokens: f64,
+    filled: Duration,
 }
 
 impl Link {
@@ -23,7 +34,20 @@ impl Link {
             queue: VecDeque::new(),
             queued: 0,
             busy: Duration::ZERO,
+            policer: None,
         }
+    }
+
+    /// Behind a policer with rates in kbit/s from a time in ms on, the first from 0, that lets so many
+    /// bytes through at once.
+    pub(crate) fn policed(mut self, phases: &[(u64, u64)], burst: u64) -> Self {
+        self.policer = Some(Policer {
+            phases: phases.to_vec(),
+            burst: burst as f64,
+            tokens: burst as f64,
+            filled: Duration::ZERO,
+        });
+        self
     }
 
     /// Time until what is here now is through.
@@ -38,6 +62,11 @@ impl Link {
         {
             self.queued -= bytes;
             self.queue.pop_front();
+        }
+        if let Some(policer) = &mut self.policer
+            && !policer.lets_pass(now, bytes as f64)
+        {
+            return None;
         }
         if self.queued + bytes > self.limit {
             return None;
@@ -62,5 +91,20 @@ impl Link {
             from = from.max(end);
         }
         from
+    }
+}
+
+impl Policer {
+    fn lets_pass(&mut self, now: Duration, bytes: f64) -> bool {
+        let begun = |&&(at, _): &&(u64, u64)| super::ms(at) <= now;
+        let rate = self.phases.iter().rev().find(begun).map_or(0, |it| it.1);
+        let filled = (now - self.filled).as_secs_f64() * rate as f64 * 125.0;
+        self.filled = now;
+        self.tokens = (self.tokens + filled).min(self.burst);
+        let passes = bytes <= self.tokens;
+        if passes {
+            self.tokens -= bytes;
+        }
+        passes
     }
 }

@@ -20,6 +20,8 @@ pub struct Capacity {
     supply: Supply,
     outages: Outages,
     round: Option<Duration>,
+    /// What a policer in front lets through for long.
+    policed: Option<Bitrate>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ impl Capacity {
             supply: Supply::Rates(rates),
             outages,
             round,
+            policed: None,
         }
     }
 
@@ -56,23 +59,35 @@ impl Capacity {
             supply: Supply::Opportunities(opportunities),
             outages,
             round,
+            policed: None,
         }
     }
 
+    /// Behind a policer that lets so much through for long.
+    pub(super) fn policed(mut self, policed: Option<Bitrate>) -> Self {
+        self.policed = policed;
+        self
+    }
+
     /// The bytes that the link could carry from one moment up to another, packet opportunities of
-    /// a trace counted at their moments.
+    /// a trace counted at their moments; no more than a policer's rate.
     pub fn bytes_between(&self, from: Duration, to: Duration) -> u64 {
-        self.bytes_before(nanos(to))
-            .saturating_sub(self.bytes_before(nanos(from)))
+        let carried = self.bytes_before(nanos(to)) - self.bytes_before(nanos(from).min(nanos(to)));
+        let policed = self.policed.map(|rate| {
+            let bits = u128::from(rate.bits_per_second()) * to.saturating_sub(from).as_nanos();
+            u64::try_from(bits / BYTE).unwrap_or(u64::MAX)
+        });
+        carried.min(policed.unwrap_or(u64::MAX))
     }
 
     /// The rate at a moment, 0 during an outage. A trace of packet opportunities has the mean of
     /// the second before, in the first second that second's.
     pub fn rate_at(&self, at: Duration) -> Bitrate {
-        match self.outages.end(nanos(at)) {
+        let rate = match self.outages.end(nanos(at)) {
             Some(_) => Bitrate::ZERO,
             None => self.rate_without_outages(nanos(at)),
-        }
+        };
+        rate.min(self.policed.unwrap_or(rate))
     }
 
     /// After what time a trace begins anew; none where there is no trace.

@@ -9,6 +9,7 @@ use super::{
     cross::CrossConfig,
     opportunities::Opportunities,
     outages::Outages,
+    policer::PolicerConfig,
     quantity::{QueueSize, Rate, Time},
     rates::Rates,
     trace::{Trace, TraceError, TraceSupply},
@@ -36,6 +37,9 @@ pub struct LinkConfig {
     pub jitter: Time,
     /// How much the queue holds.
     pub queue: QueueSize,
+    /// What drops packets before they come to the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policer: Option<PolicerConfig>,
     /// Which packets the queue drops.
     pub discipline: Discipline,
     /// Share of packets lost behind the queue, 0 to 1.
@@ -65,6 +69,7 @@ impl Default for LinkConfig {
             delay: Time::default(),
             jitter: Time::default(),
             queue: QueueSize::default(),
+            policer: None,
             discipline: Discipline::default(),
             loss: 0.0,
             burst: 1.0,
@@ -142,6 +147,9 @@ impl LinkConfig {
     /// [`LinkError::Value`] for the first such key.
     pub fn check(&self) -> Result<(), LinkError> {
         self.check_capacity()?;
+        if let Some(policer) = &self.policer {
+            policer.check()?;
+        }
         if self.delay.0 > LONGEST_DELAY {
             let problem = format_args!("{} is too long; write at most 60s", self.delay);
             return Err(LinkError::value("delay", problem));
@@ -219,6 +227,12 @@ impl LinkConfig {
     /// [`LinkError`] where [`Self::check`] gives one or the trace cannot be used.
     pub fn capacity(&self, base: &Path) -> Result<Capacity, LinkError> {
         self.check()?;
+        let policed = self.policer.map(|policer| policer.rate.0);
+        Ok(self.line(base)?.policed(policed))
+    }
+
+    /// Without the policer.
+    fn line(&self, base: &Path) -> Result<Capacity, LinkError> {
         let spans = self.outages.iter().map(|outage| {
             let start = nanos(outage.at.0);
             start..start.saturating_add(nanos(outage.length.0))
@@ -277,6 +291,7 @@ mod tests {
             jitter = "5ms"
             queue = "256 packets"
             discipline = "codel"
+            policer = { rate = "2Mbit", burst = "16kB" }
             loss = 0.05
             burst = 3.0
             reorder = 0.01
@@ -338,6 +353,14 @@ mod tests {
             ("rate = '1Mbit'\nburst = inf", "burst"),
             ("rate = '1Mbit'\nreorder = 0.6", "reorder"),
             ("rate = '1Mbit'\nduplicate = 2", "duplicate"),
+            (
+                "rate = '1Mbit'\npolicer = { rate = '0bit', burst = '9kB' }",
+                "policer.rate",
+            ),
+            (
+                "rate = '1Mbit'\npolicer = { rate = '1Mbit', burst = '1kB' }",
+                "policer.burst",
+            ),
             (
                 "rate = '1Mbit'\noutage = [{ at = '1s', length = '0s' }]",
                 "outage.length",

@@ -1,4 +1,4 @@
-//! A model of one direction of a network path: a queue in front of a link whose capacity changes,
+//! A model of one direction of a network path: a policer, a queue in front of a link whose capacity changes,
 //! and behind it delay, jitter, loss, duplication and reordering.
 //!
 //! It has no clock: whoever uses it says what time it is, in time since the start, and gets the
@@ -15,6 +15,7 @@ pub mod generate;
 mod opportunities;
 mod outages;
 mod packet;
+mod policer;
 mod quantity;
 mod queue;
 mod rates;
@@ -27,6 +28,7 @@ pub use capacity::Capacity;
 pub use config::{Discipline, LinkConfig, LinkError, Outage, Step};
 pub use cross::{CrossConfig, CrossCounts};
 pub use packet::{Cause, Outcome, Packet};
+pub use policer::PolicerConfig;
 pub use quantity::{QueueSize, Rate, Size, Time};
 pub use trace::Trace;
 
@@ -35,6 +37,7 @@ use calendar::Calendar;
 use capacity::{Used, nanos};
 use codel::CoDel;
 use cross::{Cross, CrossPacket};
+use policer::Policer;
 use queue::{Queue, Waiting};
 use reorder::{Landing, Reorder};
 
@@ -44,6 +47,7 @@ use reorder::{Landing, Reorder};
 pub struct Link<T> {
     capacity: Capacity,
     used: Used,
+    policer: Option<Policer>,
     queue: Queue<Load<T>>,
     codel: Option<CoDel>,
     /// When the next packet is taken out of the queue, where that is not decided yet.
@@ -83,6 +87,7 @@ impl<T: Clone> Link<T> {
         Self {
             capacity,
             used: Used::default(),
+            policer: config.policer.map(Policer::new),
             queue: Queue::new(config.queue),
             codel: (config.discipline == Discipline::CoDel).then(CoDel::default),
             next: None,
@@ -179,7 +184,9 @@ impl<T: Clone> Link<T> {
 
     fn enqueue(&mut self, bytes: u32, load: Load<T>) {
         let offered = self.now;
-        if self.queue.fits(offered, bytes, &self.capacity) {
+        let policer = self.policer.as_mut();
+        let passes = policer.is_none_or(|policer| policer.lets_pass(offered, bytes));
+        if passes && self.queue.fits(offered, bytes, &self.capacity) {
             self.queue.push(Waiting {
                 offered,
                 bytes,
@@ -187,7 +194,7 @@ impl<T: Clone> Link<T> {
             });
             self.serve();
         } else {
-            let cause = match self.capacity.outage_at(offered) {
+            let cause = match passes && self.capacity.outage_at(offered) {
                 true => Cause::Outage,
                 false => Cause::Queue,
             };

@@ -18,7 +18,7 @@ pub struct Packet<T> {
 pub enum Cause {
     /// The queue was full during an outage.
     Outage,
-    /// The queue was full, or CoDel thought it too long.
+    /// The queue was full, CoDel thought it too long, or it was more than the policer's rate.
     Queue,
     /// By chance, behind the queue: it used capacity.
     Random,

@@ -345,3 +345,26 @@ fn a_packet_with_none_behind_it_is_not_held_for_ever() {
     assert!((70..130).contains(&held), "{held}");
     assert_eq!(arrived.len(), 200);
 }
+
+#[test]
+fn a_policer_lets_a_burst_through_and_then_its_rate_and_nothing_waits() {
+    let mut link =
+        link("rate = '100Mbit'\npolicer = { rate = '1.2Mbit', burst = '15kB' }\nqueue = '1MB'");
+    // 1500 bytes every 5 ms are 2.4 Mbit/s.
+    let outcomes = run(&mut link, 400, millis(5), 1500);
+    let lost = losses(&outcomes);
+    assert!(lost.iter().all(|lost| lost.1 == Cause::Queue));
+    // Ten of the bucket last for as many again that it is filled with meanwhile.
+    assert!((17..=20).contains(&lost[0].0), "{lost:?}");
+    assert_eq!(lost.len(), 400 - 10 - 200 + 1);
+    let waited = |outcome: &Outcome<u32>| match outcome {
+        Outcome::Delivered { offered, left, .. } => *left - *offered,
+        Outcome::Lost { .. } => Duration::ZERO,
+    };
+    assert!(outcomes.iter().map(waited).max() < Some(millis(1)));
+    let config = "rate = '100Mbit'\npolicer = { rate = '1.2Mbit', burst = '15kB' }";
+    let config: LinkConfig = toml::from_str(config).unwrap();
+    let capacity = config.capacity(Path::new("")).unwrap();
+    assert_eq!(capacity.bytes_between(millis(0), millis(2000)), 300_000);
+    assert_eq!(capacity.rate_at(millis(5)).bits_per_second(), 1_200_000);
+}
