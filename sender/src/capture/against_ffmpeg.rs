@@ -1,7 +1,5 @@
 //! Pictures of cameras, converted here and by ffmpeg.
 
-use std::env;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -10,6 +8,7 @@ use raq_shared::frame::{Frame, FrameSize, Plane};
 
 use super::convert::{Yuyv, nv12, yu12};
 use super::mjpeg::Mjpeg;
+use super::skip;
 
 /// What ffmpeg writes to standard output when it is given `input`; none where it is not installed.
 fn ffmpeg(arguments: &str, input: &[u8]) -> Option<Vec<u8>> {
@@ -29,19 +28,6 @@ fn ffmpeg(arguments: &str, input: &[u8]) -> Option<Vec<u8>> {
     writer.join().unwrap().unwrap();
     assert!(output.status.success(), "ffmpeg {arguments}");
     Some(output.stdout)
-}
-
-fn skip(reason: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "{test} cannot be run: {reason}");
-    let line = format!("{test}: {reason}\n");
-    eprint!("skipped: {line}");
-    // The runner hides what passing tests print, so `cargo xtask test` collects it.
-    if let Some(path) = env::var_os("RAQ_SKIPS") {
-        let file = OpenOptions::new().append(true).open(path);
-        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
 }
 
 /// One picture of a scene with edges and colours in a raw pixel format, or as motion JPEG.

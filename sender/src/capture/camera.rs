@@ -7,7 +7,7 @@ mod pixels;
 mod stream;
 mod trouble;
 
-use linuxvideo::format::PixFormat;
+use linuxvideo::format::{PixFormat, PixelFormat};
 use linuxvideo::{CapabilityFlags, Device, Fract, VideoCaptureDevice};
 use raq_shared::exit::Failure;
 use raq_shared::frame::FrameSize;
@@ -16,7 +16,7 @@ use raq_shared::video::{Fraction, FrameRate, VideoFormat};
 pub use list::list;
 pub use mode::Wanted;
 pub use path::CameraPath;
-use pixels::Pixels;
+pub use pixels::Pixels;
 pub(crate) use stream::CameraStream;
 use trouble::Cause;
 pub(crate) use trouble::Trouble;
@@ -46,7 +46,9 @@ impl Camera {
     /// [`Failure`] where it is missing, busy, not allowed, or gives no format that can be taken.
     pub fn open(path: &CameraPath, wanted: Wanted) -> Result<Self, Failure> {
         let (device, picture, rate) = open(path, wanted)?;
-        let Wanted { size, rate: asked } = wanted;
+        let Wanted {
+            size, rate: asked, ..
+        } = wanted;
         let instead = match (picture.size, rate) == (size, asked) {
             true => String::new(),
             false => format!("; {size} at {asked} was asked for"),
@@ -92,11 +94,11 @@ impl Camera {
         let wanted = Wanted {
             size: self.picture.size,
             rate: self.rate,
+            pixels: Some(self.picture.pixels),
         };
         let (device, picture, _) = open(&self.path, wanted)?;
         let before = self.picture;
-        let same_colours = before.pixels.is_jpeg() == picture.pixels.is_jpeg();
-        if picture.size != before.size || !same_colours {
+        if (picture.size, picture.pixels) != (before.size, before.pixels) {
             let now = format!(
                 "gives {} {} and no longer {} {}",
                 picture.pixels.code(),
@@ -124,17 +126,27 @@ fn open(
         return Err(trouble(Cause::NoCamera));
     }
     let modes = mode::modes(&device, wanted);
+    let formats = |given: &[PixelFormat]| {
+        let list = |codes: &[PixelFormat]| {
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            codes.join(", ")
+        };
+        trouble(Cause::Formats {
+            wanted: list(&match wanted.pixels {
+                Some(pixels) => vec![pixels.code()],
+                None => Pixels::ALL.map(Pixels::code).to_vec(),
+            }),
+            given: list(given),
+        })
+    };
     let Some(mode) = mode::nearest(&modes, wanted) else {
-        let given = mode::formats(&device).into_iter();
-        let given: Vec<String> = given.map(|code| code.to_string()).collect();
-        return Err(trouble(Cause::Formats(given.join(" "))));
+        return Err(formats(&mode::formats(&device)));
     };
     let asked = PixFormat::new(mode.size.0, mode.size.1, mode.pixels.code());
     let device = device.video_capture(asked).map_err(failed)?;
     let agreed = device.format();
     let Some(pixels) = Pixels::of(agreed.pixel_format()) else {
-        let given = agreed.pixel_format().to_string();
-        return Err(trouble(Cause::Formats(given)));
+        return Err(formats(&[agreed.pixel_format()]));
     };
     let size = FrameSize::new(agreed.width(), agreed.height());
     let size = size.map_err(|error| trouble(Cause::Other(error.to_string())))?;
@@ -177,6 +189,7 @@ mod tests {
         let wanted = Wanted {
             size: FrameSize::new(640, 360).unwrap(),
             rate: FrameRate::new(30, 1).unwrap(),
+            pixels: None,
         };
         for (path, says) in [
             ("/dev/video-that-is-not-there", "there is no camera at"),

@@ -1,4 +1,4 @@
-//! A y4m file, or a y4m stream on standard input.
+//! A video file, or a y4m stream on standard input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,32 +7,74 @@ use std::path::Path;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
-use raq_shared::y4m::Reader;
+use raq_shared::y4m::{self, Reader};
 
-/// A y4m stream, read frame by frame.
+use super::ffmpeg::Ffmpeg;
+
+/// A video, read frame by frame: y4m as it is, everything else through ffmpeg.
 pub struct Clip {
     name: String,
     reader: Reader<Box<dyn Read + Send>>,
+    ffmpeg: Option<Ffmpeg>,
 }
 
 impl Clip {
     /// Opens a file, or standard input for `-`, and reads the header.
     ///
     /// # Errors
-    /// [`Failure`] where it cannot be opened or is no y4m of a kind that can be sent.
+    /// [`Failure`] where it cannot be opened or is no video that can be read.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let (name, input): (_, Box<dyn Read + Send>) = if path == Path::new("-") {
-            ("standard input".to_owned(), Box::new(io::stdin()))
-        } else {
-            let name = path.display().to_string();
-            let file = File::open(path).map_err(|e| {
-                let text = format_args!("cannot open {name}: {e}; give --input a readable file");
-                Failure::new(Exit::Failure, text)
-            })?;
-            (name, Box::new(file))
+        if path == Path::new("-") {
+            return Self::new("standard input".to_owned(), Box::new(io::stdin()), None);
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|e| {
+            let text = format_args!("cannot open {name}: {e}; give --input a readable file");
+            Failure::new(Exit::Failure, text)
+        })?;
+        let error = match Reader::new(Box::new(file) as Box<dyn Read + Send>) {
+            Ok(reader) => {
+                return Ok(Self {
+                    name,
+                    reader,
+                    ffmpeg: None,
+                });
+            }
+            Err(error @ (y4m::Error::Header(_) | y4m::Error::Chroma(_))) => failure(&name, &error),
+            Err(error) => return Err(failure(&name, &error)),
         };
+        let fail =
+            |text| Failure::new(Exit::Failure, format_args!("{}, and {text}", error.cause()));
+        let (mut ffmpeg, pictures) = Ffmpeg::start(path).map_err(|e| fail(e.to_string()))?;
+        match Reader::new(Box::new(pictures) as Box<dyn Read + Send>) {
+            Ok(reader) => Ok(Self {
+                name,
+                reader,
+                ffmpeg: Some(ffmpeg),
+            }),
+            Err(_) => {
+                let status = ffmpeg
+                    .end()
+                    .map_or_else(|e| e.to_string(), |s| s.to_string());
+                Err(fail(format!(
+                    "ffmpeg cannot read it either ({status}; its own words are above); give \
+                     another file"
+                )))
+            }
+        }
+    }
+
+    fn new(
+        name: String,
+        input: Box<dyn Read + Send>,
+        ffmpeg: Option<Ffmpeg>,
+    ) -> Result<Self, Failure> {
         match Reader::new(input) {
-            Ok(reader) => Ok(Self { name, reader }),
+            Ok(reader) => Ok(Self {
+                name,
+                reader,
+                ffmpeg,
+            }),
             Err(error) => Err(failure(&name, &error)),
         }
     }
@@ -42,14 +84,18 @@ impl Clip {
         self.reader.format()
     }
 
+    /// Whole frames read or passed over so far.
+    pub fn frames(&self) -> u64 {
+        self.reader.frames()
+    }
+
     /// Reads the next frame; false at the end.
     ///
     /// # Errors
     /// [`Failure`] where the stream is cut off or damaged; the frames before it are good.
     pub fn read(&mut self, frame: &mut Frame) -> Result<bool, Failure> {
-        self.reader
-            .read(frame)
-            .map_err(|error| failure(&self.name, &error))
+        let read = self.reader.read(frame);
+        self.ended(read)
     }
 
     /// Passes over the next frame; false at the end.
@@ -57,12 +103,30 @@ impl Clip {
     /// # Errors
     /// As [`Clip::read`].
     pub fn skip(&mut self) -> Result<bool, Failure> {
-        self.reader
-            .skip()
-            .map_err(|error| failure(&self.name, &error))
+        let read = self.reader.skip();
+        self.ended(read)
+    }
+
+    /// At the end ffmpeg says whether it was one.
+    fn ended(&mut self, read: Result<bool, y4m::Error>) -> Result<bool, Failure> {
+        let name = &self.name;
+        if let (Ok(false), Some(ffmpeg)) = (&read, &mut self.ffmpeg) {
+            let well = ffmpeg.end().is_ok_and(|status| status.success());
+            if !well {
+                let frames = self.reader.frames();
+                return Err(Failure::new(
+                    Exit::Failure,
+                    format_args!(
+                        "{name}: ffmpeg stopped after frame {frames} (its own words are above); \
+                         the frames before are good, make the file again for the rest"
+                    ),
+                ));
+            }
+        }
+        read.map_err(|error| failure(name, &error))
     }
 }
 
-fn failure(name: &str, error: &raq_shared::y4m::Error) -> Failure {
+fn failure(name: &str, error: &y4m::Error) -> Failure {
     Failure::new(Exit::Failure, format_args!("{name}: {error}"))
 }

@@ -13,9 +13,19 @@ pub mod camera;
 pub mod clip;
 #[cfg(feature = "camera")]
 mod convert;
+#[cfg(feature = "program")]
+mod ffmpeg;
 #[cfg(feature = "camera")]
 mod live;
 #[cfg(feature = "camera")]
 mod mjpeg;
 #[cfg(feature = "program")]
 pub mod play;
+#[cfg(feature = "program")]
+pub mod playback;
+#[cfg(feature = "program")]
+mod scaler;
+#[cfg(all(test, feature = "program"))]
+mod skip;
+#[cfg(all(test, feature = "program"))]
+use skip::skip;

@@ -10,10 +10,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 #[cfg(feature = "camera")]
 use super::camera::Camera;
-use super::clip::Clip;
+
 #[cfg(feature = "camera")]
 use super::live::Live;
 use super::pattern::Pattern;
+use super::playback::Playback;
 use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::event::Event;
@@ -21,8 +22,8 @@ use crate::mailbox::Mailbox;
 
 /// Where frames come from.
 pub enum Source {
-    /// A y4m stream, at its frame rate.
-    Clip(Box<Clip>),
+    /// A file or y4m stream, at its frame rate.
+    File(Box<Playback>),
     /// A test pattern.
     Pattern(Pattern),
     /// A camera, as fast as it gives frames.
@@ -34,7 +35,7 @@ impl Source {
     /// The video's format.
     pub fn format(&self) -> VideoFormat {
         match self {
-            Self::Clip(clip) => clip.format(),
+            Self::File(file) => file.format(),
             Self::Pattern(pattern) => pattern.format(),
             #[cfg(feature = "camera")]
             Self::Camera(camera) => camera.format(),
@@ -76,7 +77,7 @@ impl Player {
     pub(crate) fn run(mut self) {
         let format = self.source.format();
         let (next, outcome) = match &mut self.source {
-            Source::Clip(_) | Source::Pattern(_) => {
+            Source::File(_) | Source::Pattern(_) => {
                 let mut schedule = Schedule::new(format.frame_rate, self.clock.now());
                 let mut number = 0;
                 let outcome = self.play_timed(&mut schedule, &mut number);
@@ -143,7 +144,7 @@ impl Player {
 
     fn read(&mut self, number: u32, frame: &mut Frame) -> Result<bool, Failure> {
         match &mut self.source {
-            Source::Clip(clip) => clip.read(frame),
+            Source::File(file) => file.read(frame),
             Source::Pattern(pattern) => {
                 pattern.draw(number, frame);
                 Ok(true)
@@ -155,7 +156,7 @@ impl Player {
 
     fn skip(&mut self) -> Result<bool, Failure> {
         match &mut self.source {
-            Source::Clip(clip) => clip.skip(),
+            Source::File(file) => file.skip(),
             _ => Ok(true),
         }
     }

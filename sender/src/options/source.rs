@@ -10,10 +10,10 @@ use raq_shared::video::FrameRate;
 
 use super::usage;
 #[cfg(feature = "camera")]
-use crate::capture::camera::{Camera, CameraPath, Wanted};
-use crate::capture::clip::Clip;
+use crate::capture::camera::{Camera, CameraPath, Pixels, Wanted};
 use crate::capture::pattern::{Kind, Pattern};
 use crate::capture::play::Source;
+use crate::capture::playback::{Playback, Wishes};
 
 /// Size of camera and test pattern unless one is given.
 const SIZE: &str = "640x360";
@@ -28,23 +28,32 @@ pub struct SourceArgs {
     #[cfg(feature = "camera")]
     #[arg(long, value_name = "N|/dev/videoN", group = "source")]
     pub camera: Option<CameraPath>,
+    /// Take pictures of this format only: YUYV, NV12, YU12, MJPG or JPEG [default: the one that
+    /// loses least at the size and rate]
+    #[cfg(feature = "camera")]
+    #[arg(long, value_name = "CODE")]
+    pub camera_format: Option<Pixels>,
     /// List cameras with their sizes and frame rates, and end
     #[cfg(feature = "camera")]
     #[arg(long)]
     pub list_cameras: bool,
-    /// Send a y4m file, or a y4m stream on standard input (-), at its frame rate
-    #[arg(long, value_name = "FILE.y4m|-", group = "source")]
+    /// Send a video file, at its frame rate: y4m, or whatever ffmpeg reads where it is installed; or a
+    /// y4m stream on standard input (-)
+    #[arg(long, value_name = "FILE|-", group = "source")]
     pub input: Option<PathBuf>,
+    /// Begin the file again at its end
+    #[arg(long = "loop")]
+    pub looped: bool,
     /// Send a test pattern: motion, bars or noise [default without a name: motion]
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "motion",
         group = "source")]
     pub test_pattern: Option<Kind>,
-    /// Size of camera and test pattern; of a camera the nearest it has [default: 640x360]
-    #[arg(long, value_name = "WxH", conflicts_with = "input")]
+    /// Size of the pictures: of a camera the nearest it has [default: 640x360]; a file's are scaled
+    #[arg(long, value_name = "WxH")]
     pub size: Option<Size>,
-    /// Frames per second of camera and test pattern: 30, 29.97 or 30000/1001; of a camera the nearest
-    /// it has [default: 30]
-    #[arg(long, value_name = "N", conflicts_with = "input")]
+    /// Frames per second, as 30, 29.97 or 30000/1001: of a camera the nearest it has [default: 30]; a
+    /// file's are left out or repeated
+    #[arg(long, value_name = "N")]
     pub fps: Option<FrameRate>,
 }
 
@@ -59,12 +68,29 @@ impl SourceArgs {
         let (Some(Size(size)), Some(rate)) = (size, rate) else {
             return Err(usage("give --size and --fps"));
         };
+        // clap's `requires` is silent where another source is given.
+        if self.looped && self.input.is_none() {
+            return Err(usage(
+                "only a file can begin again: --loop needs --input FILE",
+            ));
+        }
+        #[cfg(feature = "camera")]
+        if self.camera_format.is_some() && self.camera.is_none() {
+            return Err(usage("--camera-format needs --camera N"));
+        }
         #[cfg(feature = "camera")]
         if let Some(path) = &self.camera {
-            return Camera::open(path, Wanted { size, rate }).map(Source::Camera);
+            let pixels = self.camera_format;
+            let wanted = Wanted { size, rate, pixels };
+            return Camera::open(path, wanted).map(Source::Camera);
         }
         if let Some(path) = &self.input {
-            return Clip::open(path).map(|clip| Source::Clip(Box::new(clip)));
+            let wishes = Wishes {
+                looped: self.looped,
+                size: self.size.map(|Size(size)| size),
+                rate: self.fps,
+            };
+            return Playback::open(path, wishes).map(|file| Source::File(Box::new(file)));
         }
         if let Some(kind) = self.test_pattern {
             return Ok(Source::Pattern(Pattern::new(kind, size, rate)));
@@ -75,7 +101,7 @@ impl SourceArgs {
             ""
         };
         Err(usage(format_args!(
-            "say what to send: {camera}--input FILE.y4m or --test-pattern"
+            "say what to send: {camera}--input FILE or --test-pattern"
         )))
     }
 }
@@ -134,9 +160,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_brings_its_own_size_and_rate() {
-        assert!(parse(&["--input", "x.y4m"]).is_ok());
-        assert!(parse(&["--input", "x.y4m", "--size", "1x1"]).is_err());
-        assert!(parse(&["--input", "x.y4m", "--fps", "5"]).is_err());
+    fn a_file_may_begin_again_and_change_size_and_rate() {
+        let file = ["--input", "x.y4m", "--size", "1x1", "--fps", "5", "--loop"];
+        let source = parse(&file).unwrap();
+        assert!(source.looped && source.fps.is_some());
+        for wrong in [
+            &["--loop"][..],
+            &["--test-pattern", "--loop"],
+            &["--input", "-", "--loop"],
+            #[cfg(feature = "camera")]
+            &["--test-pattern", "--camera-format", "YUYV"],
+        ] {
+            let failure = parse(wrong).unwrap().open().err().unwrap();
+            assert_eq!(failure.exit, Exit::Usage, "{failure}");
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Wanted {
     pub size: FrameSize,
     /// Pictures per second.
     pub rate: FrameRate,
+    /// Their format; none for the one that loses least.
+    pub pixels: Option<Pixels>,
 }
 
 /// A pixel format in one size.
@@ -53,9 +55,11 @@ pub(super) fn nearest(modes: &[Mode], wanted: Wanted) -> Option<&Mode> {
 /// All modes of a camera that can be taken; of ranges what is nearest to `wanted`.
 pub(super) fn modes(device: &Device, wanted: Wanted) -> Vec<Mode> {
     let (width, height) = (wanted.size.width() as u32, wanted.size.height() as u32);
+    let given = formats(device);
     let mut modes = Vec::new();
     for pixels in Pixels::ALL {
-        if !formats(device).contains(&pixels.code()) {
+        let taken = wanted.pixels.is_none_or(|only| only == pixels);
+        if !taken || !given.contains(&pixels.code()) {
             continue;
         }
         let sizes = match device.frame_sizes(pixels.code()) {
@@ -152,6 +156,7 @@ mod tests {
         let wanted = Wanted {
             size: size.parse().unwrap(),
             rate: rate.parse().unwrap(),
+            pixels: None,
         };
         let mode = nearest(modes, wanted).unwrap();
         let rate = mode.rate(wanted.rate).map_or(f64::NAN, FrameRate::as_f64);
@@ -197,6 +202,7 @@ mod tests {
         let wanted = Wanted {
             size: FrameSize::new(1, 1).unwrap(),
             rate: FrameRate::new(1, 1).unwrap(),
+            pixels: None,
         };
         assert_eq!(nearest(&[], wanted), None);
     }

@@ -1,11 +1,13 @@
 //! The pixel formats that are taken.
 
+use std::str::FromStr;
+
 use linuxvideo::format::PixelFormat;
 use raq_shared::video::{ChromaSiting, ColourRange};
 
 /// A pixel format of a camera that can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Pixels {
+pub enum Pixels {
     /// `YU12`: planar 4:2:0, as it is sent.
     Planar,
     /// `NV12`: 4:2:0 with U and V side by side.
@@ -73,5 +75,37 @@ impl Pixels {
             true => ColourRange::Full,
             false => ColourRange::Limited,
         }
+    }
+}
+
+/// Reads the four-character code.
+impl FromStr for Pixels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = |pixels: &Self| pixels.code().to_string().eq_ignore_ascii_case(text);
+        Self::ALL.into_iter().find(named).ok_or_else(|| {
+            let codes = Self::ALL.map(|pixels| pixels.code().to_string());
+            format!(
+                "{text:?} is not taken from cameras; give one of {}",
+                codes.join(", ")
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_named_by_their_codes() {
+        for pixels in Pixels::ALL {
+            assert_eq!(pixels.code().to_string().parse(), Ok(pixels));
+            assert_eq!(Pixels::of(pixels.code()), Some(pixels));
+        }
+        assert_eq!("yuyv".parse(), Ok(Pixels::Packed));
+        let error = "H264".parse::<Pixels>().unwrap_err();
+        assert!(error.contains("YU12, NV12, YUYV, MJPG, JPEG"), "{error}");
     }
 }

@@ -24,8 +24,8 @@ pub(super) enum Cause {
     Denied,
     /// It is something else than a camera.
     NoCamera,
-    /// None of its formats can be taken; their codes.
-    Formats(String),
+    /// None of its formats can be taken: which could, and which it has.
+    Formats { wanted: String, given: String },
     /// It has come back with another picture; what it gives now and gave before.
     Changed(String),
     /// The USB bus carries no more.
@@ -61,7 +61,7 @@ impl Trouble {
     pub(crate) fn may_pass(&self) -> bool {
         !matches!(
             self.cause,
-            Cause::NoCamera | Cause::Formats(_) | Cause::Changed(_)
+            Cause::NoCamera | Cause::Formats { .. } | Cause::Changed(_)
         )
     }
 
@@ -75,8 +75,9 @@ impl Trouble {
                 "add yourself to the group `video` (`sudo usermod -aG video $USER`) and log in again"
             }
             Cause::NoCamera => "choose one that `raq-send --list-cameras` prints",
-            Cause::Formats(_) => {
-                "use another camera, or let ffmpeg read it and pipe y4m into --input -"
+            Cause::Formats { .. } => {
+                "leave --camera-format out, use another camera, or let ffmpeg read this one and pipe \
+                 y4m into --input -"
             }
             Cause::Changed(_) => "start raq-send again",
             Cause::Bus => "plug the camera into another port, or choose a smaller --size or --fps",
@@ -97,10 +98,9 @@ impl std::fmt::Display for Trouble {
             Cause::Busy => write!(f, "{path} is in use by another program"),
             Cause::Denied => write!(f, "you are not allowed to use {path}"),
             Cause::NoCamera => write!(f, "{path} is no camera"),
-            Cause::Formats(given) => write!(
-                f,
-                "{path} gives none of YU12, NV12, YUYV and motion JPEG, only {given}"
-            ),
+            Cause::Formats { wanted, given } => {
+                write!(f, "{path} does not give {wanted}, only {given}")
+            }
             Cause::Changed(how) => write!(f, "the camera that came back at {path} {how}"),
             Cause::Bus => write!(f, "the USB bus of {path} carries no more"),
             Cause::Silent => write!(f, "{path} gives no pictures"),
