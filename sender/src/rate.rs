@@ -323,6 +323,8 @@ mod tests {
             (240, 500),
             (15, 45),
             (60, 150),
+            (4, 12),
+            (2, 16),
         ] {
             let interval = Duration::from_secs(1) / fps;
             let mut control = RateControl::new(interval, TILES, None);

@@ -57,14 +57,6 @@ fn a_picture_of_impossible_size() {
 }
 
 #[test]
-fn a_chroma_format_that_is_not_supported() {
-    refused_clip(
-        b"YUV4MPEG2 W64 H48 F25:1 C444\nFRAME\n",
-        &["clip.y4m", "C444", "ffmpeg"],
-    );
-}
-
-#[test]
 fn a_clip_that_is_cut_off_is_sent_as_far_as_it_goes() {
     let sandbox = Sandbox::new();
     let clip = clips::generate(&sandbox, &format(), 5);

@@ -16,7 +16,7 @@ fn a_larger_rate_is_a_better_picture() {
     // Few frames a second: a busy machine has time for all that fits the bytes.
     let clip = clips::generate(&sandbox, &clips::format(160, 96, 4), 6);
     let mut before = 0.0;
-    for kilobits in [10u64, 18, 32, 60] {
+    for kilobits in [12u64, 20, 34, 60] {
         let rate = format!("{kilobits}k");
         let transfer = Transfer::run(&sandbox, &clip, &["--max-rate", &rate]);
         for frame in &transfer.sent {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod cli;
 mod endurance;
+mod inputs;
 mod loopback;
 mod refusal;
 mod signals;

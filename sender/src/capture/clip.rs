@@ -11,10 +11,13 @@ use raq_shared::y4m::{self, Reader};
 
 use super::ffmpeg::Ffmpeg;
 
+/// Y4m from wherever.
+type Pictures = Reader<Box<dyn Read + Send>>;
+
 /// A video, read frame by frame: y4m as it is, everything else through ffmpeg.
 pub struct Clip {
     name: String,
-    reader: Reader<Box<dyn Read + Send>>,
+    reader: Pictures,
     ffmpeg: Option<Ffmpeg>,
 }
 
@@ -25,58 +28,34 @@ impl Clip {
     /// [`Failure`] where it cannot be opened or is no video that can be read.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
-            return Self::new("standard input".to_owned(), Box::new(io::stdin()), None);
+            let name = "standard input".to_owned();
+            let reader = Reader::new(Box::new(io::stdin()) as Box<dyn Read + Send>);
+            let reader = reader.map_err(|error| failure(&name, &error))?;
+            return Ok(Self {
+                name,
+                reader,
+                ffmpeg: None,
+            });
         }
         let name = path.display().to_string();
         let file = File::open(path).map_err(|e| {
             let text = format_args!("cannot open {name}: {e}; give --input a readable file");
             Failure::new(Exit::Failure, text)
         })?;
-        let error = match Reader::new(Box::new(file) as Box<dyn Read + Send>) {
-            Ok(reader) => {
-                return Ok(Self {
-                    name,
-                    reader,
-                    ffmpeg: None,
-                });
+        let (reader, ffmpeg) = match Reader::new(Box::new(file) as Box<dyn Read + Send>) {
+            Ok(reader) => (reader, None),
+            Err(error @ (y4m::Error::Header(_) | y4m::Error::Chroma(_))) => {
+                let error = failure(&name, &error);
+                let (reader, ffmpeg) = through_ffmpeg(path, error.cause())?;
+                (reader, Some(ffmpeg))
             }
-            Err(error @ (y4m::Error::Header(_) | y4m::Error::Chroma(_))) => failure(&name, &error),
             Err(error) => return Err(failure(&name, &error)),
         };
-        let fail =
-            |text| Failure::new(Exit::Failure, format_args!("{}, and {text}", error.cause()));
-        let (mut ffmpeg, pictures) = Ffmpeg::start(path).map_err(|e| fail(e.to_string()))?;
-        match Reader::new(Box::new(pictures) as Box<dyn Read + Send>) {
-            Ok(reader) => Ok(Self {
-                name,
-                reader,
-                ffmpeg: Some(ffmpeg),
-            }),
-            Err(_) => {
-                let status = ffmpeg
-                    .end()
-                    .map_or_else(|e| e.to_string(), |s| s.to_string());
-                Err(fail(format!(
-                    "ffmpeg cannot read it either ({status}; its own words are above); give \
-                     another file"
-                )))
-            }
-        }
-    }
-
-    fn new(
-        name: String,
-        input: Box<dyn Read + Send>,
-        ffmpeg: Option<Ffmpeg>,
-    ) -> Result<Self, Failure> {
-        match Reader::new(input) {
-            Ok(reader) => Ok(Self {
-                name,
-                reader,
-                ffmpeg,
-            }),
-            Err(error) => Err(failure(&name, &error)),
-        }
+        Ok(Self {
+            name,
+            reader,
+            ffmpeg,
+        })
     }
 
     /// The video's format.
@@ -112,8 +91,12 @@ impl Clip {
         let name = &self.name;
         if let (Ok(false), Some(ffmpeg)) = (&read, &mut self.ffmpeg) {
             let well = ffmpeg.end().is_ok_and(|status| status.success());
+            let frames = self.reader.frames();
+            if well && frames == 0 {
+                let text = format_args!("{name}: ffmpeg finds no picture in it; give another file");
+                return Err(Failure::new(Exit::Failure, text));
+            }
             if !well {
-                let frames = self.reader.frames();
                 return Err(Failure::new(
                     Exit::Failure,
                     format_args!(
@@ -124,6 +107,23 @@ impl Clip {
             }
         }
         read.map_err(|error| failure(name, &error))
+    }
+}
+
+/// The video in a file that is no y4m; why it is none.
+fn through_ffmpeg(path: &Path, why: &str) -> Result<(Pictures, Ffmpeg), Failure> {
+    let fail = |text: String| Failure::new(Exit::Failure, format_args!("{why}, and {text}"));
+    let (mut ffmpeg, pictures) = Ffmpeg::start(path).map_err(|e| fail(e.to_string()))?;
+    match Reader::new(Box::new(pictures) as Box<dyn Read + Send>) {
+        Ok(reader) => Ok((reader, ffmpeg)),
+        Err(_) => {
+            let status = ffmpeg.end();
+            let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            Err(fail(format!(
+                "ffmpeg cannot read it either ({status}; its own words are above); give another \
+                 file"
+            )))
+        }
     }
 }
 
