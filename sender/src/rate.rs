@@ -176,10 +176,9 @@ impl RateControl {
         let bytes_per_second = capped.unwrap_or(rate).bits_per_second() as f64 / 8.0;
         let mut share = bytes_per_second * self.interval.as_secs_f64();
         if share < USEFUL {
-            let since = self
-                .last
-                .map_or(LONGEST_GAP, |last| now.saturating_sub(last));
-            share = bytes_per_second * since.min(LONGEST_GAP).as_secs_f64();
+            let longest = LONGEST_GAP.max(self.interval);
+            let since = self.last.map_or(longest, |last| now.saturating_sub(last));
+            share = bytes_per_second * since.min(longest).as_secs_f64();
             // Timers and clocks are not exact: half a frame early is in time.
             if share < USEFUL && since + self.interval / 2 < LONGEST_GAP {
                 return Err(Skip::Rate);
