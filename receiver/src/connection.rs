@@ -1,14 +1,15 @@
 //! One connection: moves bytes and frames between QUIC, the session and the decoder.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use raq_shared::calendar::unix_now;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::quic::Close;
-use raq_shared::stats::{ReceiverRecord, StatsFile};
+use raq_shared::observe::Observers;
+use raq_shared::stats::ReceiverRecord;
 use raq_shared::video::VideoFormat;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -16,12 +17,11 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::decode::{Job, Jobs};
 use crate::event::Event;
-use crate::figures::Gauge;
-use crate::session::{End, Input, Output, Session, Settings};
+use crate::figures::{Gauge, Path};
+use crate::greeting::{FAREWELL, Greeted, farewell};
+use crate::session::{End, Input, Output, Session};
 use crate::tally::Tally;
 
-/// How long the last words may take to arrive.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Most bytes taken from a stream at once.
 const CHUNK: usize = 64 << 10;
 
@@ -30,7 +30,7 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Pipeline {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) events: UnboundedReceiver<Event>,
-    pub(crate) stats: StatsFile,
+    pub(crate) observers: Observers,
     /// What those who watch are told.
     pub(crate) gauge: Gauge,
     /// Where the decoder runs.
@@ -38,7 +38,7 @@ pub(crate) struct Pipeline {
     /// Whether the output takes only one format.
     pub(crate) one_format: bool,
     /// That one, once it has a frame.
-    pub(crate) format: Option<VideoFormat>,
+    pub(crate) format: Arc<OnceLock<VideoFormat>>,
     /// The decoder or the output answers no more, so that nobody should wait for its thread.
     pub(crate) dead: Arc<AtomicBool>,
 }
@@ -62,25 +62,36 @@ pub(crate) struct Outcome {
     pub(crate) lost: Option<ConnectionError>,
 }
 
-/// Receives one session over `connection` until it ends or a signal turns true.
+impl Outcome {
+    /// A session that ended so, with nothing wrong at this end.
+    pub(crate) fn new(end: End, lost: Option<ConnectionError>) -> Self {
+        Self {
+            end,
+            failure: None,
+            lost,
+        }
+    }
+}
+
+/// Receives a session whose Hello fits until it ends or a signal turns true. `codebook_digest` is
+/// that of this end's codebooks.
 pub(crate) async fn receive(
     connection: &Connection,
-    settings: Settings,
+    greeted: Greeted,
+    codebook_digest: String,
     pipeline: &mut Pipeline,
     signals: Signals,
 ) -> Outcome {
-    let clock = Clock::start();
-    let codebook_digest = settings.codebooks.digest().to_hex();
     let mut receiving = Receiving {
         connection,
-        session: Session::new(settings, clock.now()),
-        clock,
+        session: greeted.session,
+        clock: greeted.clock,
         pipeline,
         signals,
         stopped: false,
         video: None,
-        control: None,
-        control_in: None,
+        control: greeted.control,
+        control_in: greeted.control_in,
         codebook_in: None,
         tally: Tally::default(),
         undecoded: 0,
@@ -91,6 +102,7 @@ pub(crate) async fn receive(
         failure: None,
         lost: None,
     };
+    receiving.prepare(greeted.format);
     let end = receiving.run().await;
     receiving.farewell(&end).await;
     receiving.settle().await;
@@ -100,20 +112,24 @@ pub(crate) async fn receive(
 }
 
 /// Time since the connection was made.
-#[derive(Debug)]
-struct Clock(Instant);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
 
 #[allow(
     clippy::disallowed_methods,
     reason = "the driver is where the session's time comes from"
 )]
 impl Clock {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    pub(crate) fn instant(&self, at: Duration) -> Instant {
+        self.0 + at
     }
 }
 
@@ -165,24 +181,35 @@ impl Receiving<'_> {
         }
     }
 
+    /// Gets the decoder ready.
+    fn prepare(&mut self, format: VideoFormat) {
+        tracing::info!(
+            "receiving {}x{} at {} frames per second from {}",
+            format.width,
+            format.height,
+            format.frame_rate,
+            self.connection.remote_address()
+        );
+        self.pipeline.observers.began();
+        if let Ok(size) = format.size() {
+            self.pipeline.gauge.begin(self.clock.now(), size);
+        }
+        self.video = Some(format);
+        self.prepared = Prepared::Begun;
+        self.pipeline.jobs.push(Job::Prepare(format));
+    }
+
+    /// The only format that the output takes is this session's from now on.
+    fn fix_format(&self) {
+        if let Some(video) = self.video.filter(|_| self.pipeline.one_format) {
+            self.pipeline.format.get_or_init(|| video);
+        }
+    }
+
     /// Does what the session wants; gives its end when that has come.
     async fn output(&mut self, output: Output) -> Option<End> {
         match output {
-            Output::Prepare(format) => {
-                tracing::info!(
-                    "receiving {}x{} at {} frames per second from {}",
-                    format.width,
-                    format.height,
-                    format.frame_rate,
-                    self.connection.remote_address()
-                );
-                if let Ok(size) = format.size() {
-                    self.pipeline.gauge.begin(self.clock.now(), size);
-                }
-                self.video = Some(format);
-                self.prepared = Prepared::Begun;
-                self.pipeline.jobs.push(Job::Prepare(format));
-            }
+            Output::Prepare(format) => self.prepare(format),
             Output::Control(bytes) => self.say(&bytes).await,
             Output::Codebooks { codebooks, shipped } => {
                 self.codebook_digest = codebooks.digest().to_hex();
@@ -220,9 +247,11 @@ impl Receiving<'_> {
 
     /// Waits for the next thing that happens and tells the session.
     async fn input(&mut self) {
-        let deadline = self.session.deadline().map(|at| self.clock.0 + at);
+        let deadline = self.session.deadline().map(|at| self.clock.instant(at));
         let connected = self.lost.is_none();
-        let watching = self.video.map(|_| self.clock.0 + self.pipeline.gauge.due());
+        let watching = self
+            .video
+            .map(|_| self.clock.instant(self.pipeline.gauge.due()));
         tokio::select! {
             streams = self.connection.accept_bi(), if connected && self.control.is_none() => {
                 match streams {
@@ -277,9 +306,14 @@ impl Receiving<'_> {
                 }
             }
             () = until(watching) => {
-                let (now, bytes) = (self.clock.now(), self.session.counts().bytes);
-                let rtt = self.connection.rtt();
-                self.pipeline.gauge.tell(now, unix(), bytes, rtt);
+                let (now, path) = (self.clock.now(), self.path());
+                if let Some(figures) = self.pipeline.gauge.tell(now, unix_now(), &path) {
+                    let observers = &mut self.pipeline.observers;
+                    let told = observers.interval(figures, ReceiverRecord::Interval);
+                    if let Some(input) = self.told(told) {
+                        self.session.handle(now, input);
+                    }
+                }
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
             () = turned_true(&mut self.signals.stop), if !self.stopped => {
@@ -297,6 +331,7 @@ impl Receiving<'_> {
         match event {
             Event::Prepared => Some(Input::Prepared),
             Event::Decoded(frame) => {
+                self.fix_format();
                 self.tally.decoded(&frame);
                 self.session.recycle(frame);
                 self.undecoded = self.undecoded.saturating_sub(1);
@@ -307,8 +342,11 @@ impl Receiving<'_> {
                 self.tally.shown(&record);
                 let now = self.clock.now();
                 self.pipeline.gauge.shown(now, capture, &record);
-                self.pipeline.stats.write(ReceiverRecord::Frame(record));
-                None
+                let told = self
+                    .pipeline
+                    .observers
+                    .frame(&ReceiverRecord::Frame(record));
+                self.told(told)
             }
             Event::Drained {
                 frames_decoded,
@@ -316,8 +354,8 @@ impl Receiving<'_> {
             } => {
                 self.prepared = Prepared::Drained;
                 self.frames_repeated = frames_repeated;
-                if self.pipeline.one_format && frames_decoded > 0 {
-                    self.pipeline.format = self.video;
+                if frames_decoded > 0 {
+                    self.fix_format();
                 }
                 Some(Input::Drained { frames_decoded })
             }
@@ -336,6 +374,22 @@ impl Receiving<'_> {
                 })
             }
         }
+    }
+
+    /// What is known of the path now.
+    fn path(&self) -> Path {
+        Path {
+            bytes: self.session.counts().bytes,
+            rtt: self.connection.rtt(),
+            note: self.session.note(),
+        }
+    }
+
+    /// What follows from how telling the observers went: nobody reads standard output any more.
+    fn told(&mut self, told: Result<(), Failure>) -> Option<Input<'static>> {
+        let failure = told.err()?;
+        self.failure.get_or_insert(failure);
+        Some(Input::Stop)
     }
 
     async fn say(&mut self, bytes: &[u8]) {
@@ -367,23 +421,11 @@ impl Receiving<'_> {
 
     /// Makes sure that the last words arrive, then closes the connection.
     async fn farewell(&mut self, end: &End) {
-        if let Some(mut stream) = self.control.take()
-            && self.lost.is_none()
-            // It has come back on another connection and does not listen on this one.
-            && *end != End::Superseded
-            && stream.finish().is_ok()
-        {
-            let _ = timeout(FAREWELL, stream.stopped()).await;
-        }
-        let close = match end {
-            _ if self.failure.is_some() => Close::Failed,
-            End::Done | End::Stopped | End::Lost => Close::Done,
-            End::Refused(_) => Close::Refused,
-            End::Broken(_) => Close::Protocol,
-            End::Superseded => Close::Superseded,
-        };
-        self.connection
-            .close(close.into(), end.to_string().as_bytes());
+        // One that has come back on another connection does not listen on this one.
+        let listens = self.lost.is_none() && *end != End::Superseded;
+        let control = self.control.take().filter(|_| listens);
+        let failure = self.failure.as_ref();
+        farewell(self.connection, control, end, failure).await;
     }
 
     /// Waits until the decoder is done with this session, so that the next one finds it idle.
@@ -440,34 +482,39 @@ impl Receiving<'_> {
             summary.frames_late,
             summary.frames_superseded,
         );
-        self.pipeline.stats.write(ReceiverRecord::Summary(summary));
+        let (now, path) = (self.clock.now(), self.path());
+        let Pipeline {
+            observers, gauge, ..
+        } = &mut *self.pipeline;
+        // Whoever reads standard output no more has no use for the end either.
+        if let Some(figures) = gauge.finish(now, unix_now(), &path) {
+            let _ = observers.interval(figures, ReceiverRecord::Interval);
+        }
+        let _ = observers.event(&ReceiverRecord::Summary(summary));
+        observers.ended("no sender");
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "times are reported, nothing depends on them"
-)]
-fn unix() -> Duration {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH);
-    time.unwrap_or_default()
-}
-
-async fn next_chunk(stream: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {
+/// The next bytes of a stream; waits forever where there is none.
+pub(crate) async fn next_chunk(
+    stream: &mut Option<RecvStream>,
+) -> Result<Option<Chunk>, ReadError> {
     match stream {
         Some(stream) => stream.read_chunk(CHUNK, true).await,
         None => pending().await,
     }
 }
 
-async fn turned_true(flag: &mut watch::Receiver<bool>) {
+/// Waits until `flag` is true.
+pub(crate) async fn turned_true(flag: &mut watch::Receiver<bool>) {
     // Without a sender it never will; the program is then on its way out by another road.
     if flag.wait_for(|&flag| flag).await.is_err() {
         pending::<()>().await;
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+/// Waits for that time, or forever.
+pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use raq_shared::calendar::unix_now;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::FrameSize;
 use raq_shared::model::Decoder;
@@ -224,12 +225,9 @@ impl Decoding {
         self.jobs.took(took);
         current.frames_decoded += 1;
         self.last = Some(Instant::now());
-        let shown = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let record = FrameDecoded {
             frame: received.number,
-            shown_unix_us: shown.as_micros() as u64,
+            shown_unix_us: unix_now().as_micros() as u64,
             playout_wait_ms: 0.0,
             late: false,
             superseded: false,

@@ -1,29 +1,36 @@
 //! The program: opens everything, listens, and admits one sender at a time.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, TokioRuntime};
+use quinn::{Connecting, ConnectionError, Endpoint, ServerConfig, TokioRuntime};
 use raq_shared::cli;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::identity::{Identity, KeyId, Trust};
+use raq_shared::identity::{Identity, KeyId, Role};
 use raq_shared::model::{Model, Temporal};
+use raq_shared::observe::Observers;
+#[cfg(feature = "qlog")]
+use raq_shared::observe::qlog::Qlog;
 use raq_shared::quic::{self, Close, Distrust};
-use raq_shared::stats::StatsFile;
+use raq_shared::stats::columns;
+use raq_shared::video::VideoFormat;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
+use crate::admission::{Admission, Admitted};
 use crate::connection::{self, Outcome, Pipeline, Signals};
 use crate::decode::{self, Jobs, Limit};
 use crate::figures::{Figures, Gauge};
-use crate::gate::Gate;
-use crate::options::{Listen, Options, Output};
+use crate::gate::{Gate, Place};
+use crate::greeting::{Greeting, greet};
+use crate::options::{Listen, Options, Output, Target};
 use crate::present;
-use crate::session::{End, Settings, busy_reply};
+use crate::session::{End, Settings};
+use crate::ticket_line;
 
 /// Room for bursts while the program is busy elsewhere.
 const SOCKET_BUFFER: usize = 2 << 20;
@@ -42,7 +49,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`Failure`] with the exit code and one line for the user.
 pub fn run(options: &Options) -> Result<(), Failure> {
-    options.common.start_logging();
+    let console = options.common.start_logging();
+    if let Some(verb) = &options.verb {
+        return verb.run(Role::Sender);
+    }
     if options.common.print()? {
         return Ok(());
     }
@@ -50,9 +60,21 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         return Ok(());
     };
     let outputs = options.output.outputs()?;
+    let observe = &options.common.observe;
+    observe.check(outputs.contains(&Output::Stream(Target::Stdout)))?;
     let identity = options.common.identity()?;
-    let trust = options.common.accepted_keys(&identity)?;
+    let named = options.common.accepted_keys(&identity)?;
+    let admission = Admission::new(&identity, named, console.clone())?;
+    let terminal = std::io::stderr().is_terminal() && !options.common.quiet;
+    let invited = options.invite.lifetime(terminal);
+    let config = quic::server_config(&identity, admission.trust())?;
     let socket = bind(listen)?;
+    let mut observers = Observers::start(observe, &console, "raq-recv")?;
+    #[cfg(feature = "qlog")]
+    let qlog = match &observe.qlog {
+        Some(folder) => Some(Qlog::open(folder, "raq-recv")?),
+        None => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -91,7 +113,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         FILE_LIMIT
     }));
     let decode_thread = decode::start(decoder, jobs.clone(), presenter, event_sender)?;
-    let stats = StatsFile::create(options.common.stats.as_deref())?;
+    observers.open(observe, &columns::receiver(observe.rows()))?;
 
     let settings = Settings {
         model_id: model.folder().id(),
@@ -104,22 +126,27 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         format: None,
     };
     let dead = Arc::new(AtomicBool::new(false));
+    let format = Arc::new(OnceLock::new());
     let server = Server {
         key: identity.id(),
+        admission,
+        format: format.clone(),
         settings,
         gate: Arc::default(),
         pipeline: Mutex::new(Pipeline {
             jobs: jobs.clone(),
             events,
-            stats,
-            gauge: Gauge::new(watchers),
+            gauge: Gauge::new(watchers, observers.period()),
+            observers,
             provider,
             one_format: streams,
-            format: None,
+            format,
             dead: dead.clone(),
         }),
         handshakes: AtomicUsize::new(0),
         stopped,
+        #[cfg(feature = "qlog")]
+        qlog: qlog.map(|qlog| (qlog, config.clone())),
     };
     let ends = Ends {
         once: options.once,
@@ -127,8 +154,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     };
     let result = runtime.block_on(async {
         forward_interrupts(stop)?;
-        let endpoint = listen_on(socket, &identity, trust)?;
-        let result = serve(Arc::new(server), &endpoint, ends).await;
+        let (address, endpoint) = listen_on(socket, &identity, config)?;
+        let server = Arc::new(server);
+        if let Some(lifetime) = invited {
+            let ticket = server.admission.invite(lifetime)?;
+            console.print(&ticket_line::text(address, &ticket, lifetime));
+            let server = server.clone();
+            tokio::spawn(async move { server.admission.watch(lifetime).await });
+        }
+        let result = serve(server, &endpoint, ends).await;
         endpoint.close(Close::Done.into(), b"the receiver has ended");
         let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
         result
@@ -170,11 +204,7 @@ fn bind(listen: Listen) -> Result<UdpSocket, Failure> {
         _ => Err(error),
     });
     bound.map_err(|error| {
-        let cure = match error.kind() {
-            ErrorKind::AddrInUse => "end the program that has this port, or choose another",
-            ErrorKind::PermissionDenied => "choose a port from 1024 up",
-            _ => "choose an address of this machine",
-        };
+        let cure = cli::listening_cure(&error);
         Failure::new(
             Exit::Failure,
             format_args!("cannot listen on {address}: {error}; {cure}"),
@@ -185,9 +215,8 @@ fn bind(listen: Listen) -> Result<UdpSocket, Failure> {
 fn listen_on(
     socket: UdpSocket,
     identity: &Identity,
-    trust: Arc<Trust>,
-) -> Result<Endpoint, Failure> {
-    let config = quic::server_config(identity, trust)?;
+    config: ServerConfig,
+) -> Result<(SocketAddr, Endpoint), Failure> {
     let started = socket.local_addr().and_then(|address| {
         let listener = quic::listener_config(identity, address.port());
         let runtime = Arc::new(TokioRuntime);
@@ -201,7 +230,7 @@ fn listen_on(
         )
     })?;
     tracing::info!("listening on {address}");
-    Ok(endpoint)
+    Ok((address, endpoint))
 }
 
 fn forward_interrupts(stop: watch::Sender<bool>) -> Result<(), Failure> {
@@ -220,12 +249,31 @@ fn forward_interrupts(stop: watch::Sender<bool>) -> Result<(), Failure> {
 
 struct Server {
     key: KeyId,
+    admission: Admission,
     settings: Settings,
+    /// The only format that the output takes, once it has a frame.
+    format: Arc<OnceLock<VideoFormat>>,
     gate: Arc<Gate>,
     /// Whoever holds it is being received.
     pipeline: Mutex<Pipeline>,
     handshakes: AtomicUsize,
     stopped: watch::Receiver<bool>,
+    /// With the settings that all connections have in common.
+    #[cfg(feature = "qlog")]
+    qlog: Option<(Qlog, ServerConfig)>,
+}
+
+impl Server {
+    /// The settings of one connection, where they are not those of all.
+    fn settings_of_its_own(&self) -> Option<Arc<ServerConfig>> {
+        #[cfg(feature = "qlog")]
+        if let Some((qlog, config)) = &self.qlog {
+            let mut config = config.clone();
+            config.transport_config(quic::server_transport(|transport| qlog.apply(transport)));
+            return Some(Arc::new(config));
+        }
+        None
+    }
 }
 
 /// After what the program ends.
@@ -243,6 +291,8 @@ enum Attempt {
     /// Nobody with a valid handshake, or sent away because another one is being received.
     Nothing,
     Distrust(String),
+    /// One who said something else than a Hello that fits, and never had the place.
+    Greeting(Outcome),
     Session(Outcome),
 }
 
@@ -254,7 +304,7 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return Err(no_socket()) };
                 let open = server.handshakes.load(Ordering::Relaxed);
-                if let Some(connecting) = quic::admit(incoming, open) {
+                if let Some(connecting) = quic::admit(incoming, open, || server.settings_of_its_own()) {
                     let (server, attempts) = (server.clone(), attempts.clone());
                     server.handshakes.fetch_add(1, Ordering::Relaxed);
                     tokio::spawn(async move {
@@ -267,6 +317,11 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
                 let receiving = server.pipeline.try_lock().is_err();
                 match attempt {
                     Attempt::Distrust(message) if receiving => tracing::warn!("{message}"),
+                    Attempt::Greeting(outcome) if receiving => {
+                        if let Some((Err(failure), _)) = result(outcome, ends) {
+                            tracing::warn!("{failure}");
+                        }
+                    }
                     attempt => {
                         if let Some(result) = judge(attempt, ends) {
                             return result;
@@ -289,31 +344,15 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
 
 /// Whether the program ends after this attempt, and how.
 fn judge(attempt: Attempt, ends: Ends) -> Option<Result<(), Failure>> {
-    let fail = |exit, message: String| Err(Failure::new(exit, message));
     let (result, ended_well) = match attempt {
         Attempt::Nothing => return None,
-        Attempt::Distrust(message) => (fail(Exit::Refused, message), false),
+        Attempt::Distrust(message) => (Err(Failure::new(Exit::Refused, message)), false),
+        Attempt::Greeting(outcome) => result(outcome, ends)?,
         Attempt::Session(Outcome {
             failure: Some(failure),
             ..
         }) => return Some(Err(failure)),
-        Attempt::Session(Outcome { end, lost, .. }) => match end {
-            End::Done | End::Stopped => (Ok(()), true),
-            End::Refused(reason) => (
-                fail(Exit::Refused, format!("refused the sender: {reason}")),
-                false,
-            ),
-            End::Broken(_) => (fail(Exit::Failure, end.to_string()), false),
-            End::Superseded if !ends.once => {
-                tracing::info!("{end}");
-                return None;
-            }
-            End::Lost | End::Superseded => {
-                let why = lost.map(|e| format!(" ({e})")).unwrap_or_default();
-                let message = format!("{end}{why}; look after the network");
-                (fail(Exit::Connection, message), false)
-            }
-        },
+        Attempt::Session(outcome) => result(outcome, ends)?,
     };
     if ends.once || (ends.after_stream && ended_well) {
         return Some(result);
@@ -322,6 +361,29 @@ fn judge(attempt: Attempt, ends: Ends) -> Option<Result<(), Failure>> {
         tracing::warn!("{failure}; waiting for the next sender");
     }
     None
+}
+
+/// How an attempt went, and whether it came to a good end; none where nobody needs to know.
+fn result(outcome: Outcome, ends: Ends) -> Option<(Result<(), Failure>, bool)> {
+    let Outcome { end, lost, .. } = outcome;
+    let fail = |exit, message: String| Err(Failure::new(exit, message));
+    Some(match end {
+        End::Done | End::Stopped => (Ok(()), true),
+        End::Refused(reason) => (
+            fail(Exit::Refused, format!("refused the sender: {reason}")),
+            false,
+        ),
+        End::Broken(_) => (fail(Exit::Failure, end.to_string()), false),
+        End::Superseded if !ends.once => {
+            tracing::info!("{end}");
+            return None;
+        }
+        End::Lost | End::Superseded => {
+            let why = lost.map(|e| format!(" ({e})")).unwrap_or_default();
+            let message = format!("{end}{why}; look after the network");
+            (fail(Exit::Connection, message), false)
+        }
+    })
 }
 
 fn no_socket() -> Failure {
@@ -341,29 +403,60 @@ async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
     if let Some(key) = key {
         tracing::debug!(%address, %key, "connected");
     }
+    match server.admission.admit(&connection, key).await {
+        Admitted::Yes => {}
+        Admitted::No(message) => return Attempt::Distrust(message),
+        Admitted::Nothing => return Attempt::Nothing,
+    }
+    let turn = server.gate.arrive();
+    let mut settings = server.settings.clone();
+    settings.format = server.format.get().copied();
+    let codebook_digest = settings.codebooks.digest().to_hex();
+    let mut greeted = match greet(&connection, settings, server.stopped.clone()).await {
+        Greeting::Fits(greeted) => greeted,
+        Greeting::Over(outcome) => return Attempt::Greeting(outcome),
+    };
     let heard = connection.clone();
     let packets = move || heard.stats().udp_rx.datagrams;
-    let Some(claim) = server.gate.claim(key, packets).await else {
-        tracing::info!("sent the sender at {address} away: another one is being received");
-        let _ = timeout(FAREWELL, send_away(&connection)).await;
-        connection.close(Close::Refused.into(), b"busy");
-        return Attempt::Nothing;
+    let superseded = || {
+        connection.close(
+            Close::Superseded.into(),
+            End::Superseded.to_string().as_bytes(),
+        );
+        Attempt::Nothing
     };
-    let mut superseded = claim.superseded();
-    let mut pipeline = tokio::select! {
-        pipeline = server.pipeline.lock() => pipeline,
-        _ = superseded.wait_for(|&superseded| superseded) => {
-            connection.close(Close::Superseded.into(), End::Superseded.to_string().as_bytes());
+    let claim = match server.gate.claim(turn, key, packets).await {
+        Place::Given(claim) => claim,
+        Place::Superseded => return superseded(),
+        Place::Taken => {
+            tracing::info!("sent the sender at {address} away: another one is being received");
+            greeted.session.refuse_busy();
+            greeted.refuse(&connection).await;
             return Attempt::Nothing;
         }
     };
-    let mut settings = server.settings.clone();
-    settings.format = pipeline.format;
+    let mut taken = claim.superseded();
+    let mut pipeline = tokio::select! {
+        pipeline = server.pipeline.lock() => pipeline,
+        _ = taken.wait_for(|&taken| taken) => return superseded(),
+    };
+    // The session before may have begun a file meanwhile.
+    greeted.session.restrict(server.format.get().copied());
+    if greeted.session.is_over() {
+        return Attempt::Greeting(greeted.refuse(&connection).await);
+    }
     let signals = Signals {
         stop: server.stopped.clone(),
-        superseded,
+        superseded: taken,
     };
-    let outcome = connection::receive(&connection, settings, &mut pipeline, signals).await;
+    let outcome = connection::receive(
+        &connection,
+        *greeted,
+        codebook_digest,
+        &mut pipeline,
+        signals,
+    )
+    .await;
     // The next one finds the pipeline free.
     drop(pipeline);
     drop(claim);
@@ -380,13 +473,4 @@ fn no_handshake(address: SocketAddr, error: &ConnectionError, key: KeyId) -> Att
             Attempt::Nothing
         }
     }
-}
-
-/// Tells a sender on its control stream that another one is being received.
-async fn send_away(connection: &Connection) -> Result<(), ConnectionError> {
-    let (mut send, _receive) = connection.accept_bi().await?;
-    if send.write_all(&busy_reply()).await.is_ok() && send.finish().is_ok() {
-        let _ = send.stopped().await;
-    }
-    Ok(())
 }

@@ -1,12 +1,15 @@
-//! What those who watch are told of a session, twice a second.
+//! What those who watch are told of a session: the page and the window twice a second, all others every
+//! interval.
 //!
-//! Only what the receiver knows: the sender's estimate and its target do not cross the network.
+//! What the receiver sees, and what the sender's notes tell.
 
 use std::time::Duration;
 
 use raq_shared::frame::FrameSize;
+use raq_shared::meter::{self, Known, Window};
 use raq_shared::stats::FrameDecoded;
 use raq_shared::tile::TileGrid;
+use raq_shared::wire::note::Note;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -27,6 +30,10 @@ pub(crate) struct Figures {
     pub(crate) fps: f64,
     /// What arrived, headers included, kbit/s.
     pub(crate) kbps: f64,
+    /// What the path is taken to carry, kbit/s, as the sender noted it last.
+    pub(crate) estimate_kbps: Option<f64>,
+    /// What frames may take, kbit/s, likewise.
+    pub(crate) target_kbps: Option<f64>,
     /// Quality level of the last frame, 0 to 96.
     pub(crate) level: Option<u8>,
     /// Codebook size K̃ of its stages: the least, the median, the most.
@@ -44,29 +51,53 @@ pub(crate) struct Figures {
     pub(crate) decode_ms: Option<f64>,
 }
 
+impl From<meter::Figures> for Figures {
+    fn from(it: meter::Figures) -> Self {
+        let codewords = [it.codewords_least, it.codewords_median, it.codewords_most];
+        Self {
+            unix_ms: it.unix_ms,
+            fps: it.fps,
+            kbps: it.kbps,
+            estimate_kbps: it.estimate_kbps,
+            target_kbps: it.target_kbps,
+            level: it.level,
+            codewords: it.level.map(|_| codewords.map(Option::unwrap_or_default)),
+            rtt_ms: it.rtt_ms.unwrap_or_default(),
+            delay_ms: it.delay_p50_ms,
+            loss: it.loss,
+            concealed: it.concealed,
+            decode_ms: it.decode_ms,
+        }
+    }
+}
+
 /// Sums up what happens in a session. Times are since the session began.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     watchers: watch::Sender<Figures>,
-    since: Duration,
+    /// How long the interval of all but the watchers is.
+    interval: Duration,
+    /// What the watchers are told.
+    short: Window,
+    /// What all others are.
+    long: Window,
+    /// Bytes that both know of.
     bytes: u64,
+    /// The number after the last frame.
+    next: u32,
     tiles: u32,
     least: Least,
-    sums: Sums,
 }
 
-#[derive(Debug, Default)]
-struct Sums {
-    frames: u32,
-    shown: u32,
-    received: u32,
-    expected: u32,
-    concealed: u64,
-    decode_ms: f64,
-    level: Option<u8>,
-    codewords: Vec<u16>,
-    /// µs, by clocks that are not the same.
-    delays: Vec<i64>,
+/// What the connection and the session know of the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path {
+    /// Bytes of datagrams that have arrived since the session began.
+    pub(crate) bytes: u64,
+    /// QUIC's round trip.
+    pub(crate) rtt: Duration,
+    /// What the sender noted last.
+    pub(crate) note: Option<Note>,
 }
 
 /// The least delay of late, µs.
@@ -95,105 +126,99 @@ impl Least {
 }
 
 impl Gauge {
-    /// One that tells `watchers`.
-    pub(crate) fn new(watchers: watch::Sender<Figures>) -> Self {
+    /// One that tells `watchers`, and others every `interval`.
+    pub(crate) fn new(watchers: watch::Sender<Figures>, interval: Duration) -> Self {
         Self {
             watchers,
-            since: Duration::ZERO,
+            interval,
+            short: Window::default(),
+            long: Window::default(),
             bytes: 0,
+            next: 0,
             tiles: 1,
             least: Least::default(),
-            sums: Sums::default(),
         }
     }
 
     /// A session begins with frames of `size`; nothing is left of the one before.
     pub(crate) fn begin(&mut self, now: Duration, size: FrameSize) {
-        self.since = now;
+        self.short.begin(now);
+        self.long.begin(now);
         self.bytes = 0;
+        self.next = 0;
         self.tiles = TileGrid::of(size).tiles() as u32;
         self.least = Least::default();
-        self.sums = Sums::default();
     }
 
     /// A frame that was captured at `capture` (100 µs, 24 bits) was shown or gave way.
     pub(crate) fn shown(&mut self, now: Duration, capture: u32, record: &FrameDecoded) {
-        let sums = &mut self.sums;
-        sums.frames += 1;
-        sums.received += u32::from(record.datagrams_received);
-        sums.expected += u32::from(record.datagrams_expected);
-        sums.concealed += u64::from(record.concealed_tiles);
-        sums.decode_ms += record.decode_ms;
-        sums.level = Some(record.level);
-        sums.codewords.clear();
-        sums.codewords.extend_from_slice(&record.codewords);
-        sums.codewords.sort_unstable();
-        if record.superseded {
-            return;
+        let delay = (!record.superseded).then(|| {
+            let raw = record.shown_unix_us as i64 - i64::from(capture) * UNIT;
+            let near = self.least.get().unwrap_or(raw);
+            let delay = near + (raw - near + WRAP / 2).rem_euclid(WRAP) - WRAP / 2;
+            self.least.note(now, delay);
+            delay
+        });
+        let missing = record.frame.saturating_sub(self.next);
+        self.next = self.next.max(record.frame.saturating_add(1));
+        for window in [&mut self.short, &mut self.long] {
+            window.skipped(missing);
+            window.decoded(record, self.tiles, delay);
         }
-        sums.shown += 1;
-        let raw = record.shown_unix_us as i64 - i64::from(capture) * UNIT;
-        let near = self.least.get().unwrap_or(raw);
-        let delay = near + (raw - near + WRAP / 2).rem_euclid(WRAP) - WRAP / 2;
-        self.least.note(now, delay);
-        sums.delays.push(delay);
     }
 
     /// When [`Self::tell`] has something to tell.
     pub(crate) fn due(&self) -> Duration {
-        self.since + PERIOD
+        let short = self.short.since() + PERIOD;
+        short.min(self.long.since() + self.interval)
     }
 
-    /// Tells the watchers at `now`, which is `unix` since 1970: `bytes` have arrived since the session
-    /// began, and the round trip is `rtt`.
-    pub(crate) fn tell(&mut self, now: Duration, unix: Duration, bytes: u64, rtt: Duration) {
-        let seconds = now.saturating_sub(self.since).as_secs_f64().max(1e-3);
-        let sums = &mut self.sums;
-        let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
-        let frames = f64::from(sums.frames);
-        let middle = sums.delays.len() / 2;
-        let least = self.least.get();
-        let delay = (!sums.delays.is_empty()).then(|| *sums.delays.select_nth_unstable(middle).1);
-        let codewords = match sums.codewords.as_slice() {
-            [] => None,
-            [least, .., most] => Some([*least, sums.codewords[sums.codewords.len() / 2], *most]),
-            [only] => Some([*only; 3]),
-        };
-        self.watchers.send_replace(Figures {
-            unix_ms: unix.as_millis() as u64,
-            fps: f64::from(sums.shown) / seconds,
-            kbps: bytes.saturating_sub(self.bytes) as f64 * 8e-3 / seconds,
-            level: sums.level,
-            codewords,
-            rtt_ms: rtt.as_secs_f64() * 1e3,
-            delay_ms: delay
-                .zip(least)
-                .map(|(it, least)| (it - least) as f64 / 1e3),
-            loss: share(
-                f64::from(sums.expected.saturating_sub(sums.received)),
-                f64::from(sums.expected),
-            ),
-            concealed: share(sums.concealed as f64, frames * f64::from(self.tiles)),
-            decode_ms: share(sums.decode_ms, frames),
-        });
-        let (mut codewords, mut delays) = (
-            std::mem::take(&mut sums.codewords),
-            std::mem::take(&mut sums.delays),
-        );
-        codewords.clear();
-        delays.clear();
-        self.sums = Sums {
-            codewords,
-            delays,
-            ..Sums::default()
-        };
-        self.since = now;
-        self.bytes = bytes;
+    /// Tells the watchers at `now`, which is `unix` since 1970, if it is time. Gives what to tell all
+    /// others, if it is time for that.
+    pub(crate) fn tell(
+        &mut self,
+        now: Duration,
+        unix: Duration,
+        path: &Path,
+    ) -> Option<meter::Figures> {
+        let known = self.know(path);
+        if now >= self.short.since() + PERIOD {
+            let figures = self.short.close(now, unix, &known);
+            self.watchers.send_replace(figures.into());
+        }
+        let due = now >= self.long.since() + self.interval;
+        due.then(|| self.long.close(now, unix, &known))
+    }
+
+    /// The session is over: gives what was not told yet, if there is anything.
+    pub(crate) fn finish(
+        &mut self,
+        now: Duration,
+        unix: Duration,
+        path: &Path,
+    ) -> Option<meter::Figures> {
+        let known = self.know(path);
+        (!self.long.is_empty()).then(|| self.long.close(now, unix, &known))
+    }
+
+    fn know(&mut self, path: &Path) -> Known {
+        let new = path.bytes.saturating_sub(self.bytes);
+        self.bytes = path.bytes;
+        self.short.arrived(new);
+        self.long.arrived(new);
+        Known {
+            rtt: Some(path.rtt),
+            loss: None,
+            least_delay: self.least.get().unwrap_or_default(),
+            note: path.note,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use raq_shared::units::Bitrate;
+
     use super::*;
 
     fn frame(number: u32, shown_ms: u64) -> FrameDecoded {
@@ -215,14 +240,25 @@ mod tests {
     /// A gauge for pictures of 8×4 tiles.
     fn gauge() -> (Gauge, watch::Receiver<Figures>) {
         let (sender, figures) = watch::channel(Figures::default());
-        let mut gauge = Gauge::new(sender);
+        let mut gauge = Gauge::new(sender, Duration::from_secs(1));
         gauge.begin(Duration::ZERO, FrameSize::new(256, 128).unwrap());
         (gauge, figures)
     }
 
-    fn tell(gauge: &mut Gauge, now_ms: u64, bytes: u64) {
+    fn path(bytes: u64) -> Path {
+        Path {
+            bytes,
+            rtt: Duration::from_millis(30),
+            note: Some(Note {
+                estimate: Bitrate::from_kilobits_per_second(700),
+                target: Bitrate::from_kilobits_per_second(350),
+            }),
+        }
+    }
+
+    fn tell(gauge: &mut Gauge, now_ms: u64, bytes: u64) -> Option<meter::Figures> {
         let time = Duration::from_millis;
-        gauge.tell(time(now_ms), time(77), bytes, time(30));
+        gauge.tell(time(now_ms), time(77), &path(bytes))
     }
 
     #[test]
@@ -237,11 +273,13 @@ mod tests {
             let now = Duration::from_millis(50 * u64::from(number));
             gauge.shown(now, 500 * number, &record);
         }
-        tell(&mut gauge, 500, 12_500);
+        assert_eq!(tell(&mut gauge, 500, 12_500), None, "not yet");
         let expected = Figures {
             unix_ms: 77,
             fps: 18.0,
             kbps: 200.0,
+            estimate_kbps: Some(700.0),
+            target_kbps: Some(350.0),
             level: Some(40),
             codewords: Some([1, 5, 9]),
             rtt_ms: 30.0,
@@ -253,13 +291,35 @@ mod tests {
         assert_eq!(*figures.borrow(), expected);
         // Nothing comes any more.
         assert_eq!(gauge.due(), 2 * PERIOD);
-        tell(&mut gauge, 1000, 12_500);
+        let second = tell(&mut gauge, 1000, 12_500).unwrap();
         let expected = Figures {
             unix_ms: 77,
+            estimate_kbps: Some(700.0),
+            target_kbps: Some(350.0),
             rtt_ms: 30.0,
             ..Figures::default()
         };
         assert_eq!(*figures.borrow(), expected);
+        // The interval of a second has both halves.
+        assert_eq!(
+            (second.frames, second.skipped, second.bytes),
+            (9, 1, 12_500)
+        );
+        assert_eq!((second.kbps, second.delay_p95_ms), (100.0, Some(8.0)));
+        assert_eq!(second.loss, Some(0.25));
+    }
+
+    #[test]
+    fn missing_frames_are_skipped_ones_and_the_end_tells_the_rest() {
+        let (mut gauge, _figures) = gauge();
+        for number in [2, 3, 7] {
+            gauge.shown(Duration::ZERO, 0, &frame(number, 7000));
+        }
+        let time = Duration::from_millis;
+        let rest = gauge.finish(time(200), time(77), &path(500)).unwrap();
+        assert_eq!((rest.frames, rest.skipped, rest.bytes), (3, 5, 500));
+        assert_eq!((rest.seconds, rest.fps), (0.2, 15.0));
+        assert_eq!(gauge.finish(time(300), time(77), &path(500)), None);
     }
 
     #[test]
@@ -270,7 +330,7 @@ mod tests {
             let record = frame(0, captured_ms + delay_ms);
             let capture = (captured_ms * 10 % (1 << 24)) as u32;
             gauge.shown(Duration::from_secs(now_s), capture, &record);
-            tell(&mut gauge, 1000 * now_s, 0);
+            let _ = tell(&mut gauge, 1000 * now_s, 0);
             figures.borrow().delay_ms.unwrap()
         };
         assert_eq!(show(1, wrap_ms - 10, 100), 0.0);

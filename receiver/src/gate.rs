@@ -1,6 +1,7 @@
 //! Which of several senders is received.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +18,28 @@ const LOOK: Duration = Duration::from_millis(250);
 /// One sender at a time. Of those with the same key it is the one that came last: a sender that has
 /// lost its connection is not to wait until this end notices. Others get in when it has been silent.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<Option<Holder>>);
+pub(crate) struct Gate {
+    holder: Mutex<Option<Holder>>,
+    came: AtomicU64,
+}
+
+/// When a sender came, among all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn(u64);
+
+/// What became of a claim.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Given(Claim),
+    /// The holder of another key is being received.
+    Taken,
+    /// One with the same key that came later has it.
+    Superseded,
+}
 
 struct Holder {
     key: Option<KeyId>,
+    turn: Turn,
     /// Packets that came from it.
     packets: Box<dyn Fn() -> u64 + Send>,
     /// Turns true when another one takes over.
@@ -42,26 +61,35 @@ pub(crate) struct Claim {
 }
 
 impl Gate {
-    /// Lets the holder of `key` in, from whom `packets` came so far; none where the holder of another
-    /// one is being received. Where that one is silent, it takes 5 s to tell.
+    /// A sender has come. It claims the place later, when it is known that it may have it.
+    pub(crate) fn arrive(&self) -> Turn {
+        Turn(self.came.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets the holder of `key` in, who came at `turn` and from whom `packets` came so far. Where the
+    /// holder of another key is silent, it takes 5 s to tell.
     pub(crate) async fn claim(
         self: &Arc<Self>,
+        turn: Turn,
         key: Option<KeyId>,
         packets: impl Fn() -> u64 + Send + 'static,
-    ) -> Option<Claim> {
+    ) -> Place {
         let mut silent = Duration::ZERO;
         let mut heard = None;
         loop {
             {
                 let mut holder = self.lock();
                 let same = |before: &Holder| before.key.is_some() && before.key == key;
+                if holder.as_ref().is_some_and(|it| same(it) && it.turn > turn) {
+                    return Place::Superseded;
+                }
                 let free = holder.as_ref().is_none_or(same);
                 if free || silent >= SILENCE {
-                    return Some(self.give(&mut holder, key, Box::new(packets)));
+                    return Place::Given(self.give(&mut holder, turn, key, Box::new(packets)));
                 }
                 let now = holder.as_ref().map(|before| (before.packets)());
                 if heard.is_some_and(|heard| now != heard) {
-                    return None;
+                    return Place::Taken;
                 }
                 heard = Some(now);
             }
@@ -73,12 +101,14 @@ impl Gate {
     fn give(
         self: &Arc<Self>,
         holder: &mut Option<Holder>,
+        turn: Turn,
         key: Option<KeyId>,
         packets: Box<dyn Fn() -> u64 + Send>,
     ) -> Claim {
         let (sender, superseded) = watch::channel(false);
         let before = holder.replace(Holder {
             key,
+            turn,
             packets,
             superseded: sender,
         });
@@ -93,7 +123,7 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, Option<Holder>> {
         // Nothing in here can panic half way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,43 +168,59 @@ mod tests {
         move || packets.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// What became of a claim of one who has just come.
+    async fn claim(
+        gate: &Arc<Gate>,
+        key: Option<KeyId>,
+        packets: impl Fn() -> u64 + Send + 'static,
+    ) -> Option<Claim> {
+        match gate.claim(gate.arrive(), key, packets).await {
+            Place::Given(claim) => Some(claim),
+            Place::Taken => None,
+            Place::Superseded => panic!("nobody came later"),
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_newest_with_a_key_is_let_in_and_others_wait() {
         let [own, other] = keys();
         let gate = Arc::new(Gate::default());
-        let first = gate.claim(own, lively()).await.unwrap();
-        assert!(gate.claim(other, lively()).await.is_none());
-        assert!(gate.claim(None, lively()).await.is_none());
-        let second = gate.claim(own, lively()).await.unwrap();
+        let slow = gate.arrive();
+        let first = claim(&gate, own, lively()).await.unwrap();
+        assert!(claim(&gate, other, lively()).await.is_none());
+        assert!(claim(&gate, None, lively()).await.is_none());
+        let second = claim(&gate, own, lively()).await.unwrap();
         assert!(*first.superseded().borrow());
         drop(first);
-        let refused = gate.claim(other, lively()).await;
+        let refused = claim(&gate, other, lively()).await;
         assert!(refused.is_none(), "the second is still there");
+        let late = gate.claim(slow, own, lively()).await;
+        assert!(matches!(late, Place::Superseded), "the second came later");
         assert!(!*second.superseded().borrow());
         drop(second);
-        assert!(gate.claim(other, lively()).await.is_some());
+        assert!(claim(&gate, other, lively()).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_without_a_key_are_strangers_to_each_other() {
         let gate = Arc::new(Gate::default());
-        let _first = gate.claim(None, lively()).await.unwrap();
-        assert!(gate.claim(None, lively()).await.is_none());
+        let _first = claim(&gate, None, lively()).await.unwrap();
+        assert!(claim(&gate, None, lively()).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_who_is_silent_gives_way_and_one_who_goes_in_time_too() {
         let [own, other] = keys();
         let gate = Arc::new(Gate::default());
-        let silent = gate.claim(own, || 7).await.unwrap();
+        let silent = claim(&gate, own, || 7).await.unwrap();
         let began = now();
-        let next = gate.claim(other, || 0).await.unwrap();
+        let next = claim(&gate, other, || 0).await.unwrap();
         assert_eq!(began.elapsed(), SILENCE);
         assert!(*silent.superseded().borrow() && !*next.superseded().borrow());
         drop(silent);
 
         let began = now();
-        let (third, ()) = tokio::join!(gate.claim(own, || 0), async {
+        let (third, ()) = tokio::join!(claim(&gate, own, || 0), async {
             sleep(Duration::from_secs(1)).await;
             drop(next);
         });

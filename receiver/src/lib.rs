@@ -25,6 +25,8 @@ pub mod spread;
 mod sample;
 
 #[cfg(feature = "program")]
+mod admission;
+#[cfg(feature = "program")]
 mod connection;
 #[cfg(feature = "program")]
 mod decode;
@@ -37,8 +39,14 @@ mod figures;
 #[cfg(feature = "program")]
 mod gate;
 #[cfg(feature = "program")]
+mod greeting;
+#[cfg(feature = "program")]
+mod invitation;
+#[cfg(feature = "program")]
 pub mod options;
 #[cfg(feature = "program")]
 mod present;
 #[cfg(feature = "program")]
 mod tally;
+#[cfg(feature = "program")]
+mod ticket_line;

@@ -8,6 +8,7 @@ use raq_shared::{exit, settings};
 
 fn main() -> ExitCode {
     let settings = settings::read::<Options>(std::env::args_os());
-    let result = settings.and_then(|options| options.map_or(Ok(()), |it| driver::run(&it)));
+    let result = settings
+        .and_then(|options| options.map_or(Ok(()), |it| it.common.observe.tell(driver::run(&it))));
     exit::finish("raq-recv", result)
 }

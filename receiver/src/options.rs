@@ -1,5 +1,6 @@
 //! The command line of raq-recv.
 
+mod invite;
 mod output;
 mod web_address;
 
@@ -9,7 +10,9 @@ use std::str::FromStr;
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::EXIT_CODES;
+use raq_shared::identity::Verb;
 
+pub use self::invite::InviteArgs;
 pub use self::output::{Output, OutputArg, OutputArgs};
 pub use self::web_address::WebAddress;
 pub use crate::present::Target;
@@ -18,7 +21,8 @@ pub use crate::present::Target;
 ///
 /// Prints nothing but media (or JSON) on standard output; the log goes to standard error.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "raq-recv", version, after_help = EXIT_CODES)]
+#[command(name = "raq-recv", version, after_help = EXIT_CODES, subcommand_negates_reqs = true,
+    disable_help_subcommand = true)]
 pub struct Options {
     /// Where to listen: a port on all addresses, or one address; port 0 takes any free one
     #[arg(long, value_name = "PORT|ADDR:PORT",
@@ -33,9 +37,15 @@ pub struct Options {
     /// Largest frame that is taken
     #[arg(long, value_name = "WxH", default_value = "4096x2304")]
     pub max_size: MaxSize,
+    /// Whether a ticket is made.
+    #[command(flatten)]
+    pub invite: InviteArgs,
     /// Flags of both programs.
     #[command(flatten)]
     pub common: CommonArgs,
+    /// What to do instead of receiving.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
 }
 
 /// Where to listen.

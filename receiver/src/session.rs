@@ -12,6 +12,7 @@
 //! Every frame that is complete or closed is answered with a report, a datagram to the sender.
 
 mod end;
+mod input;
 mod output;
 
 use std::collections::VecDeque;
@@ -27,10 +28,12 @@ use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
+use raq_shared::wire::note::Note;
 use raq_shared::wire::shipment::{self, Expected};
 use raq_shared::wire::{self, PROTOCOL_VERSION};
 
 pub use end::End;
+pub use input::Input;
 pub use output::Output;
 
 use crate::assembly::{Assembler, Counts, ReceivedFrame};
@@ -67,36 +70,6 @@ pub struct Settings {
     pub format: Option<VideoFormat>,
 }
 
-/// Something that happened.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Bytes of the control stream.
-    Control(&'a [u8]),
-    /// The sender ended the control stream.
-    ControlEnd,
-    /// Bytes of the stream that carries codebooks.
-    Codebook(&'a [u8]),
-    /// That stream is over.
-    CodebookEnd,
-    /// A datagram.
-    Datagram(&'a [u8]),
-    /// The decoder is ready for the format of [`Output::Prepare`].
-    Prepared,
-    /// All frames before [`Output::Drain`] are decoded and written.
-    Drained {
-        /// Frames decoded, in whole or in part.
-        frames_decoded: u32,
-    },
-    /// The connection is gone.
-    Lost,
-    /// The user wants to stop.
-    Stop,
-    /// The sender has come back on another connection.
-    Superseded,
-    /// [`Session::deadline`] has come.
-    Timeout,
-}
-
 #[derive(Debug)]
 enum State {
     /// Waits for the two bytes of the version.
@@ -124,6 +97,7 @@ pub struct Session {
     /// When the present state has lasted too long.
     patience_ends: Option<Duration>,
     frames_sent: Option<u32>,
+    note: Option<Note>,
     /// How long a frame may stay incomplete.
     patience: Duration,
     /// Frames that wait to be decoded, for reports.
@@ -144,6 +118,7 @@ impl Session {
             outputs: VecDeque::new(),
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
             frames_sent: None,
+            note: None,
             patience: Duration::ZERO,
             backlog: 0,
             malformed: Flood::new(MALFORMED),
@@ -212,12 +187,40 @@ impl Session {
         self.backlog.into()
     }
 
+    /// Another sender is being received: refuses this one, whose Hello fits.
+    pub fn refuse_busy(&mut self) {
+        if matches!(self.state, State::Preparing(_)) {
+            let reason = "another one is being received".to_owned();
+            self.refuse(Refusal::Busy, reason);
+        }
+    }
+
+    /// Takes no other format than `only`, if there is one, and refuses a Hello that named another.
+    pub fn restrict(&mut self, only: Option<VideoFormat>) {
+        self.settings.format = only;
+        if let State::Preparing(hello) = &self.state
+            && let Some((refusal, reason)) = self.other_format(hello.video)
+        {
+            self.refuse(refusal, reason);
+        }
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
     /// What became of the datagrams so far.
     pub fn counts(&self) -> Counts {
         self.assembler
             .as_ref()
             .map(Assembler::counts)
             .unwrap_or_default()
+    }
+
+    /// What the sender told last of the path, if it has.
+    pub fn note(&self) -> Option<Note> {
+        self.note
     }
 
     /// Frames that the sender sent: what its Bye says, before that as many as were seen.
@@ -309,17 +312,23 @@ impl Session {
                 reason,
             );
         }
-        if let Some(only) = self.settings.format.filter(|only| *only != hello.video) {
-            let text = format!(
-                "the file that is being written holds {}x{} at {} frames per second; send the same, \
-                 or start raq-recv again with another --output",
-                only.width, only.height, only.frame_rate
-            );
-            return self.refuse(Refusal::Format(Text::new(&text)), text);
+        if let Some((refusal, reason)) = self.other_format(hello.video) {
+            return self.refuse(refusal, reason);
         }
         self.outputs.push_back(Output::Prepare(hello.video));
         self.patience_ends = None;
         self.state = State::Preparing(hello);
+    }
+
+    /// Why `video` is not taken, where only another format is.
+    fn other_format(&self, video: VideoFormat) -> Option<(Refusal, String)> {
+        let only = self.settings.format.filter(|only| *only != video)?;
+        let text = format!(
+            "the file that is being written holds {}x{} at {} frames per second; send the same, \
+             or start raq-recv again with another --output",
+            only.width, only.height, only.frame_rate
+        );
+        Some((Refusal::Format(Text::new(&text)), text))
     }
 
     fn prepared(&mut self, now: Duration) {
@@ -431,6 +440,8 @@ impl Session {
             let malformed = assembler.counts().malformed;
             if let Some(Ok(heartbeat)) = Heartbeat::parse(bytes) {
                 assembler.heartbeat(now, heartbeat);
+            } else if let Some(Ok(note)) = Note::parse(bytes) {
+                self.note = Some(note);
             } else if let Err(unused) = assembler.datagram(now, bytes) {
                 tracing::trace!(?unused, len = bytes.len(), "unused datagram");
             }
@@ -567,15 +578,6 @@ impl Session {
             Err(error) => tracing::error!("cannot encode a control message: {error}"),
         }
     }
-}
-
-/// What to write to the control stream of a sender while another one is received.
-pub fn busy_reply() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    wire::encode_preface(&mut bytes);
-    // It is far below the limit, so it cannot fail; an empty reply would still refuse.
-    let _ = wire::encode_message(&Message::Refuse(Refusal::Busy), &mut bytes);
-    bytes
 }
 
 #[cfg(test)]

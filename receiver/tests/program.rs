@@ -155,6 +155,31 @@ async fn a_sender_that_comes_back_does_not_wait() {
     program.end().assert(0, &["connected anew"]);
 }
 
+/// Who is refused, or says nothing, or breaks the protocol, has not taken the place of the one before
+/// with the same key, and does not end a receiver that takes one session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_is_judged_before_it_takes_the_place() {
+    let Some(model) = model() else { return };
+    let mut program = Program::start(&SESSION);
+    let (address, identity) = (program.address(), program.identity());
+    let mut first = Sender::greet(address, &identity, hello(&model)).await;
+    first.first_answer().await;
+    first.frame(0, &[0, 1, 2]).await;
+    let (_silent, _endpoint) = connect(address, &identity, &identity).await.unwrap();
+    let (gone, _other_endpoint) = connect(address, &identity, &identity).await.unwrap();
+    gone.close(9u32.into(), b"gone");
+    program.wait_for("the connection was lost");
+    let mut too_large = hello(&model);
+    (too_large.video.width, too_large.video.height) = (16_384, 4096);
+    let mut newcomer = Sender::greet(address, &identity, too_large).await;
+    let refusal = newcomer.first_answer().await;
+    assert!(matches!(refusal, Message::Refuse(Refusal::Size { .. })));
+    program.wait_for("refused the sender");
+    first.frame(1, &[0, 1, 2]).await;
+    assert_eq!(first.bye(2).await, Message::Done { frames_decoded: 2 });
+    program.end().assert(0, &["2 frames decoded"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_outlives_its_sessions() {
     let Some(model) = model() else { return };

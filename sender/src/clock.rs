@@ -1,6 +1,8 @@
 //! The one clock of the program.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use raq_shared::calendar::unix_now;
 
 /// Time since the program began to send, and what time of day that was.
 #[derive(Clone, Copy, Debug)]
@@ -15,12 +17,9 @@ pub(crate) struct Clock {
 )]
 impl Clock {
     pub(crate) fn start() -> Self {
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Self {
             start: Instant::now(),
-            unix,
+            unix: unix_now(),
         }
     }
 

@@ -2,18 +2,18 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{ConnectError, Connection, ConnectionError, Endpoint, TransportErrorCode};
+use quinn::{
+    ClientConfig, ConnectError, Connection, ConnectionError, Endpoint, TransportErrorCode,
+};
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::identity::{Identity, KeyId, Trust};
-use raq_shared::quic::{self, Close, Distrust, SERVER_NAME};
+use raq_shared::quic::{Close, Distrust, QuicSetupError, SERVER_NAME};
 use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::options::Peer;
+use crate::contact::Contact;
 
 /// How long the receiver may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,13 +23,12 @@ const STAGGER: Duration = Duration::from_millis(500);
 /// TLS's alert for peers without a common application protocol.
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
-/// Connects to whichever of the peer's addresses answers first.
+/// Connects to whichever of the receiver's addresses answers first, each with settings of its own.
 pub(crate) async fn connect(
-    peer: &Peer,
-    identity: &Identity,
-    trust: Arc<Trust>,
+    contact: &Contact,
+    config: impl Fn() -> Result<ClientConfig, QuicSetupError>,
 ) -> Result<(Endpoint, Connection), Failure> {
-    let config = quic::client_config(identity, trust)?;
+    let peer = &contact.peer;
     let fail = |text: String| Failure::new(Exit::Connection, text);
     let found = timeout(PATIENCE, lookup_host((peer.host.as_str(), peer.port))).await;
     let addresses: Vec<SocketAddr> = match found {
@@ -49,7 +48,7 @@ pub(crate) async fn connect(
     };
     let mut attempts = JoinSet::new();
     for (order, &address) in addresses.iter().enumerate() {
-        let config = config.clone();
+        let config = config()?;
         attempts.spawn(async move {
             sleep(STAGGER * order as u32).await;
             tracing::debug!(%address, "connecting");
@@ -74,7 +73,7 @@ pub(crate) async fn connect(
     // Who says no says more than who says nothing.
     for (address, error) in &failures {
         if let Attempt::Connection(error) = error {
-            let failure = refusal(&format!("the receiver at {address}"), error, identity.id());
+            let failure = refusal(contact, &format!("the receiver at {address}"), error);
             if let Some(failure) = failure {
                 return Err(failure);
             }
@@ -110,7 +109,7 @@ pub(crate) fn any(address: SocketAddr) -> SocketAddr {
 
 async fn attempt(
     address: SocketAddr,
-    config: quinn::ClientConfig,
+    config: ClientConfig,
 ) -> Result<(Endpoint, Connection), Attempt> {
     let local = |error: io::Error| Attempt::Local(error.to_string());
     let endpoint = Endpoint::client(any(address)).map_err(local)?;
@@ -122,9 +121,9 @@ async fn attempt(
 }
 
 /// What it means that a connection failed, where the peer had a reason.
-pub(crate) fn refusal(peer: &str, error: &ConnectionError, own: KeyId) -> Option<Failure> {
+pub(crate) fn refusal(contact: &Contact, peer: &str, error: &ConnectionError) -> Option<Failure> {
     if let Some(distrust) = Distrust::behind(error) {
-        return Some(Failure::new(Exit::Refused, distrust.explain(peer, own)));
+        return Some(contact.distrust(distrust, peer));
     }
     let no_protocol = TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL);
     let code = match error {
@@ -166,9 +165,10 @@ pub(crate) fn refusal(peer: &str, error: &ConnectionError, own: KeyId) -> Option
     } else if is(Close::Protocol) {
         Failure::new(Exit::Failure, format_args!("{peer} says: {reason}"))
     } else {
+        let why = if reason.is_empty() { "" } else { ": " };
         Failure::new(
             Exit::Connection,
-            format_args!("{peer} failed ({reason}); look what raq-recv says there"),
+            format_args!("{peer} failed{why}{reason}; look what raq-recv says there"),
         )
     })
 }

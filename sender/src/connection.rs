@@ -4,9 +4,10 @@ use std::future::pending;
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use quinn::{Chunk, Connection, ConnectionError, Endpoint, ReadError, RecvStream, SendStream};
 use raq_shared::exit::Failure;
+use raq_shared::meter::Known;
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
@@ -16,6 +17,7 @@ use crate::code::Job;
 use crate::connect;
 use crate::event::{Encoded, Event};
 use crate::lookout::Lookout;
+use crate::news::News;
 use crate::pipeline::Pipeline;
 use crate::session::{End, Input, Output, Session};
 use crate::tally::{Tally, Times};
@@ -39,6 +41,7 @@ pub(crate) struct Sending<'a> {
     pub(crate) clock: Clock,
     pub(crate) pipeline: &'a mut Pipeline,
     pub(crate) tally: &'a mut Tally,
+    pub(crate) news: News,
     pub(crate) uplink: Uplink,
     pub(crate) control: SendStream,
     pub(crate) control_in: Option<RecvStream>,
@@ -74,6 +77,9 @@ impl Sending<'_> {
     /// Runs the session to its end.
     pub(crate) async fn run(&mut self) -> End {
         loop {
+            if let Some(failure) = self.tally.failure() {
+                self.fail(failure);
+            }
             while let Some(output) = self.session.poll_output() {
                 if let Some(end) = self.output(output).await {
                     return end;
@@ -88,6 +94,13 @@ impl Sending<'_> {
             } else {
                 self.input().await;
             }
+        }
+    }
+
+    /// Sends a datagram.
+    fn send(&mut self, bytes: Bytes) {
+        if let Err(error) = self.uplink.send(self.connection, bytes) {
+            self.lose(error);
         }
     }
 
@@ -111,11 +124,7 @@ impl Sending<'_> {
                     self.pipeline.job(Job::Closings);
                 }
             }
-            Output::Heartbeat(bytes) => {
-                if let Err(error) = self.uplink.send(self.connection, bytes) {
-                    self.lose(error);
-                }
-            }
+            Output::Heartbeat(bytes) => self.send(bytes),
             Output::Discard { number, skip } => {
                 if let Some(encoded) = self.take_encoded(number) {
                     if let Some(skip) = skip {
@@ -126,12 +135,15 @@ impl Sending<'_> {
                 }
             }
             Output::Datagram { bytes, .. } => {
-                if let Err(error) = self.uplink.send(self.connection, bytes) {
-                    self.lose(error);
-                }
+                self.send(bytes);
                 self.hold();
             }
-            Output::Sent(sent) => self.tally.sent(sent),
+            Output::Sent(sent) => {
+                if let Some(note) = self.news.sent(self.clock.now(), &sent) {
+                    self.send(Bytes::copy_from_slice(&note.encode()));
+                }
+                self.tally.sent(sent);
+            }
             Output::StopSource => {
                 self.pipeline.stop_source();
                 self.tell_source_end();
@@ -192,8 +204,24 @@ impl Sending<'_> {
             }
             () = until(deadline) => self.session.handle(self.clock.now(), Input::Timeout),
             () = sleep_until(look.into()), if connected => self.look_out(),
+            () = until(self.tally.due()) => self.tick(),
             () = sleep(LOOK), if self.flushing || self.held => {}
         }
+    }
+
+    /// Ends an interval of figures.
+    pub(crate) fn tick(&mut self) {
+        if self.began.is_none() {
+            return;
+        }
+        let known = Known {
+            rtt: Some(self.connection.rtt()),
+            loss: Some(self.session.bandwidth().losses().share()),
+            ..Known::default()
+        };
+        let skipped = self.session.counts().frames_skipped;
+        let passed_over = self.pipeline.skipped;
+        self.tally.tick(skipped.saturating_add(passed_over), &known);
     }
 
     /// The receiver wants frames: the next one is the session's first.
@@ -374,7 +402,8 @@ pub(crate) async fn turned_true(flag: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn until(deadline: Option<std::time::Instant>) {
+/// Waits for a time; without one for ever.
+pub(crate) async fn until(deadline: Option<std::time::Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use raq_shared::cli;
 use raq_shared::exit::{Exit, Failure};
+use raq_shared::identity::Role;
 use raq_shared::model::{Model, Temporal};
+use raq_shared::observe::Observers;
+#[cfg(feature = "qlog")]
+use raq_shared::observe::qlog::Qlog;
 use raq_shared::tile::TileGrid;
 
 use crate::clock::Clock;
 use crate::code::MakeCoder;
+use crate::contact::Contact;
 use crate::frame_coder::FrameCoder;
 use crate::options::Options;
 use crate::pipeline::{Parts, Pipeline};
@@ -22,7 +27,10 @@ use crate::tally::Tally;
 /// # Errors
 /// [`Failure`] with the exit code and one line for the user.
 pub fn run(options: &Options) -> Result<(), Failure> {
-    options.common.start_logging();
+    let console = options.common.start_logging();
+    if let Some(verb) = &options.verb {
+        return verb.run(Role::Receiver);
+    }
     if options.common.print()? {
         return Ok(());
     }
@@ -30,11 +38,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.source.list_cameras {
         return list_cameras();
     }
-    let peer = options.peer()?;
+    options.peer()?;
     options.check_rates()?;
+    let observe = &options.common.observe;
+    observe.check(false)?;
     let source = options.source.open()?;
-    let identity = options.common.identity()?;
-    let trust = options.common.accepted_keys(&identity)?;
+    let contact = Contact::new(options, options.common.identity()?, console.clone())?;
+    #[cfg(feature = "qlog")]
+    let qlog = match &observe.qlog {
+        Some(folder) => Some(Qlog::open(folder, "raq-send")?),
+        None => None,
+    };
+    let observers = Observers::start(observe, &console, "raq-send")?;
     let video = source.format();
     let size = video.size().map_err(|e| Failure::new(Exit::Failure, e))?;
     let model = Model::open(&options.common.model_options())?;
@@ -92,17 +107,17 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         let interrupts = cli::interrupts()?;
         let clock = Clock::start();
         let sessions = Sessions {
-            peer: peer.clone(),
-            identity,
-            trust,
+            contact,
             settings,
             clock,
             pipeline: Pipeline::start(parts, clock)?,
-            tally: Tally::new(clock),
+            tally: Tally::new(clock, observers),
             number: 0,
             interrupts,
             reconnect: options.reconnects().then(Reconnect::default),
-            stats: options.common.stats.clone(),
+            observe: observe.clone(),
+            #[cfg(feature = "qlog")]
+            qlog,
             provider,
         };
         sessions.run().await

@@ -41,6 +41,8 @@ mod connect;
 #[cfg(feature = "program")]
 mod connection;
 #[cfg(feature = "program")]
+mod contact;
+#[cfg(feature = "program")]
 pub mod driver;
 #[cfg(feature = "program")]
 mod encode;
@@ -50,6 +52,8 @@ mod event;
 mod lookout;
 #[cfg(feature = "program")]
 mod mailbox;
+#[cfg(feature = "program")]
+mod news;
 #[cfg(feature = "program")]
 pub mod options;
 #[cfg(feature = "program")]

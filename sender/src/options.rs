@@ -1,6 +1,7 @@
 //! The command line of raq-send.
 
 mod source;
+mod trust;
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
 use raq_shared::exit::{EXIT_CODES, Exit, Failure};
+use raq_shared::identity::Verb;
 use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
 
 use crate::bandwidth::EstimatorName;
@@ -18,12 +20,14 @@ use crate::capture::play::Limits;
 use crate::choice::Speed;
 use crate::fec::Fec;
 pub use source::SourceArgs;
+pub use trust::{TicketArg, TrustArgs};
 
 /// Sends live video over QUIC, every frame in as many bytes as the network carries.
 ///
 /// Prints nothing on standard output but what is asked for; the log goes to standard error.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "raq-send", version, after_help = EXIT_CODES)]
+#[command(name = "raq-send", version, after_help = EXIT_CODES, subcommand_negates_reqs = true,
+    disable_help_subcommand = true)]
 pub struct Options {
     /// Where raq-recv listens; an IPv6 address stands in brackets
     #[arg(long, value_name = "HOST:PORT")]
@@ -69,9 +73,15 @@ pub struct Options {
         help_heading = "Input")]
     pub frames: Option<u32>,
 
+    /// Which receiver is meant.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Flags of both programs.
     #[command(flatten)]
     pub common: CommonArgs,
+    /// What to do instead of sending.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
 }
 
 impl Options {

@@ -39,8 +39,12 @@ use crate::fec::Fec;
 use crate::rate::Path;
 use streaming::Streaming;
 
+/// How long a receiver usually takes to say anything at all.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How long it may take where somebody is asked there whether to accept this sender.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
 /// How long the receiver may take to answer Hello: it loads its decoder meanwhile.
-const WELCOME_PATIENCE: Duration = Duration::from_secs(20);
+const WELCOME_PATIENCE: Duration = Duration::from_secs(60);
 /// How long frames under way may take when the source has ended.
 const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the receiver may take to decode and write what it has.
@@ -122,6 +126,8 @@ pub struct Session {
     /// When something happened last.
     now: Duration,
     patience_ends: Option<Duration>,
+    /// The receiver took longer than usual to say anything.
+    waits: bool,
     stopped: bool,
     reports: Flood,
     malformed: Flood,
@@ -139,7 +145,8 @@ impl Session {
             streaming: Streaming::new(&settings, now)?,
             outputs: VecDeque::new(),
             now,
-            patience_ends: Some(now + WELCOME_PATIENCE),
+            patience_ends: Some(now + ANSWER),
+            waits: false,
             stopped: false,
             reports: Flood::new(REPORTS),
             malformed: Flood::new(MALFORMED),
@@ -321,6 +328,14 @@ impl Session {
         }
         self.patience_ends = None;
         match self.state {
+            State::Preface if !self.waits => {
+                self.waits = true;
+                self.patience_ends = Some(now + ANSWER_PATIENCE - ANSWER);
+                tracing::info!(
+                    "the receiver says nothing yet; perhaps somebody is being asked there whether to \
+                     accept this sender"
+                );
+            }
             State::Preface | State::Hello => {
                 self.end(End::Silent("the receiver does not answer Hello"));
             }
@@ -340,16 +355,17 @@ impl Session {
         while !matches!(self.state, State::Left | State::Ended) {
             match self.reader.next(&mut bytes) {
                 Ok(None) => return,
-                Ok(Some(Said::Version(theirs))) => self.version(theirs),
+                Ok(Some(Said::Version(theirs))) => self.version(now, theirs),
                 Ok(Some(Said::Message(message))) => self.message(now, message),
                 Err(error) => self.broken(error),
             }
         }
     }
 
-    fn version(&mut self, theirs: u16) {
+    fn version(&mut self, now: Duration, theirs: u16) {
         if theirs == PROTOCOL_VERSION {
             self.state = State::Hello;
+            self.patience_ends = Some(now + WELCOME_PATIENCE);
         } else {
             self.end(End::Refused(format!(
                 "the receiver speaks protocol {theirs}, this program {PROTOCOL_VERSION}; install \
@@ -444,6 +460,8 @@ impl Session {
         }
         self.state = State::Ended;
         self.patience_ends = None;
+        // So that every frame of the source counts as sent or as skipped.
+        self.streaming.give_up(&mut self.outputs);
         self.outputs.push_back(Output::End(end));
     }
 

@@ -1,24 +1,25 @@
 //! One session after the other: connects, and again when the connection is lost.
 
 use std::future::Future;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint};
+use quinn::TransportConfig;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::identity::{Identity, Trust};
+use raq_shared::meter::Known;
+use raq_shared::observe::ObserveArgs;
+#[cfg(feature = "qlog")]
+use raq_shared::observe::qlog::Qlog;
 use raq_shared::quic::Close;
-use raq_shared::stats::StatsFile;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
 use crate::code::Job;
-use crate::connect::{self, refusal};
-use crate::connection::{Frames, Sending, turned_true};
+use crate::connect::refusal;
+use crate::connection::{Frames, Sending, turned_true, until};
+use crate::contact::{Connected, Contact};
 use crate::lookout::Lookout;
-use crate::options::Peer;
+use crate::news::News;
 use crate::pipeline::Pipeline;
 use crate::reconnect::{Reconnect, is_worth_another};
 use crate::session::{End, Session, Settings};
@@ -30,9 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// All that sessions have in common.
 pub(crate) struct Sessions {
-    pub(crate) peer: Peer,
-    pub(crate) identity: Identity,
-    pub(crate) trust: Arc<Trust>,
+    pub(crate) contact: Contact,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) pipeline: Pipeline,
@@ -42,8 +41,10 @@ pub(crate) struct Sessions {
     pub(crate) interrupts: watch::Receiver<bool>,
     /// None where a lost connection ends the program.
     pub(crate) reconnect: Option<Reconnect>,
-    /// Where the records go.
-    pub(crate) stats: Option<PathBuf>,
+    /// Where records and figures go.
+    pub(crate) observe: ObserveArgs,
+    #[cfg(feature = "qlog")]
+    pub(crate) qlog: Option<Qlog>,
     /// Where the encoder runs.
     pub(crate) provider: String,
 }
@@ -56,9 +57,6 @@ enum Next {
     /// Another attempt; what has failed.
     Again(Failure),
 }
-
-/// A connection, with its socket.
-type Connected = (Endpoint, Connection);
 
 impl Sessions {
     /// Sends until the source ends, the user stops it, or something fails for good.
@@ -83,8 +81,7 @@ impl Sessions {
 
     async fn send(&mut self, mut connected: Connected) -> Result<(), Failure> {
         // Only now: what an earlier session left is not to be lost to one that never began.
-        let stats = StatsFile::create(self.stats.as_deref())?;
-        self.tally.write_to(stats);
+        self.tally.open(&self.observe)?;
         loop {
             let failure = match self.session(&connected).await {
                 Next::Over(result) => {
@@ -111,7 +108,8 @@ impl Sessions {
             let wait = reconnect.wait(self.clock.now(), fastrand::f64());
             tracing::info!("{}; trying again in {wait:.1?}", failure.cause());
             let waiting = sleep(wait);
-            let waited = meanwhile(&mut self.pipeline, &mut self.interrupts, waiting).await;
+            let (pipeline, tally) = (&mut self.pipeline, &mut self.tally);
+            let waited = meanwhile(pipeline, tally, &mut self.interrupts, waiting).await;
             waited.map_err(|stop| stop.result(&failure))?;
             failure = match self.connect().await {
                 Ok(connected) => return Ok(connected),
@@ -123,8 +121,15 @@ impl Sessions {
 
     /// One attempt to connect.
     async fn connect(&mut self) -> Result<Connected, Next> {
-        let connecting = connect::connect(&self.peer, &self.identity, self.trust.clone());
-        match meanwhile(&mut self.pipeline, &mut self.interrupts, connecting).await {
+        let change = |_transport: &mut TransportConfig| {
+            #[cfg(feature = "qlog")]
+            if let Some(qlog) = &self.qlog {
+                qlog.apply(_transport);
+            }
+        };
+        let connecting = self.contact.connect(change);
+        let (pipeline, tally) = (&mut self.pipeline, &mut self.tally);
+        match meanwhile(pipeline, tally, &mut self.interrupts, connecting).await {
             Ok(Ok(connected)) => Ok(connected),
             Ok(Err(failure)) if is_worth_another(&failure) => Err(Next::Again(failure)),
             Ok(Err(failure)) => Err(Next::Over(Err(failure))),
@@ -148,7 +153,6 @@ impl Sessions {
             video.height,
             video.frame_rate
         );
-        let own = self.identity.id();
         let fail = |text| Failure::new(Exit::Connection, text);
         if connection.max_datagram_size().is_none() {
             return Next::Over(Err(fail(format!(
@@ -159,7 +163,7 @@ impl Sessions {
             Ok(streams) => streams,
             Err(error) => {
                 let text = format!("{peer}: {error}; look after the network and start again");
-                let failure = refusal(&peer, &error, own).unwrap_or_else(|| fail(text));
+                let failure = refusal(&self.contact, &peer, &error).unwrap_or_else(|| fail(text));
                 return self.after(failure, false);
             }
         };
@@ -176,6 +180,7 @@ impl Sessions {
             clock: self.clock,
             pipeline: &mut self.pipeline,
             tally: &mut self.tally,
+            news: News::default(),
             uplink: Uplink::new(connection),
             control,
             control_in: Some(control_in),
@@ -199,6 +204,9 @@ impl Sessions {
             End::Silent(_) | End::Left | End::Lost => Close::Failed,
         };
         connection.close(close.into(), end.to_string().as_bytes());
+        if sending.tally.has_untold() {
+            sending.tick();
+        }
         let counts = sending.session.counts();
         let (began, source_end_told) = (sending.began, sending.source_end_told);
         let interrupted = sending.interrupted && began.is_some();
@@ -222,7 +230,9 @@ impl Sessions {
         let failure = match end {
             End::Done | End::Stopped => return Next::Over(Ok(())),
             End::Lost => {
-                let refused = lost.as_ref().and_then(|error| refusal(&peer, error, own));
+                let refused = lost
+                    .as_ref()
+                    .and_then(|error| refusal(&self.contact, &peer, error));
                 let why = lost.map(|error| format!(" ({error})")).unwrap_or_default();
                 refused.unwrap_or_else(|| {
                     fail(format!(
@@ -299,12 +309,13 @@ impl Stop {
 /// Waits for `work` while frames are passed over.
 async fn meanwhile<T>(
     pipeline: &mut Pipeline,
+    tally: &mut Tally,
     interrupts: &mut watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> Result<T, Stop> {
     tokio::pin!(work);
     loop {
-        if let Some(failure) = pipeline.failure.take() {
+        if let Some(failure) = pipeline.failure.take().or_else(|| tally.failure()) {
             return Err(Stop::Failed(failure));
         }
         if pipeline.source_end().is_some() {
@@ -314,6 +325,7 @@ async fn meanwhile<T>(
             done = &mut work => return Ok(done),
             () = turned_true(interrupts) => return Err(Stop::Interrupted),
             Some(event) = pipeline.events.recv() => pipeline.take(event),
+            () = until(tally.due()) => tally.tick(pipeline.skipped, &Known::default()),
         }
     }
 }

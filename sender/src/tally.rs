@@ -1,12 +1,15 @@
-//! The records of `--stats`, and the sums that end them.
+//! The records of `--stats`, the figures of every interval, and the sums that end them.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use raq_shared::exit::Failure;
+use raq_shared::meter::{Known, Window};
+use raq_shared::observe::{ObserveArgs, Observers};
 use raq_shared::stats::{
     ConnectionChange, ConnectionRecord, FrameSent, FrameSkipped, SenderRecord, SenderSummary,
-    StatsFile, used,
+    columns, millis, used,
 };
 
 use crate::bandwidth::{Estimator, EstimatorName};
@@ -27,7 +30,12 @@ pub(crate) struct Times {
 #[derive(Debug)]
 pub(crate) struct Tally {
     clock: Clock,
-    stats: Option<StatsFile>,
+    observers: Observers,
+    window: Window,
+    /// Frames that figures have told to be skipped.
+    told_skipped: u32,
+    /// Why nothing more is to be sent.
+    failure: Option<Failure>,
     connections: u32,
     /// Of the sessions that have ended.
     counts: Counts,
@@ -37,10 +45,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, observers: Observers) -> Self {
         Self {
             clock,
-            stats: None,
+            observers,
+            window: Window::default(),
+            told_skipped: 0,
+            failure: None,
             connections: 0,
             counts: Counts::default(),
             times: VecDeque::new(),
@@ -49,30 +60,71 @@ impl Tally {
         }
     }
 
-    /// From now on records go there.
-    pub(crate) fn write_to(&mut self, stats: StatsFile) {
-        self.stats = Some(stats);
+    /// From now on records go where `args` say.
+    ///
+    /// # Errors
+    /// [`Failure`] where that cannot be written.
+    pub(crate) fn open(&mut self, args: &ObserveArgs) -> Result<(), Failure> {
+        self.observers.open(args, &columns::sender(args.rows()))
+    }
+
+    /// Why nothing more is to be sent, once: nobody reads standard output any more.
+    pub(crate) fn failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// When [`Self::tick`] has something to tell; never before there was a session.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let due = self.window.since() + self.observers.period();
+        (self.connections > 0).then(|| self.clock.instant(due))
+    }
+
+    /// Whether anything was sent since the last figures.
+    pub(crate) fn has_untold(&self) -> bool {
+        !self.window.is_empty()
+    }
+
+    /// Tells the figures since the last time. `skipped` frames were, in the session that is under way
+    /// and while there was none.
+    pub(crate) fn tick(&mut self, skipped: u32, known: &Known) {
+        let skipped = self.counts.frames_skipped.saturating_add(skipped);
+        self.window
+            .skipped(skipped.saturating_sub(self.told_skipped));
+        self.told_skipped = skipped;
+        let now = self.clock.now();
+        let unix = Duration::from_micros(self.clock.unix_us(now));
+        let figures = self.window.close(now, unix, known);
+        let told = self.observers.interval(figures, SenderRecord::Interval);
+        self.note(told);
     }
 
     /// Notes that a receiver wants frames.
     pub(crate) fn made(&mut self, peer: SocketAddr) {
+        if self.connections == 0 {
+            self.window.begin(self.clock.now());
+        }
         self.connections += 1;
+        self.observers.began();
         self.connection(ConnectionChange::Made, peer, None);
     }
 
     /// Notes that it wants no more of them, or is gone.
     pub(crate) fn lost(&mut self, peer: SocketAddr, reason: &str) {
+        self.observers.ended("no connection");
         self.connection(ConnectionChange::Lost, peer, Some(reason.to_owned()));
     }
 
     fn connection(&mut self, change: ConnectionChange, peer: SocketAddr, reason: Option<String>) {
         let unix_us = self.clock.unix_us(self.clock.now());
-        self.write(SenderRecord::Connection(ConnectionRecord {
-            change,
-            unix_us,
-            peer: peer.to_string(),
-            reason,
-        }));
+        let told = self
+            .observers
+            .event(&SenderRecord::Connection(ConnectionRecord {
+                change,
+                unix_us,
+                peer: peer.to_string(),
+                reason,
+            }));
+        self.note(told);
     }
 
     /// Adds what a session did.
@@ -107,7 +159,7 @@ impl Tally {
             None => (Duration::ZERO, Duration::ZERO),
         };
         tracing::trace!(?sent, ?encode, ?code, "frame");
-        self.write(SenderRecord::Frame(FrameSent {
+        let record = FrameSent {
             frame: sent.number,
             capture_unix_us: self.clock.unix_us(sent.captured),
             sent_unix_us: self.clock.unix_us(now),
@@ -123,20 +175,26 @@ impl Tally {
             left: sent.left,
             encode_ms: millis(encode),
             code_ms: millis(code),
-        }));
+        };
+        self.window.sent(&record);
+        let told = self.observers.frame(&SenderRecord::Frame(record));
+        self.note(told);
     }
 
     /// Notes a frame that is not sent.
     pub(crate) fn skipped(&mut self, frame: &Captured, reason: Skip, bandwidth: &Estimator) {
         let number = frame.number;
         tracing::trace!(number, %reason, "frame skipped");
-        self.write(SenderRecord::Skipped(FrameSkipped {
+        let record = FrameSkipped {
             frame: number,
             capture_unix_us: self.clock.unix_us(frame.captured),
             reason: reason.to_string(),
             estimate_kbps: bandwidth.estimate().kilobits_per_second(),
             queue_ms: millis(bandwidth.queue()),
-        }));
+        };
+        self.window.not_sent(&record);
+        let told = self.observers.frame(&SenderRecord::Skipped(record));
+        self.note(told);
     }
 
     /// Writes the last line; `skipped` frames were passed over while there was no session.
@@ -147,6 +205,11 @@ impl Tally {
         provider: &str,
         codebook_digest: String,
     ) {
+        let untold = self.counts.frames_skipped.saturating_add(skipped) > self.told_skipped;
+        if untold || !self.window.is_empty() {
+            self.tick(skipped, &Known::default());
+        }
+        self.observers.ended("done");
         let mut counts = self.counts;
         counts.frames_skipped = counts.frames_skipped.saturating_add(skipped);
         let seconds = self
@@ -165,7 +228,7 @@ impl Tally {
                 counts.datagrams_dropped
             );
         }
-        self.write(SenderRecord::Summary(SenderSummary {
+        let told = self.observers.event(&SenderRecord::Summary(SenderSummary {
             connections: self.connections,
             frames_sent: counts.frames_sent,
             frames_skipped: counts.frames_skipped,
@@ -176,16 +239,12 @@ impl Tally {
             codebook_digest,
             codebook_shipped: counts.codebook_shipped,
         }));
+        self.note(told);
     }
 
-    fn write(&mut self, record: SenderRecord) {
-        if let Some(stats) = &mut self.stats {
-            stats.write(record);
+    fn note(&mut self, told: Result<(), Failure>) {
+        if let Err(failure) = told {
+            self.failure.get_or_insert(failure);
         }
     }
-}
-
-/// Milliseconds, to the microsecond.
-fn millis(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1000.0
 }

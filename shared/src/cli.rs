@@ -1,19 +1,27 @@
 //! Flags, logging and signals common to both programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use crate::exit::{Exit, Failure};
 use crate::identity::{Identity, Trust};
 use crate::model::{Model, ModelOptions, Provider, named};
+use crate::observe::{Console, ObserveArgs, log};
 use crate::settings::SettingsArgs;
+
+/// What to do where the system refuses a place to listen.
+pub fn listening_cure(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "end the program that has this port, or choose another",
+        io::ErrorKind::PermissionDenied => "choose a port from 1024 up",
+        _ => "choose an address of this machine",
+    }
+}
 
 /// Flags of both programs.
 #[derive(Args, Clone, Debug)]
@@ -34,9 +42,9 @@ pub struct CommonArgs {
     /// Accept the keys in this file besides one's own: lines as --print-id prints them
     #[arg(long, value_name = "FILE", help_heading = "Trust")]
     pub trust: Option<PathBuf>,
-    /// Write a JSON line per frame and a summary
-    #[arg(long, value_name = "FILE", help_heading = "Observation")]
-    pub stats: Option<PathBuf>,
+    /// Figures of what happens.
+    #[command(flatten)]
+    pub observe: ObserveArgs,
     /// Say more (twice: everything); RUST_LOG wins over it
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation")]
     pub verbose: u8,
@@ -78,12 +86,12 @@ impl CommonArgs {
     ///
     /// # Errors
     /// [`Failure`] where the file given with `--trust` cannot be used.
-    pub fn accepted_keys(&self, identity: &Identity) -> Result<Arc<Trust>, Failure> {
+    pub fn accepted_keys(&self, identity: &Identity) -> Result<Trust, Failure> {
         let own = Trust::only(identity.id());
-        Ok(Arc::new(match &self.trust {
+        Ok(match &self.trust {
             Some(path) => own.with_file(path)?,
             None => own,
-        }))
+        })
     }
 
     /// Does what `--print-id` or `--print-model` asks for; false where neither was given.
@@ -106,32 +114,9 @@ impl CommonArgs {
         Ok(true)
     }
 
-    /// Sends the log to standard error. Call it once.
-    pub fn start_logging(&self) {
-        let default = match (self.quiet, self.verbose) {
-            (true, _) => "error,ort=off",
-            (false, 0) => "warn,ort=error,raq_shared=info,raq_send=info,raq_recv=info",
-            (false, 1) => "info,ort=warn,raq_shared=debug,raq_send=debug,raq_recv=debug",
-            (false, _) => "debug,raq_shared=trace,raq_send=trace,raq_recv=trace",
-        };
-        let filter = match EnvFilter::try_from_default_env() {
-            Ok(filter) if std::env::var_os("RUST_LOG").is_some_and(|v| !v.is_empty()) => filter,
-            _ => EnvFilter::new(default),
-        };
-        let colours = io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(io::stderr)
-            // Where standard error is closed there is nobody to tell, and telling would panic.
-            .log_internal_errors(false)
-            .with_ansi(colours)
-            .with_target(self.verbose > 0);
-        // It fails only where a log was set up before, which then stays.
-        let _ = match self.verbose {
-            0 => log.without_time().try_init(),
-            _ => log.try_init(),
-        };
+    /// Sends the log to standard error; gives what is drawn there beside it. Call it once.
+    pub fn start_logging(&self) -> Console {
+        log::start(self.quiet, self.verbose, self.observe.log_format)
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Failure {
     pub exit: Exit,
     /// What happened and what to do about it.
     pub message: String,
+    /// What a peer is told of it, which needs no names of this machine's files.
+    pub told: Option<String>,
 }
 
 impl Failure {
@@ -52,6 +54,16 @@ impl Failure {
         Self {
             exit,
             message: message.to_string(),
+            told: None,
+        }
+    }
+
+    /// The same, and what a peer is told of it: the end of a sentence that begins with this program,
+    /// at most 200 characters, without names of this machine's files.
+    pub fn telling(self, peer: impl fmt::Display) -> Self {
+        Self {
+            told: Some(peer.to_string()),
+            ..self
         }
     }
 
@@ -64,6 +76,7 @@ impl Failure {
     /// The reader of standard output has gone (`head` does that): nothing to complain about.
     pub fn closed_pipe() -> Self {
         Self::new(Exit::Done, "standard output was closed")
+            .telling("nobody reads its output any more")
     }
 }
 
@@ -100,7 +113,8 @@ pub fn finish(program: &str, result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
-    if failure.exit != Exit::Done {
+    // One without words has told of itself.
+    if failure.exit != Exit::Done && !failure.message.is_empty() {
         // Standard error may be closed; the exit code still speaks.
         let _ = writeln!(io::stderr(), "{program}: {failure}");
     }

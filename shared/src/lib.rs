@@ -6,10 +6,14 @@
 //! words used here in `shared/docs/GLOSSARY.md`.
 
 #[cfg(feature = "cli")]
+pub mod calendar;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod codebook;
 pub mod codebooks;
 pub mod coding;
+#[cfg(feature = "colours")]
+pub mod colours;
 pub mod exit;
 pub mod flood;
 pub mod frame;
@@ -17,7 +21,10 @@ pub mod frame;
 pub mod identity;
 pub mod interleave;
 pub mod latent;
+pub mod meter;
 pub mod model;
+#[cfg(feature = "cli")]
+pub mod observe;
 pub mod paths;
 pub mod quality;
 #[cfg(feature = "quic")]

@@ -8,7 +8,7 @@ pub use reset::listener_config;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::crypto::rustls::{HandshakeData, QuicClientConfig, QuicServerConfig};
 use quinn::{
     AckFrequencyConfig, ConnectionError, IdleTimeout, TransportConfig, TransportErrorCode, VarInt,
 };
@@ -17,9 +17,10 @@ use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::version::TLS13;
 
+use crate::identity::pairing::EXPORTER;
 use crate::identity::verifier::{self, PinnedKeys};
 use crate::identity::{Identity, KeyId, Trust};
-use crate::wire::ALPN;
+use crate::wire::{ALPN, PAIRING_ALPN};
 use window::SafetyWindowConfig;
 
 /// Server name named in the TLS handshake; it means nothing, keys do.
@@ -65,6 +66,8 @@ pub enum Close {
     Failed = 3,
     /// Another sender with the same key has taken over.
     Superseded = 4,
+    /// This end does not know the peer's key, and has found that out after the handshake.
+    Unknown = 5,
 }
 
 impl From<Close> for VarInt {
@@ -107,23 +110,28 @@ pub fn server_config_with(
         .with_client_cert_verifier(Arc::new(keys))
         .with_single_cert(chain, key)
         .map_err(setup)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![ALPN.to_vec(), PAIRING_ALPN.to_vec()];
     // No tickets and no early data: every session proves its key, and nothing can be replayed.
     tls.send_tls13_tickets = 0;
     tls.max_early_data_size = 0;
     let tls = QuicServerConfig::try_from(tls).map_err(setup)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    config
+        .transport_config(server_transport(change))
+        .max_incoming(MAX_INCOMING)
+        // Senders change their networks.
+        .migration(true);
+    Ok(config)
+}
+
+/// How packets of a connection of the receiving end are carried, with changes.
+pub fn server_transport(change: impl FnOnce(&mut TransportConfig)) -> Arc<TransportConfig> {
     let mut transport = transport();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(1));
     change(&mut transport);
-    config
-        .transport_config(Arc::new(transport))
-        .max_incoming(MAX_INCOMING)
-        // Senders change their networks.
-        .migration(true);
-    Ok(config)
+    Arc::new(transport)
 }
 
 /// Settings for the sending end, which connects.
@@ -146,6 +154,26 @@ pub fn client_config_with(
     trust: Arc<Trust>,
     change: impl FnOnce(&mut TransportConfig),
 ) -> Result<quinn::ClientConfig, QuicSetupError> {
+    client_config_for(ALPN, identity, trust, change)
+}
+
+/// Settings for the sending end while it is introduced.
+///
+/// # Errors
+/// [`QuicSetupError`].
+pub fn pairing_config(
+    identity: &Identity,
+    trust: Arc<Trust>,
+) -> Result<quinn::ClientConfig, QuicSetupError> {
+    client_config_for(PAIRING_ALPN, identity, trust, |_| {})
+}
+
+fn client_config_for(
+    protocol: &[u8],
+    identity: &Identity,
+    trust: Arc<Trust>,
+    change: impl FnOnce(&mut TransportConfig),
+) -> Result<quinn::ClientConfig, QuicSetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let keys = PinnedKeys::new(trust, provider.signature_verification_algorithms);
     let (chain, key) = identity.for_tls();
@@ -156,7 +184,7 @@ pub fn client_config_with(
         .with_custom_certificate_verifier(Arc::new(keys))
         .with_client_auth_cert(chain, key)
         .map_err(setup)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![protocol.to_vec()];
     tls.resumption = Resumption::disabled();
     tls.enable_early_data = false;
     let tls = QuicClientConfig::try_from(tls).map_err(setup)?;
@@ -201,8 +229,13 @@ fn transport() -> TransportConfig {
 }
 
 /// Begins a handshake, or asks the peer to prove its address first where many handshakes are
-/// open; `None` when there is nothing to wait for.
-pub fn admit(incoming: quinn::Incoming, open_handshakes: usize) -> Option<quinn::Connecting> {
+/// open; `None` when there is nothing to wait for. `config` gives settings for this connection alone,
+/// where there are any.
+pub fn admit(
+    incoming: quinn::Incoming,
+    open_handshakes: usize,
+    config: impl FnOnce() -> Option<Arc<quinn::ServerConfig>>,
+) -> Option<quinn::Connecting> {
     if open_handshakes >= OPEN_HANDSHAKES && !incoming.remote_address_validated() {
         if incoming.may_retry() {
             // It cannot fail: retrying is allowed.
@@ -212,7 +245,11 @@ pub fn admit(incoming: quinn::Incoming, open_handshakes: usize) -> Option<quinn:
         }
         return None;
     }
-    match incoming.accept() {
+    let accepted = match config() {
+        Some(config) => incoming.accept_with(config),
+        None => incoming.accept(),
+    };
+    match accepted {
         Ok(connecting) => Some(connecting),
         Err(error) => {
             tracing::debug!("an incoming packet began no handshake: {error}");
@@ -228,6 +265,22 @@ pub fn peer_key(connection: &quinn::Connection) -> Option<KeyId> {
         .downcast::<Vec<CertificateDer<'static>>>()
         .ok()?;
     verifier::key_id(chain.first()?).ok()
+}
+
+/// Whether the sender wants to be introduced on this connection, rather than to send.
+pub fn is_pairing(connection: &quinn::Connection) -> bool {
+    let data = connection.handshake_data();
+    let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
+    data.is_some_and(|data| data.protocol.as_deref() == Some(PAIRING_ALPN))
+}
+
+/// A secret that both ends of a connection, and nobody else, derive from its handshake (RFC 8446,
+/// 7.5), for [`TicketKey::proof`](crate::identity::TicketKey::proof). None would be there for lengths
+/// that TLS cannot give.
+pub fn exporter(connection: &quinn::Connection) -> Option<[u8; 32]> {
+    let mut secret = [0; 32];
+    let exported = connection.export_keying_material(&mut secret, EXPORTER, b"");
+    exported.is_ok().then_some(secret)
 }
 
 /// Which end refused the other's key.
@@ -246,6 +299,9 @@ impl Distrust {
         match error {
             ConnectionError::TransportError(e) if e.code == denied => Some(Self::OfPeer),
             ConnectionError::ConnectionClosed(e) if e.error_code == denied => Some(Self::ByPeer),
+            ConnectionError::ApplicationClosed(e) if e.error_code == Close::Unknown.into() => {
+                Some(Self::ByPeer)
+            }
             _ => None,
         }
     }
@@ -255,12 +311,13 @@ impl Distrust {
     pub fn explain(self, peer: &str, own: KeyId) -> String {
         match self {
             Self::OfPeer => format!(
-                "{peer} is not trusted: its key is unknown; run `raq-recv --print-id` (or \
-                 `raq-send --print-id`) there and add the line to a file given with --trust here"
+                "{peer} is not trusted: its key is unknown; pair with a ticket (raq-recv --invite), \
+                 or run `raq-recv --print-id` (or `raq-send --print-id`) there and add the line to a \
+                 file given with --trust here"
             ),
             Self::ByPeer => format!(
-                "{peer} does not trust this end; add the line `{own}` to a file given with \
-                 --trust there"
+                "{peer} does not trust this end; pair with a ticket (raq-recv --invite), or add the \
+                 line `{own}` to a file given with --trust there"
             ),
         }
     }

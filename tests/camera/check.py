@@ -113,21 +113,22 @@ ended("list", 0, "0\t/dev/video0\tvivid", "YUYV\t640x360\t", " fps")
 ended("denied", 6, "you are not allowed to use /dev/video0", "group `video`")
 ended("format", 6, "/dev/video0 does not give MJPG, only ", "--camera-format")
 for code in ("YUYV", "NV12", "YU12"):
-    streamed(code, (320, 180), 20)
-    check(f"gives {code} 320x180 at 5 frames" in log(code), f"{code}: the mode is said")
+    streamed(code, (320, 180), 16)
+    check(f"gives {code} 320x180 at 1 frames" in log(code), f"{code}: the mode is said")
 ended("busy", 6, "/dev/video0 is in use by another program", "close the program")
 ended("busy-first", 0)
 text = log("replug")
-check(re.search(r"gives \S+ 320x180 at 7.*; 400x200 at 7 was asked for", text), "replug: the nearest size is taken, and said")
+nearest = r"gives \S+ 320x180 at 1 frames per second; 400x200 at 1 was asked for"
+check(re.search(nearest, text), "replug: the nearest size is taken, and said")
 ended("replug", 0, "there is no camera at /dev/video0; waiting for it", "the camera is back")
 check(text.count("connected to") == 1, "replug: the connection lasts")
 video = Video("replug")
-numbers = [line["number"] for line in lines("replug") if line.get("type") == "frame"]
+numbers = [line["frame"] for line in lines("replug") if line.get("type") == "frame"]
 before = int((folder / "replug-before").read_text())
 check(numbers == sorted(set(numbers)), "replug: frame numbers ascend")
 check(len(numbers) > before, f"replug: {before} records before, {len(numbers)} frames in all")
 gap = max((b - a for a, b in zip(numbers, numbers[1:])), default=0)
-check(gap >= 7 * 15, f"replug: numbers leap by {gap}, as time went on")
+check(gap >= 15, f"replug: numbers leap by {gap}, as time went on")
 if video.frames:
     bars("replug", video, video.frames[-1])
 ended("replug-recv", 0)

@@ -85,7 +85,7 @@ fn wrong_command_lines_end_with_2() {
     let receivers: [&[&str]; 4] = [
         &[],
         &["--listen", "70000"],
-        &["--listen", "0", "--output", "clip.mp4"],
+        &["--listen", "0", "--output", "clip.avi"],
         &["--listen", "0", "--output", "null", "--max-size", "big"],
     ];
     for arguments in receivers {

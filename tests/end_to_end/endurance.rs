@@ -46,7 +46,7 @@ impl Watched {
                 .by_ref()
                 .filter_map(|line| match stats::record(&line.unwrap()).unwrap() {
                     ReceiverRecord::Frame(frame) => Some(frame.frame),
-                    ReceiverRecord::Summary(_) => None,
+                    ReceiverRecord::Interval(_) | ReceiverRecord::Summary(_) => None,
                 });
         numbers.take(count).last().expect("raq-recv goes on")
     }
@@ -69,7 +69,7 @@ fn history(sandbox: &Sandbox) -> (Vec<ConnectionChange>, SenderSummary) {
                 assert_eq!(record.reason.is_some(), lost, "{record:?}");
                 changes.push(record.change);
             }
-            SenderRecord::Frame(_) | SenderRecord::Skipped(_) => {}
+            SenderRecord::Frame(_) | SenderRecord::Skipped(_) | SenderRecord::Interval(_) => {}
             SenderRecord::Summary(last) => summary = Some(last),
         }
     }

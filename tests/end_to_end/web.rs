@@ -3,9 +3,12 @@
 use raq_tests::{
     browser::Browser,
     sandbox::{PATIENCE, Sandbox, interrupt},
-    transfer::{Receiver, start_sender},
+    transfer::{Receiver, scene, start_sender},
 };
-use xtask::program::Ended;
+use xtask::{
+    program::{Ended, Program},
+    stats,
+};
 
 /// Waits until a canvas has shown `changes` different things, each with more than a few colours.
 fn watch_change(selector: &str, changes: u32) -> String {
@@ -44,35 +47,29 @@ fn watch_state(words: &str) -> String {
     )
 }
 
+/// raq-recv, and where its page is.
+fn page(sandbox: &Sandbox) -> (Receiver, String) {
+    let mut recv = sandbox.recv();
+    recv.args(["--listen", "127.0.0.1:0", "--output", "web"]);
+    let mut program = Program::start("raq-recv", &mut recv).unwrap();
+    let said = |line: &str| Some(line.strip_prefix("watch at ")?.to_owned());
+    let url = program.wait_for("where to watch", PATIENCE, said).unwrap();
+    let address = program.wait_for("where it listens", PATIENCE, stats::listening);
+    let address = address.unwrap();
+    (Receiver { program, address }, url)
+}
+
 #[test]
 fn the_page_shows_the_video_and_plots() {
     let sandbox = Sandbox::new();
     let Some(mut browser) = Browser::start(&sandbox) else {
         return;
     };
-    let mut recv = sandbox.recv();
-    recv.args(["--listen", "127.0.0.1:0", "--output", "web"]);
-    let mut program = xtask::program::Program::start("raq-recv", &mut recv).unwrap();
-    let said = |line: &str| Some(line.strip_prefix("watch at ")?.to_owned());
-    let url = program.wait_for("where to watch", PATIENCE, said).unwrap();
-    let address = program.wait_for("where it listens", PATIENCE, xtask::stats::listening);
-    let recv = Receiver {
-        program,
-        address: address.unwrap(),
-    };
+    let (recv, url) = page(&sandbox);
     browser.open(&url, (1300, 800));
     browser.evaluate(&watch_state("waiting for a sender"));
 
-    let mut send = sandbox.send();
-    let pattern = [
-        "--test-pattern",
-        "motion",
-        "--size",
-        "320x240",
-        "--fps",
-        "10",
-    ];
-    let send = start_sender(send.args(pattern), recv.address);
+    let send = start_sender(&mut scene(&sandbox, "320x240"), recv.address);
     let state = browser.evaluate(&watch_state("receiving"));
     assert_eq!(state, "receiving 320\u{d7}240 at 10 frames a second");
     let colours = browser.evaluate(&watch_change("#picture", 3));
@@ -89,7 +86,7 @@ fn the_page_shows_the_video_and_plots() {
         browser.evaluate("parseFloat(document.querySelector('.plot output').textContent)");
     assert!(bitrate.as_f64() > Some(1.0), "{bitrate} kbit/s");
 
-    // A second page shows the same, plots of the past included; one without the token does not.
+    // A second page shows the same, plots of the past included.
     browser.open(&url, (700, 900));
     browser.evaluate(&watch_change("#picture", 1));
     browser.evaluate(&watch_change(".plot:nth-child(1) canvas", 0));
@@ -109,11 +106,7 @@ fn without_the_token_there_is_no_page() {
     let Some(mut browser) = Browser::start(&sandbox) else {
         return;
     };
-    let mut recv = sandbox.recv();
-    recv.args(["--listen", "127.0.0.1:0", "--output", "web"]);
-    let mut program = xtask::program::Program::start("raq-recv", &mut recv).unwrap();
-    let said = |line: &str| Some(line.strip_prefix("watch at ")?.to_owned());
-    let url = program.wait_for("where to watch", PATIENCE, said).unwrap();
+    let (_recv, url) = page(&sandbox);
     let (place, _) = url.split_once("?token=").unwrap();
     browser.open(place, (700, 900));
     let text = browser.evaluate(

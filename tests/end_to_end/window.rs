@@ -1,9 +1,9 @@
 //! raq-recv's window, on a display without a screen.
 
 use raq_tests::{
-    display::Display,
+    display::{Display, xdotool},
     sandbox::{PATIENCE, Sandbox},
-    transfer::{Receiver, start_sender},
+    transfer::{Receiver, scene, start_sender},
 };
 use xtask::{program::Ended, stats};
 
@@ -18,18 +18,9 @@ fn the_window_shows_the_video() {
     let stats = sandbox.path("stats.jsonl");
     recv.arg("--once").arg("--stats").arg(&stats);
     let recv = Receiver::start(recv.env("DISPLAY", display.name()));
-    let mut send = sandbox.send();
-    send.args([
-        "--test-pattern",
-        "motion",
-        "--size",
-        "320x240",
-        "--fps",
-        "10",
-        "--frames",
-        "30",
-    ]);
-    let send = start_sender(send.args(["--codewords", "256"]), recv.address);
+    let mut send = scene(&sandbox, "320x240");
+    send.args(["--frames", "30", "--codewords", "256"]);
+    let send = start_sender(&mut send, recv.address);
     let mut most = blank;
     let send = send.finish_with(PATIENCE, || most = most.max(display.colours()));
     send.and_then(Ended::well).unwrap();
@@ -46,4 +37,61 @@ fn the_window_shows_the_video() {
     assert_eq!(gone, summary.frames_superseded as usize);
     let shown: Vec<_> = frames.iter().filter(|frame| !frame.superseded).collect();
     assert!(!shown.is_empty() && shown.is_sorted_by(|a, b| a.frame < b.frame));
+}
+
+/// Whether the upper left of a window of 320x240 pixels in the middle of the screen holds text on a dark
+/// ground, sharp as no decoded picture is.
+fn has_overlay(pixels: &[u32]) -> bool {
+    let (left, top) = ((640 - 320) / 2, (480 - 240) / 2);
+    let rows = pixels.chunks(640).skip(top + 4).take(80);
+    let corner: Vec<u32> = rows
+        .flat_map(|row| &row[left + 4..left + 180])
+        .copied()
+        .collect();
+    let is_dark = |pixel: u32| pixel & 0xc0_c0c0 == 0;
+    let count = |colour| corner.iter().filter(|&&pixel| pixel == colour).count();
+    let (labels, values) = (count(0xa8_b4c4), count(0xff_ffff));
+    let dark = corner.iter().filter(|&&pixel| is_dark(pixel)).count();
+    labels > 200 && values > 200 && labels + values + dark == corner.len()
+}
+
+#[test]
+fn keys_show_figures_save_a_picture_and_end() {
+    let sandbox = Sandbox::new();
+    if !xdotool() {
+        return;
+    }
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let mut recv = sandbox.recv();
+    recv.args(["--snapshot", "album", "--snapshot-interval", "1h"]);
+    let mut recv = Receiver::start(recv.env("DISPLAY", display.name()));
+    let mut send = scene(&sandbox, "320x240");
+    let send = start_sender(send.arg("--no-reconnect"), recv.address);
+    let (mut pressed, mut shown) = (false, false);
+    let blank = display.colours();
+    let send = send.finish_with(PATIENCE, || {
+        if shown || display.colours() < blank + 100 {
+            return;
+        }
+        if !std::mem::replace(&mut pressed, true) {
+            assert!(!has_overlay(&display.pixels()));
+            display.press("o");
+        }
+        shown = has_overlay(&display.pixels());
+        if shown {
+            display.press("s");
+            let saved = |line: &str| line.contains("saved").then_some(());
+            let waited = recv.program.wait_for("that it saved", PATIENCE, saved);
+            waited.unwrap_or_else(|e| panic!("{e}"));
+            display.press("q");
+        }
+    });
+    assert!(shown, "the figures were never shown");
+    assert_eq!(send.unwrap().code(), Some(4), "the receiver left");
+    recv.finish().well().unwrap();
+    // One by itself and one by hand.
+    let album = std::fs::read_dir(sandbox.path("album")).unwrap();
+    assert_eq!(album.count(), 2);
 }

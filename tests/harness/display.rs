@@ -63,17 +63,53 @@ impl Display {
         &self.name
     }
 
-    /// How many colours the screen shows now. The file is in xwd's format: a header whose first
-    /// word is its length and whose 20th the number of colour table entries of 12 bytes, then
-    /// pixels of four bytes.
+    /// How many colours the screen shows now.
     ///
     /// # Panics
     /// Where the picture cannot be read.
     pub fn colours(&self) -> usize {
+        self.pixels().into_iter().collect::<HashSet<_>>().len()
+    }
+
+    /// What the screen shows now: 480 rows of 640 pixels, `0xRRGGBB`. The file is in xwd's format: a
+    /// header whose first word is its length and whose 20th the number of colour table entries of 12
+    /// bytes, then pixels of four bytes.
+    ///
+    /// # Panics
+    /// Where the picture cannot be read.
+    pub fn pixels(&self) -> Vec<u32> {
         let bytes = fs::read(&self.picture).unwrap();
         let word = |n: usize| u32::from_be_bytes(bytes[4 * n..][..4].try_into().unwrap()) as usize;
-        let pixels = &bytes[word(0) + 12 * word(19)..];
-        assert_eq!(pixels.len(), 640 * 480 * 4);
-        pixels.chunks_exact(4).collect::<HashSet<_>>().len()
+        let pixels = bytes[word(0) + 12 * word(19)..].as_chunks::<4>().0;
+        assert_eq!(pixels.len(), 640 * 480);
+        let colour = |&pixel: &[u8; 4]| u32::from_le_bytes(pixel) & 0xff_ffff;
+        pixels.iter().map(colour).collect()
     }
+
+    /// Types a key into the window in the middle of the screen, where the pointer goes.
+    ///
+    /// # Panics
+    /// Where xdotool fails.
+    pub fn press(&self, key: &str) {
+        let mut command = Command::new("xdotool");
+        command.args(["mousemove", "320", "240", "key", key]);
+        let status = command.env("DISPLAY", &self.name).status().unwrap();
+        assert!(status.success(), "xdotool ends with {status}");
+    }
+}
+
+/// Whether keys can be typed; skips the test where not.
+pub fn xdotool() -> bool {
+    let mut command = Command::new("xdotool");
+    let found = command
+        .arg("version")
+        .stdout(Stdio::null())
+        // It wants a display even for that.
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    if !found {
+        skip("xdotool is not installed (Debian, Ubuntu: apt-get install xdotool)");
+    }
+    found
 }

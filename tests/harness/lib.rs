@@ -6,7 +6,9 @@ pub mod clips;
 pub mod display;
 pub mod onnx_file;
 pub mod sandbox;
+pub mod terminal;
 pub mod transfer;
+pub mod tty;
 pub mod twin;
 
 use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf, thread};

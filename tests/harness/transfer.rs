@@ -59,6 +59,13 @@ impl Receiver {
     }
 }
 
+/// raq-send with the moving scene in this size, ten frames a second, which any machine keeps up with.
+pub fn scene(sandbox: &Sandbox, size: &str) -> Command {
+    let mut send = sandbox.send();
+    send.args(["--test-pattern", "motion", "--size", size, "--fps", "10"]);
+    send
+}
+
 /// Starts `command`, a raq-send that needs no `--peer`.
 ///
 /// # Panics

@@ -9,13 +9,15 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use raq_shared::paths;
 
-/// The two programs as cargo built them.
+/// The programs as cargo built them.
 #[derive(Clone, Debug)]
 pub struct Programs {
     /// raq-send
     pub send: PathBuf,
     /// raq-recv
     pub recv: PathBuf,
+    /// raq-sim
+    pub sim: PathBuf,
 }
 
 /// cargo, at the repository's root; what it runs finds the same folders from anywhere.
@@ -26,26 +28,13 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Builds both programs for release.
+/// Builds the programs for release, all of them: what cargo builds for two it would build again for
+/// three.
 ///
 /// # Errors
 /// Where cargo fails; its own messages are on standard error.
 pub fn release() -> Result<Programs> {
-    let [send, recv] = executables(["raq-send", "raq-recv"])?;
-    Ok(Programs { send, recv })
-}
-
-/// [`release`], and raq-sim along with them.
-///
-/// # Errors
-/// As [`release`].
-pub fn with_simulator() -> Result<(Programs, PathBuf)> {
-    let [send, recv, sim] = executables(["raq-send", "raq-recv", "raq-sim"])?;
-    Ok((Programs { send, recv }, sim))
-}
-
-/// Builds packages for release; of each the program of the same name.
-fn executables<const N: usize>(packages: [&str; N]) -> Result<[PathBuf; N]> {
+    let packages = ["raq-send", "raq-recv", "raq-sim"];
     let mut cargo = cargo();
     cargo.args(["build", "--release", "--bins"]);
     for package in packages {
@@ -76,12 +65,8 @@ fn executables<const N: usize>(packages: [&str; N]) -> Result<[PathBuf; N]> {
     if !status.success() {
         bail!("the programs do not build (cargo: {status}); its messages are above");
     }
-    let mut built = packages.map(|_| PathBuf::new());
-    for ((package, path), built) in packages.iter().zip(found).zip(&mut built) {
-        let Some(path) = path else {
-            bail!("cargo built no {package}; is this the whole repository?");
-        };
-        *built = path;
-    }
-    Ok(built)
+    let [Some(send), Some(recv), Some(sim)] = found else {
+        bail!("cargo built too few programs; is this the whole repository?");
+    };
+    Ok(Programs { send, recv, sim })
 }

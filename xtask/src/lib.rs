@@ -14,6 +14,7 @@ mod progress;
 pub mod relay;
 mod scene;
 pub mod setup;
+mod soak;
 pub mod stats;
 pub mod test;
 

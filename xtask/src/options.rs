@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand};
 use raq_shared::units::parse_duration;
 
-use crate::{demo, relay, setup, test};
+use crate::{demo, relay, setup, soak, test};
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -51,6 +51,12 @@ enum Chore {
         #[arg(long, value_name = "N")]
         seed: Option<u64>,
     },
+    /// Stream for a long time with a browser looking on; whether memory stays flat
+    Soak {
+        /// 2m to 24h
+        #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
+        duration: Duration,
+    },
     /// Set up, build, and run every test, Rust and Python
     Test,
 }
@@ -70,6 +76,7 @@ impl Options {
                 duration,
                 seed,
             } => relay::run(&scenario, input.as_deref(), duration, seed),
+            Chore::Soak { duration } => soak::run(duration),
             Chore::Test => test::run(),
         }
     }

@@ -26,7 +26,7 @@ pub fn sender(path: &Path) -> Result<(Vec<FrameSent>, SenderSummary)> {
     let (mut frames, mut summary) = (Vec::new(), None);
     for record in records(path)? {
         match record {
-            SenderRecord::Connection(_) | SenderRecord::Skipped(_) => {}
+            SenderRecord::Connection(_) | SenderRecord::Skipped(_) | SenderRecord::Interval(_) => {}
             SenderRecord::Frame(frame) => frames.push(frame),
             SenderRecord::Summary(last) => summary = Some(last),
         }
@@ -58,6 +58,7 @@ pub fn receiver(path: &Path) -> Result<(Vec<FrameDecoded>, ReceiverSummary)> {
     let (mut frames, mut summary) = (Vec::new(), None);
     for record in records(path)? {
         match record {
+            ReceiverRecord::Interval(_) => {}
             ReceiverRecord::Frame(frame) => frames.push(frame),
             ReceiverRecord::Summary(last) => summary = Some(last),
         }
@@ -82,6 +83,50 @@ fn records<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
 /// Where it holds none.
 pub fn record<R: DeserializeOwned>(line: &str) -> Result<R> {
     Ok(serde_json::from_str::<Line<R>>(line)?.record)
+}
+
+/// Records for tests.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::{FrameDecoded, FrameSent};
+
+    /// Frame `frame`, sent, captured then.
+    pub(crate) fn sent(frame: u32, capture_unix_us: u64) -> FrameSent {
+        FrameSent {
+            frame,
+            capture_unix_us,
+            sent_unix_us: 0,
+            level: 50,
+            codewords: vec![2],
+            budget: 0,
+            limit: String::new(),
+            estimate_kbps: 0.0,
+            queue_ms: 0.0,
+            bytes: 0,
+            datagrams: 1,
+            left: 1,
+            parity: 0,
+            encode_ms: 0.0,
+            code_ms: 0.0,
+        }
+    }
+
+    /// Frame `frame`, shown then.
+    pub(crate) fn decoded(frame: u32, shown_unix_us: u64) -> FrameDecoded {
+        FrameDecoded {
+            frame,
+            shown_unix_us,
+            playout_wait_ms: 0.0,
+            late: false,
+            superseded: false,
+            level: 50,
+            codewords: vec![2],
+            datagrams_received: 1,
+            datagrams_expected: 1,
+            concealed_tiles: 0,
+            decode_ms: 0.0,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `--output` and what belongs to it.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,31 +8,38 @@ use std::time::Duration;
 
 use clap::Args;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::units::parse_duration_or_zero;
+use raq_shared::units::{parse_duration, parse_duration_or_zero};
 
 use super::WebAddress;
 use crate::playout::MAX_LATENCY;
 use crate::present::Target;
 
 /// What `--output` may be, for messages.
-const CHOICES: &str = "give --output window, web, FILE.y4m, - (standard output) or null";
+const CHOICES: &str = "give --output window, web, FILE.y4m, FILE.mp4, FILE.mkv, \
+                       /dev/videoN, - (standard output) or null";
 
 /// Where frames go, as the command line says it.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArgs {
     /// Where frames go; may be given again [default: window if there is a display]
     ///
-    /// A y4m stream has a constant rate: missing frames repeat the one before. Where the connection
-    /// is lost, it goes on when the sender is back, with up to 30 s of repetitions in between; when
-    /// a sender has ended, raq-recv ends. Another format than the first is refused.
+    /// In a window o shows figures, s saves a picture, q and Escape end raq-recv.
+    ///
+    /// A file has a constant rate: missing frames repeat the one before. Where the connection is lost, it
+    /// goes on when the sender is back, with up to 30 s of repetitions in between; when a sender has
+    /// ended, raq-recv ends. Another format than the first is refused. ffmpeg encodes mp4 and mkv, which
+    /// can be played whenever they are cut off.
+    ///
+    /// /dev/videoN is a virtual camera, as v4l2loopback makes them.
+    ///
+    /// web[:PORT|:ADDR:PORT] serves a page with the live picture and plots, on this machine alone unless
+    /// an address is given, and prints where; who knows the token in the printed address may watch.
     ///
     /// Of several outputs none holds up the others: one that is too slow misses frames, and one that
     /// fails leaves the rest.
-    /// web[:PORT|:ADDR:PORT] serves a page with the live picture and plots, on this machine alone unless
-    /// an address is given, and prints where; who knows the token in the printed address may watch.
     #[arg(
         long,
-        value_name = "window|web|FILE.y4m|-|null",
+        value_name = "window|web|FILE.y4m|FILE.mp4|FILE.mkv|/dev/videoN|-|null",
         help_heading = "Output"
     )]
     pub output: Vec<OutputArg>,
@@ -45,15 +53,34 @@ pub struct OutputArgs {
     /// Replace the file if it exists
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+    /// Save a picture (PNG) in this folder now and then, and those of the window's key s
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub snapshot: Option<PathBuf>,
+    /// How often pictures are saved
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration,
+        requires = "snapshot", help_heading = "Output")]
+    pub snapshot_interval: Duration,
 }
 
 /// Where frames go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A window on the display.
-    Window,
+    Window {
+        /// The folder for pictures that the user saves.
+        album: PathBuf,
+    },
     /// A page for browsers.
     Web(WebAddress),
+    /// A virtual camera.
+    Device(PathBuf),
+    /// Pictures in a folder.
+    Snapshots {
+        /// The folder.
+        album: PathBuf,
+        /// How often.
+        every: Duration,
+    },
     /// A y4m stream.
     Stream(Target),
     /// Nowhere; frames are decoded all the same.
@@ -63,7 +90,7 @@ pub enum Output {
 impl Output {
     /// Whether frames come onto a screen as they are given, so that their times matter.
     pub fn is_live(&self) -> bool {
-        matches!(self, Self::Window | Self::Web(_))
+        matches!(self, Self::Window { .. } | Self::Web(_) | Self::Device(_))
     }
 
     /// Whether it is one stream, of one format, with a frame for every number.
@@ -103,9 +130,16 @@ impl OutputArgs {
             }
             outputs.push(output);
         }
-        let is_file = |output: &Output| matches!(output, Output::Stream(Target::File { .. }));
+        if let Some(album) = &self.snapshot {
+            outputs.push(Output::Snapshots {
+                album: album.clone(),
+                every: self.snapshot_interval,
+            });
+        }
+        let is_file =
+            |output: &Output| matches!(output, Output::Stream(target) if *target != Target::Stdout);
         if self.overwrite && !outputs.iter().any(is_file) {
-            return usage("--overwrite needs --output FILE.y4m".to_owned());
+            return usage("--overwrite needs a file as --output".to_owned());
         }
         Ok(outputs)
     }
@@ -123,7 +157,9 @@ impl OutputArgs {
 
     fn output(&self, argument: &OutputArg) -> Result<Output, Failure> {
         Ok(match argument {
-            OutputArg::Window => Output::Window,
+            OutputArg::Window => Output::Window {
+                album: self.snapshot.clone().unwrap_or_else(|| ".".into()),
+            },
             OutputArg::Null => Output::Null,
             OutputArg::Web(address) => Output::Web(address.clone()),
             OutputArg::Stdout if io::stdout().is_terminal() => {
@@ -132,7 +168,12 @@ impl OutputArgs {
                 ));
             }
             OutputArg::Stdout => Output::Stream(Target::Stdout),
+            OutputArg::Device(path) => Output::Device(path.clone()),
             OutputArg::File(path) => Output::Stream(Target::File {
+                path: path.clone(),
+                overwrite: self.overwrite,
+            }),
+            OutputArg::Encoded(path) => Output::Stream(Target::Encoded {
                 path: path.clone(),
                 overwrite: self.overwrite,
             }),
@@ -155,8 +196,12 @@ pub enum OutputArg {
     Stdout,
     /// `null`
     Null,
+    /// A name that begins with `/dev/video`.
+    Device(PathBuf),
     /// A name that ends in `.y4m`.
     File(PathBuf),
+    /// A name that ends in `.mp4` or `.mkv`.
+    Encoded(PathBuf),
 }
 
 impl FromStr for OutputArg {
@@ -169,10 +214,12 @@ impl FromStr for OutputArg {
             "-" => Ok(Self::Stdout),
             "null" => Ok(Self::Null),
             text if text.starts_with("web:") => text[4..].parse().map(Self::Web),
-            name if Path::new(name).extension().is_some_and(|end| end == "y4m") => {
-                Ok(Self::File(name.into()))
-            }
-            _ => Err(CHOICES.to_owned()),
+            text if text.starts_with("/dev/video") => Ok(Self::Device(text.into())),
+            name => match Path::new(name).extension().and_then(OsStr::to_str) {
+                Some("y4m") => Ok(Self::File(name.into())),
+                Some("mp4" | "mkv") => Ok(Self::Encoded(name.into())),
+                _ => Err(CHOICES.to_owned()),
+            },
         }
     }
 }
@@ -184,7 +231,7 @@ impl std::fmt::Display for OutputArg {
             Self::Web(address) => write!(f, "web:{address}"),
             Self::Stdout => f.write_str("-"),
             Self::Null => f.write_str("null"),
-            Self::File(path) => path.display().fmt(f),
+            Self::Device(path) | Self::File(path) | Self::Encoded(path) => path.display().fmt(f),
         }
     }
 }
@@ -223,6 +270,10 @@ mod tests {
         assert_eq!(output("-").unwrap(), OutputArg::Stdout);
         let file = OutputArg::File("a/b.y4m".into());
         assert_eq!(output("a/b.y4m").unwrap(), file);
+        let encoded = OutputArg::Encoded("b.mkv".into());
+        assert_eq!(output("b.mkv").unwrap(), encoded);
+        let device = OutputArg::Device("/dev/video9".into());
+        assert_eq!(output("/dev/video9").unwrap(), device);
         for typo in ["windw", "out.avi", "", "web:", "web:x", "website"] {
             assert!(output(typo).is_err(), "{typo}");
         }
@@ -234,10 +285,32 @@ mod tests {
     fn there_may_be_several_in_different_places() {
         let several = outputs(&["window", "a.y4m", "b.y4m"]).unwrap();
         assert_eq!(several.len(), 3);
-        assert_eq!(several[0], Output::Window);
+        assert_eq!(several[0], Output::Window { album: ".".into() });
         let twice = outputs(&["a.y4m", "null", "a.y4m"]).unwrap_err();
         assert!(twice.message.contains("a.y4m is given twice"), "{twice}");
         assert_eq!(twice.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn pictures_are_saved_beside_other_outputs() {
+        let args = [
+            "--snapshot",
+            "a",
+            "--output",
+            "window",
+            "--snapshot-interval",
+            "2s",
+        ];
+        let outputs = parse(&args).unwrap().outputs().unwrap();
+        let album = PathBuf::from("a");
+        let (every, window) = (Duration::from_secs(2), album.clone());
+        let expected = [
+            Output::Window { album: window },
+            Output::Snapshots { album, every },
+        ];
+        assert_eq!(outputs, expected);
+        assert!(parse(&["--snapshot-interval", "2s"]).is_err());
+        assert!(parse(&["--snapshot", "a", "--snapshot-interval", "0s"]).is_err());
     }
 
     #[test]

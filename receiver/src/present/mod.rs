@@ -9,11 +9,18 @@
 //! An output that is slower than the decoder misses frames, and the others do not notice; one that
 //! is alone is waited for. One that fails leaves the others.
 
+mod album;
+mod encoder;
 mod fanout;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod mailbox;
 mod outputs;
+mod pixels;
 mod sink;
+mod snapshots;
 mod stage;
+mod telling;
 #[cfg(feature = "web")]
 mod web;
 #[cfg(feature = "window")]

@@ -33,12 +33,17 @@ impl Working {
             tracing::info!("{failure}; the other outputs go on");
         } else {
             tracing::error!("{failure}; the other outputs go on");
-            let mut first = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert(failure);
+            self.note(failure);
         }
     }
 
-    /// Why an output failed although the program went on.
+    /// One of them has failed when nobody needed it any more.
+    pub(super) fn note(&self, failure: Failure) {
+        let mut first = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(failure);
+    }
+
+    /// Why an output failed although the program went on, or after that.
     pub(super) fn failure(&self) -> Option<Failure> {
         let mut first = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         first.take()

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(not(all(feature = "web", feature = "window")))]
+#[cfg(not(all(feature = "loopback", feature = "web", feature = "window")))]
 use raq_shared::exit::Exit;
 use raq_shared::exit::Failure;
 use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
 use tokio::sync::watch;
 
+use super::album::Album;
+#[cfg(feature = "loopback")]
+use super::loopback;
+use super::snapshots::Snapshots;
 #[cfg(feature = "web")]
 use super::web;
 #[cfg(feature = "window")]
@@ -30,6 +34,9 @@ pub(super) enum Sink {
     Window(Box<window::Window>),
     #[cfg(feature = "web")]
     Web(web::Web),
+    #[cfg(feature = "loopback")]
+    Loopback(loopback::Loopback),
+    Snapshots(Snapshots),
     Y4m(Box<y4m::Y4m>),
 }
 
@@ -41,21 +48,25 @@ impl Sink {
         match output {
             Output::Null => Ok(Self::Null),
             #[cfg(feature = "window")]
-            Output::Window => Ok(Self::Window(Box::new(window::Window::open()?))),
+            Output::Window { album } => {
+                let album = Album::new(album);
+                let window = window::Window::open(album, figures)?;
+                Ok(Self::Window(Box::new(window)))
+            }
             #[cfg(not(feature = "window"))]
-            Output::Window => Err(Failure::new(
-                Exit::Usage,
-                "this raq-recv was built without the feature window; choose --output FILE.y4m, - \
-                 or null",
-            )),
+            Output::Window { .. } => Err(without("window")),
             #[cfg(feature = "web")]
             Output::Web(address) => Ok(Self::Web(web::Web::open(address, figures)?)),
             #[cfg(not(feature = "web"))]
-            Output::Web(_) => Err(Failure::new(
-                Exit::Usage,
-                "this raq-recv was built without the feature web; choose --output window, \
-                 FILE.y4m, - or null",
-            )),
+            Output::Web(_) => Err(without("web")),
+            Output::Snapshots { album, every } => {
+                let snapshots = Snapshots::open(Album::new(album), *every)?;
+                Ok(Self::Snapshots(snapshots))
+            }
+            #[cfg(feature = "loopback")]
+            Output::Device(path) => Ok(Self::Loopback(loopback::Loopback::open(path)?)),
+            #[cfg(not(feature = "loopback"))]
+            Output::Device(_) => Err(without("loopback")),
             Output::Stream(target) => Ok(Self::Y4m(Box::new(y4m::Y4m::open(target.clone())?))),
         }
     }
@@ -69,6 +80,12 @@ impl Sink {
             #[cfg(feature = "web")]
             Self::Web(web) => {
                 web.begin(format);
+                Ok(())
+            }
+            #[cfg(feature = "loopback")]
+            Self::Loopback(device) => device.begin(format),
+            Self::Snapshots(snapshots) => {
+                snapshots.begin(format);
                 Ok(())
             }
             Self::Y4m(y4m) => y4m.begin(format, gap),
@@ -86,6 +103,9 @@ impl Sink {
                 web.show(number, frame);
                 Ok(())
             }
+            #[cfg(feature = "loopback")]
+            Self::Loopback(device) => device.show(frame),
+            Self::Snapshots(snapshots) => snapshots.show(number, frame),
             Self::Y4m(y4m) => y4m.show(number, frame),
         }
     }
@@ -93,7 +113,9 @@ impl Sink {
     /// Ends a session; gives the number of repeated frames.
     pub(super) fn finish(&mut self, frames_sent: u32) -> Result<u64, Failure> {
         match self {
-            Self::Null => Ok(0),
+            Self::Null | Self::Snapshots(_) => Ok(0),
+            #[cfg(feature = "loopback")]
+            Self::Loopback(_) => Ok(0),
             #[cfg(feature = "window")]
             Self::Window(_) => Ok(0),
             #[cfg(feature = "web")]
@@ -102,6 +124,14 @@ impl Sink {
                 Ok(0)
             }
             Self::Y4m(y4m) => y4m.finish(frames_sent),
+        }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Y4m(y4m) => y4m.close(),
+            _ => Ok(()),
         }
     }
 
@@ -122,4 +152,12 @@ impl Sink {
             _ => true,
         }
     }
+}
+
+#[cfg(not(all(feature = "loopback", feature = "web", feature = "window")))]
+fn without(feature: &str) -> Failure {
+    let text = format_args!(
+        "this raq-recv was built without the feature {feature}; choose --output FILE.y4m, - or null"
+    );
+    Failure::new(Exit::Usage, text)
 }

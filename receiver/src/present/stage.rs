@@ -1,8 +1,9 @@
 //! The thread that shows frames, each in its time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use raq_shared::calendar::unix_now;
 use raq_shared::exit::Failure;
 use raq_shared::stats::millis;
 use tokio::sync::mpsc::UnboundedSender;
@@ -64,7 +65,7 @@ impl Stage {
             match mailbox.take(self.patience()) {
                 Taken::Show(show) => self.take(show),
                 Taken::Nothing => {}
-                Taken::Closed => return,
+                Taken::Closed => return self.close(),
             }
             // What came meanwhile may be newer than what is due.
             if self.playout.is_some() {
@@ -81,6 +82,14 @@ impl Stage {
                 self.failed = true;
                 self.stop.send_replace(true);
             }
+        }
+    }
+
+    fn close(mut self) {
+        if !self.failed
+            && let Err(failure) = self.sink.close()
+        {
+            self.working.note(failure);
         }
     }
 
@@ -159,7 +168,7 @@ impl Stage {
             return;
         };
         if now {
-            record.shown_unix_us = unix_us();
+            record.shown_unix_us = unix_now().as_micros() as u64;
         }
         let capture = picture.capture;
         let _ = self.events.send(Event::Shown { capture, record });
@@ -195,15 +204,6 @@ impl Stage {
 )]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "times are reported, nothing depends on them"
-)]
-fn unix_us() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH);
-    time.unwrap_or_default().as_micros() as u64
 }
 
 #[cfg(test)]

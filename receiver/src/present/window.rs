@@ -1,167 +1,203 @@
-//! A plain window.
+//! A window.
 
+mod keys;
+mod overlay;
+mod scaler;
+
+use std::sync::Arc;
+
+use minifb::Key;
+use raq_shared::colours::Colours;
 use raq_shared::exit::{Exit, Failure};
-use raq_shared::frame::{Frame, Plane};
-use raq_shared::video::{ColourRange, VideoFormat};
-use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgra};
+use raq_shared::frame::Frame;
+use raq_shared::video::{Fraction, VideoFormat};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::album::Album;
+use super::pixels;
+use crate::figures::Figures;
+use keys::Keys;
+use overlay::Overlay;
+use scaler::{Place, Scaler, proportions};
 
 const TITLE: &str = "raq-recv";
 /// Size before the first session, and the largest a window opens with; the user may resize it.
 const WAITING: (usize, usize) = (640, 360);
 const LARGEST: (usize, usize) = (1280, 720);
+/// What tiny video gets, so that it can be grabbed.
+const LEAST: usize = 64;
 
 /// The window and the pictures on their way into it.
 pub(super) struct Window {
     window: minifb::Window,
-    range: YuvRange,
-    bytes: Vec<u8>,
+    keys: Keys,
+    album: Album,
+    figures: watch::Receiver<Figures>,
+    overlay: Overlay,
+    /// Whether the overlay is to be seen.
+    telling: bool,
+    scaler: Scaler,
+    colours: Option<Colours>,
+    aspect: Fraction,
+    /// What the window shows.
+    last: Option<Arc<Frame>>,
+    bgra: Vec<u8>,
     pixels: Vec<u32>,
+    /// Of the video.
     size: (usize, usize),
+    /// Of the window, when it was last drawn.
+    drawn: Option<(usize, usize)>,
 }
 
 impl Window {
-    /// Opens an empty window.
-    pub(super) fn open() -> Result<Self, Failure> {
+    /// Opens an empty window; pictures that the user saves go into `album`.
+    ///
+    /// # Errors
+    /// [`Failure`] where there is no display.
+    pub(super) fn open(album: Album, figures: watch::Receiver<Figures>) -> Result<Self, Failure> {
+        let keys = Keys::default();
         Ok(Self {
-            window: new_window(&format!("{TITLE}: waiting"), WAITING)?,
-            range: YuvRange::Limited,
-            bytes: Vec::new(),
+            window: new_window(&format!("{TITLE}: waiting"), WAITING, &keys)?,
+            keys,
+            album,
+            figures,
+            overlay: Overlay::default(),
+            telling: false,
+            scaler: Scaler::new(),
+            colours: None,
+            aspect: Fraction::new(1, 1),
+            last: None,
+            bgra: Vec::new(),
             pixels: Vec::new(),
             size: (0, 0),
+            drawn: None,
         })
     }
 
     /// Opens it anew in the size of the frames to come.
+    ///
+    /// # Errors
+    /// [`Failure`] where the display has gone.
     pub(super) fn begin(&mut self, format: VideoFormat) -> Result<(), Failure> {
-        let (width, height) = (format.width as usize, format.height as usize);
-        self.range = match format.colour_range {
-            ColourRange::Full => YuvRange::Full,
-            _ => YuvRange::Limited,
-        };
-        if self.size != (width, height) {
-            let scale = (LARGEST.0 as f64 / width as f64)
-                .min(LARGEST.1 as f64 / height as f64)
+        let size = (format.width as usize, format.height as usize);
+        self.colours = Some(Colours::of(&format));
+        if (self.size, self.aspect) != (size, format.aspect) {
+            let (wide, high) = proportions(size, format.aspect);
+            let scale = (LARGEST.0 as f64 / wide)
+                .min(LARGEST.1 as f64 / high)
                 .min(1.0);
-            // Tiny video gets a window that can be grabbed.
-            let side = |pixels: usize| ((pixels as f64 * scale) as usize).max(64);
-            let title = format!("{TITLE}: {width}x{height}");
-            self.window = new_window(&title, (side(width), side(height)))?;
-            self.size = (width, height);
+            let side = |pixels: f64| ((pixels * scale).round() as usize).max(LEAST);
+            let title = format!("{TITLE}: {}x{}", size.0, size.1);
+            self.window = new_window(&title, (side(wide), side(high)), &self.keys)?;
+            self.size = size;
+            self.aspect = format.aspect;
+            self.last = None;
         }
         Ok(())
     }
 
     /// Shows a frame.
-    pub(super) fn show(&mut self, frame: &Frame) -> Result<(), Failure> {
-        convert(frame, self.range, &mut self.bytes, &mut self.pixels)
-            .and_then(|()| {
-                let (width, height) = (frame.size().width(), frame.size().height());
-                self.window
-                    .update_with_buffer(&self.pixels, width, height)
-                    .map_err(|e| e.to_string())
-            })
-            .map_err(|e| {
-                Failure::new(
-                    Exit::Failure,
-                    format_args!("cannot show a frame: {e}; choose --output FILE.y4m, - or null"),
-                )
-            })
+    ///
+    /// # Errors
+    /// [`Failure`] where the display has gone.
+    pub(super) fn show(&mut self, frame: &Arc<Frame>) -> Result<(), Failure> {
+        self.last = Some(frame.clone());
+        if let Some(colours) = self.colours {
+            colours
+                .bgra(frame, &mut self.bgra)
+                .map_err(pixels::failure)?;
+        }
+        self.draw()
     }
 
-    /// Looks after the window; false when the user closed it.
+    /// Looks after the window and what the user types; false when the user wants to end.
     pub(super) fn update(&mut self) -> bool {
         self.window.update();
-        self.window.is_open() && !self.window.is_key_down(minifb::Key::Escape)
+        let mut stale = self.drawn != Some(self.window.get_size())
+            || self.telling && self.figures.has_changed().unwrap_or(false);
+        while let Some(key) = self.keys.next() {
+            match key {
+                Key::Q | Key::Escape => return false,
+                Key::O => {
+                    self.telling = !self.telling;
+                    self.figures.mark_changed();
+                    stale = true;
+                }
+                Key::S => self.save(),
+                _ => {}
+            }
+        }
+        if stale && let Err(failure) = self.draw() {
+            // The next frame says it as well, and there it counts.
+            tracing::debug!("{failure}");
+        }
+        self.window.is_open()
+    }
+
+    fn draw(&mut self) -> Result<(), Failure> {
+        let window = self.window.get_size();
+        if window.0 == 0 || window.1 == 0 {
+            return Ok(());
+        }
+        self.drawn = Some(window);
+        if self.last.is_some() {
+            let place = Place::of(self.size, self.aspect, window);
+            let picture = (&*self.bgra, self.size);
+            self.scaler.fill(picture, place, window, &mut self.pixels)?;
+        } else {
+            self.pixels.clear();
+            self.pixels.resize(window.0 * window.1, 0);
+            overlay::welcome(&mut self.pixels, window);
+        }
+        if self.telling {
+            if self.figures.has_changed().unwrap_or(false) {
+                self.overlay.tell(&self.figures.borrow_and_update());
+            }
+            self.overlay.draw(&mut self.pixels, window);
+        }
+        let drawn = self
+            .window
+            .update_with_buffer(&self.pixels, window.0, window.1);
+        drawn.map_err(|e| {
+            let text =
+                format_args!("cannot show a frame: {e}; choose --output FILE.y4m, - or null");
+            Failure::new(Exit::Failure, text).telling("its window has gone")
+        })
+    }
+
+    /// Saves what the window shows, as it came and without the overlay. A full disk is no reason to stop
+    /// watching.
+    fn save(&mut self) {
+        let (Some(frame), Some(colours)) = (&self.last, self.colours) else {
+            return tracing::info!("there is no picture to save yet");
+        };
+        match self.album.save(frame, colours, OffsetDateTime::now_utc()) {
+            Ok(path) => tracing::info!("saved {}", path.display()),
+            Err(failure) => tracing::error!("{failure}"),
+        }
     }
 }
 
-fn new_window(title: &str, (width, height): (usize, usize)) -> Result<minifb::Window, Failure> {
+fn new_window(
+    title: &str,
+    (width, height): (usize, usize),
+    keys: &Keys,
+) -> Result<minifb::Window, Failure> {
     let options = minifb::WindowOptions {
         resize: true,
+        // Only for a moment, until the picture comes in the new size.
         scale_mode: minifb::ScaleMode::AspectRatioStretch,
         ..Default::default()
     };
     let mut window = minifb::Window::new(title, width, height, options).map_err(|e| {
         Failure::new(
             Exit::Device,
-            format_args!("cannot open a window: {e}; choose --output FILE.y4m, - or null"),
+            format_args!("cannot open a window: {e}; choose --output web, FILE.y4m, - or null"),
         )
     })?;
     // The sender sets the pace.
     window.set_target_fps(0);
+    window.set_input_callback(Box::new(keys.clone()));
     Ok(window)
-}
-
-/// 4:2:0 to `0xAARRGGBB`. Files do not say which matrix they use; as players do, BT.709 from 720
-/// lines up and BT.601 below.
-fn convert(
-    frame: &Frame,
-    range: YuvRange,
-    bytes: &mut Vec<u8>,
-    pixels: &mut Vec<u32>,
-) -> Result<(), String> {
-    let (width, height) = frame.plane_size(Plane::Y);
-    let stride = frame.size().padded_width() as u32;
-    let (u_plane, v_plane) = frame
-        .chroma_tensor()
-        .split_at(frame.chroma_tensor().len() / 2);
-    let image = YuvPlanarImage {
-        y_plane: frame.luma_tensor(),
-        y_stride: stride,
-        u_plane,
-        u_stride: stride / 2,
-        v_plane,
-        v_stride: stride / 2,
-        width: width as u32,
-        height: height as u32,
-    };
-    let matrix = if height < 720 {
-        YuvStandardMatrix::Bt601
-    } else {
-        YuvStandardMatrix::Bt709
-    };
-    bytes.resize(width * height * 4, 0);
-    yuv420_to_bgra(&image, bytes, (width * 4) as u32, range, matrix).map_err(|e| e.to_string())?;
-    pixels.clear();
-    pixels.extend(
-        bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&bgra| u32::from_le_bytes(bgra)),
-    );
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use raq_shared::frame::FrameSize;
-
-    use super::*;
-
-    fn pixel(range: YuvRange, size: (u32, u32), [y, u, v]: [u8; 3]) -> u32 {
-        let size = FrameSize::new(size.0, size.1).unwrap();
-        let mut frame = Frame::new(size);
-        let luma = vec![y; size.width() * size.height()];
-        let chroma = size.chroma_width() * size.chroma_height();
-        frame.fill([&luma, &vec![u; chroma], &vec![v; chroma]]);
-        let (mut bytes, mut pixels) = (Vec::new(), Vec::new());
-        convert(&frame, range, &mut bytes, &mut pixels).unwrap();
-        assert_eq!(pixels.len(), luma.len());
-        assert!(pixels.iter().all(|&pixel| pixel == pixels[0]));
-        pixels[0] & 0xff_ffff
-    }
-
-    #[test]
-    fn colours_are_right_in_both_ranges_and_odd_sizes() {
-        for size in [(1, 1), (17, 31), (64, 64)] {
-            assert_eq!(pixel(YuvRange::Limited, size, [235, 128, 128]), 0xff_ffff);
-            assert_eq!(pixel(YuvRange::Limited, size, [16, 128, 128]), 0);
-            assert_eq!(pixel(YuvRange::Full, size, [255, 128, 128]), 0xff_ffff);
-            assert_eq!(pixel(YuvRange::Full, size, [16, 128, 128]), 0x10_1010);
-        }
-        // Pure red in BT.601, limited range: Y 81, U 90, V 240.
-        let red = pixel(YuvRange::Limited, (16, 16), [81, 90, 240]).to_be_bytes();
-        assert!(red[1] > 250 && red[2] < 5 && red[3] < 5, "{red:?}");
-    }
 }

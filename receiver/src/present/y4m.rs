@@ -1,4 +1,4 @@
-//! A y4m stream at a constant rate, into a file or standard output.
+//! A y4m stream at a constant rate, into a file, standard output or ffmpeg.
 //!
 //! A frame that is missing is written as a repetition of the one before it (at the beginning: of
 //! the first that came), so a frame's place in the file is its number. Where a connection is lost,
@@ -18,6 +18,9 @@ use raq_shared::frame::Frame;
 use raq_shared::video::VideoFormat;
 use raq_shared::y4m::{Error, Writer};
 
+use super::encoder::Encoder;
+use super::telling::unwritable;
+
 /// The most of a gap between sessions that is filled: a night without a sender is not to fill a disk.
 const LONGEST_GAP: Duration = Duration::from_secs(30);
 
@@ -33,6 +36,25 @@ pub enum Target {
         /// Whether a file that exists may be replaced.
         overwrite: bool,
     },
+    /// A file that ffmpeg encodes, mp4 or mkv.
+    Encoded {
+        /// Its path.
+        path: PathBuf,
+        /// Whether a file that exists may be replaced.
+        overwrite: bool,
+    },
+}
+
+impl Target {
+    /// The file and whether it may be replaced, where there is one.
+    fn file(&self) -> Option<(&Path, bool)> {
+        match self {
+            Self::Stdout => None,
+            Self::File { path, overwrite } | Self::Encoded { path, overwrite } => {
+                Some((path, *overwrite))
+            }
+        }
+    }
 }
 
 /// The stream.
@@ -56,12 +78,17 @@ struct Stream {
     file: Arc<File>,
     /// Length up to the last whole frame; none where it cannot be told (pipes).
     whole: Option<u64>,
+    /// What reads it, where it does not become a file as it is.
+    encoder: Option<Encoder>,
 }
 
 impl Y4m {
     /// Checks that the target can be written, and leaves it as it was.
     pub(super) fn open(target: Target) -> Result<Self, Failure> {
-        if let Target::File { path, overwrite } = &target {
+        if let Target::Encoded { .. } = &target {
+            Encoder::check()?;
+        }
+        if let Some((path, overwrite)) = target.file() {
             if !overwrite && path.symlink_metadata().is_ok() {
                 return Err(exists(path));
             }
@@ -144,26 +171,51 @@ impl Y4m {
         Ok(self.repeated)
     }
 
+    /// The stream has come to its end, and the file is whole.
+    pub(super) fn close(&mut self) -> Result<(), Failure> {
+        let Some(Stream {
+            writer,
+            file,
+            encoder,
+            ..
+        }) = self.stream.take()
+        else {
+            return Ok(());
+        };
+        drop((writer, file));
+        match (encoder, self.target.file()) {
+            (Some(encoder), Some((path, _))) => encoder.finish(path),
+            _ => Ok(()),
+        }
+    }
+
     fn write(&mut self, frame: &Frame) -> Result<(), Failure> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        match stream.write(frame) {
+        let error = match stream.write(frame) {
             Ok(()) => {
                 self.written += 1;
-                Ok(())
+                return Ok(());
             }
-            Err(error) => {
-                stream.cut_to_whole_frames(&self.target);
-                Err(failure(&self.target, error))
-            }
-        }
+            Err(error) => error,
+        };
+        stream.cut_to_whole_frames(&self.target);
+        // What reads the stream knows better why.
+        self.close()?;
+        Err(failure(&self.target, error))
     }
 }
 
 impl Stream {
     fn open(target: &Target, format: &VideoFormat) -> Result<Self, Failure> {
+        let mut encoder = None;
         let file = match target {
+            Target::Encoded { path, overwrite } => {
+                let (started, input) = Encoder::start(path, *overwrite)?;
+                encoder = Some(started);
+                Ok(input)
+            }
             Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
             Target::File {
                 path,
@@ -183,9 +235,15 @@ impl Stream {
                 writer,
                 file,
                 whole: None,
+                encoder,
             }),
             Err(error) => {
                 remove_empty(target);
+                drop(file);
+                if let (Some(encoder), Some((path, _))) = (encoder, target.file()) {
+                    // It knows better why.
+                    encoder.finish(path)?;
+                }
                 Err(failure(target, error))
             }
         }
@@ -206,7 +264,7 @@ impl Stream {
                 let _ = self.file.set_len(whole);
             }
             (Target::File { .. }, None) => remove_empty(target),
-            (Target::Stdout, _) => {}
+            (Target::Stdout | Target::Encoded { .. }, _) => {}
         }
     }
 }
@@ -247,19 +305,24 @@ fn try_out(path: &Path) -> io::Result<()> {
 fn failure(target: &Target, error: Error) -> Failure {
     let name = match target {
         Target::Stdout => "standard output".to_owned(),
-        Target::File { path, .. } => path.display().to_string(),
+        Target::File { path, .. } | Target::Encoded { path, .. } => path.display().to_string(),
     };
     match error {
-        Error::Io(error) if error.kind() == ErrorKind::BrokenPipe => Failure::closed_pipe(),
-        Error::Io(error) => Failure::new(
-            Exit::Failure,
-            match error.kind() {
+        Error::Io(error)
+            if error.kind() == ErrorKind::BrokenPipe
+                && !matches!(target, Target::Encoded { .. }) =>
+        {
+            Failure::closed_pipe()
+        }
+        Error::Io(error) => {
+            let text = match error.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                     format!("cannot write {name}: {error}; free space or choose another --output")
                 }
                 _ => format!("cannot write {name}: {error}; choose another --output"),
-            },
-        ),
+            };
+            Failure::new(Exit::Failure, text).telling(unwritable(&error))
+        }
         error => Failure::new(Exit::Failure, format_args!("cannot write {name}: {error}")),
     }
 }

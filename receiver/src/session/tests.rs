@@ -1,5 +1,6 @@
 //! A whole session in virtual time.
 
+use raq_shared::units::Bitrate;
 use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
 use raq_shared::wire::report::Report;
 
@@ -366,6 +367,25 @@ fn a_sender_that_has_come_back_leaves_what_it_sent_before() {
 }
 
 #[test]
+fn what_the_sender_notes_is_kept_and_nothing_follows() {
+    let mut session = streaming();
+    assert_eq!(session.note(), None);
+    let note = |kilobits| Note {
+        estimate: Bitrate::from_kilobits_per_second(kilobits),
+        target: Bitrate::from_kilobits_per_second(kilobits / 2),
+    };
+    for (at, kilobits) in [(10, 900), (1010, 300)] {
+        session.handle(ms(at), Input::Datagram(&note(kilobits).encode()));
+        assert_eq!(session.note(), Some(note(kilobits)));
+    }
+    let cut = &note(50).encode()[..6];
+    session.handle(ms(1020), Input::Datagram(cut));
+    assert_eq!(session.note(), Some(note(300)));
+    assert_eq!(session.counts().malformed, 1);
+    assert_eq!(outputs(&mut session), []);
+}
+
+#[test]
 fn a_flood_of_garbage_is_cut_off() {
     let mut session = streaming();
     let datagram = datagrams(0, 1).remove(0);
@@ -407,14 +427,4 @@ fn an_output_that_takes_nothing_does_not_hold_the_session_for_ever() {
         session.handle(due, Input::Timeout);
         assert_eq!(end(&mut session), End::Stopped);
     }
-}
-
-#[test]
-fn the_busy_reply_is_a_whole_answer() {
-    let bytes = busy_reply();
-    assert_eq!(bytes[..2], PROTOCOL_VERSION.to_be_bytes());
-    assert_eq!(
-        wire::decode_message(&bytes[6..]).unwrap(),
-        Message::Refuse(Refusal::Busy)
-    );
 }

@@ -1,6 +1,6 @@
 //! What is sent: a camera, a file or a test pattern.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
@@ -58,6 +58,13 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// Whether the video comes in on standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.input
+            .as_ref()
+            .is_some_and(|input| input == Path::new("-"))
+    }
+
     /// Opens what is to be sent.
     ///
     /// # Errors

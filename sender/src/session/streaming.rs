@@ -334,8 +334,9 @@ impl Streaming {
         }
     }
 
-    /// Waits for no frame any more.
+    /// Waits for no frame any more: those under way are skipped, unless a part of them has left.
     pub(super) fn give_up(&mut self, outputs: &mut VecDeque<Output>) {
+        self.skipped(self.coding.len() as u32);
         self.coding.clear();
         while let Some(dropped) = self.pacer.clear() {
             self.dropped(dropped, outputs);

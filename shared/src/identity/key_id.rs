@@ -18,6 +18,14 @@ impl KeyId {
         Self(*blake3::hash(spki).as_bytes())
     }
 
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Enough of the text form to recognise a key in a log.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()

@@ -1,14 +1,14 @@
 //! The key of this user on this machine, shared by both programs.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{IdentityError, KeyId, verifier};
+use super::{IdentityError, KeyId, private_file, verifier};
 
 const FILE: &str = "identity.pem";
 const MAX_BYTES: u64 = 16 << 10;
@@ -159,13 +159,8 @@ impl Identity {
 fn create(path: &Path) -> std::io::Result<()> {
     let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(std::io::Error::other)?;
     let partial = path.with_extension(format!("pem.{}", std::process::id()));
-    // Left over from a crash of a process with this number.
-    let _ = std::fs::remove_file(&partial);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&partial)?;
+    // A crash of a process with this number may have left one.
+    let mut file = private_file(&partial)?;
     let written = file
         .write_all(pair.serialize_pem().as_bytes())
         .and_then(|()| file.sync_all())

@@ -16,6 +16,7 @@ use rustls::{
     SignatureScheme,
 };
 
+use super::trust::Judgement;
 use super::{KeyId, Trust};
 
 /// The id of the key that a certificate carries.
@@ -24,7 +25,7 @@ pub(crate) fn key_id(certificate: &CertificateDer<'_>) -> Result<KeyId, Error> {
     Ok(KeyId::of_public_key(&parsed.subject_public_key_info()))
 }
 
-/// Accepts the keys in [`Trust`] and no others, as client and as server.
+/// Accepts the keys that [`Trust`] says, as client and as server.
 #[derive(Debug)]
 pub(crate) struct PinnedKeys {
     trust: Arc<Trust>,
@@ -38,15 +39,16 @@ impl PinnedKeys {
 
     fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         let id = key_id(certificate)?;
-        if self.trust.accepts(&id) {
-            return Ok(());
+        match self.trust.judge(id) {
+            Judgement::Go => Ok(()),
+            Judgement::Refuse => {
+                tracing::warn!("refused a peer with the unknown key {id}");
+                // Sent as the TLS alert access_denied, which `quic::Distrust` looks for.
+                Err(CertificateError::ApplicationVerificationFailure.into())
+            }
+            // The alert unknown_ca, which says nothing of a refusal.
+            Judgement::Stop => Err(CertificateError::UnknownIssuer.into()),
         }
-        tracing::warn!(
-            "refused a peer with the unknown key {id}; if you know it, add this line to a file \
-             given with --trust"
-        );
-        // Sent as the TLS alert access_denied, which `quic::Distrust` looks for.
-        Err(CertificateError::ApplicationVerificationFailure.into())
     }
 
     fn check_signature(

@@ -11,7 +11,7 @@ const CURE: &str = "restore the model folder (git checkout onnx/models) or pass 
 #[non_exhaustive]
 pub enum ModelError {
     /// No folder with a manifest in any of the usual places.
-    #[error("no model found (tried {}); pass --model DIR or set RAQ_MODEL", list(.tried))]
+    #[error("no model found (tried {}); run `cargo xtask setup` or pass --model DIR", list(.tried))]
     NotFound {
         /// Every place that was looked at, in order.
         tried: Vec<PathBuf>,

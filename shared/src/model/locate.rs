@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::ModelError;
+use crate::paths;
 
 /// The model that programs take when none is named, relative to the repository.
 pub const DEFAULT_MODEL: &str = "onnx/models/base";
+
+/// Where set-up puts that model, relative to the per-user folder of downloads.
+pub const INSTALLED_MODEL: &str = "models/base";
 
 /// Names the model folder where `--model` does not.
 pub const MODEL_VARIABLE: &str = "RAQ_MODEL";
@@ -28,7 +32,9 @@ pub fn locate(given: Option<&Path>) -> Result<PathBuf, ModelError> {
     }
     let cwd = std::env::current_dir().ok();
     let exe = std::env::current_exe().ok();
-    first_with_manifest(candidates(cwd.as_deref(), exe.as_deref()))
+    let data = paths::data_dir().ok();
+    let places = candidates(cwd.as_deref(), exe.as_deref(), data.as_deref());
+    first_with_manifest(places)
 }
 
 fn first_with_manifest(tried: Vec<PathBuf>) -> Result<PathBuf, ModelError> {
@@ -41,9 +47,10 @@ fn first_with_manifest(tried: Vec<PathBuf>) -> Result<PathBuf, ModelError> {
     }
 }
 
-/// Working directory, beside the executable, an installation's share folder, then every folder
-/// above the executable (which finds the repository from target/release).
-fn candidates(cwd: Option<&Path>, exe: Option<&Path>) -> Vec<PathBuf> {
+/// Working directory, beside the executable, an installation's share folder, every folder above the
+/// executable (which finds the repository from target/release), then where `cargo xtask setup` puts
+/// it for programs that were installed elsewhere.
+fn candidates(cwd: Option<&Path>, exe: Option<&Path>, data: Option<&Path>) -> Vec<PathBuf> {
     let mut places = Vec::new();
     if let Some(cwd) = cwd {
         places.push(cwd.join(DEFAULT_MODEL));
@@ -55,6 +62,7 @@ fn candidates(cwd: Option<&Path>, exe: Option<&Path>) -> Vec<PathBuf> {
         }
         places.extend(folder.ancestors().map(|above| above.join(DEFAULT_MODEL)));
     }
+    places.extend(data.map(|data| data.join(INSTALLED_MODEL)));
     let mut seen = std::collections::HashSet::new();
     places.retain(|place| seen.insert(place.clone()));
     places
@@ -69,6 +77,7 @@ mod tests {
         let places = candidates(
             Some(Path::new("/home/u")),
             Some(Path::new("/r/target/release/raq-recv")),
+            Some(Path::new("/home/u/.local/share/raq")),
         );
         let places: Vec<_> = places.iter().map(|p| p.to_str().unwrap()).collect();
         assert_eq!(
@@ -81,6 +90,7 @@ mod tests {
                 "/r/target/onnx/models/base",
                 "/r/onnx/models/base",
                 "/onnx/models/base",
+                "/home/u/.local/share/raq/models/base",
             ]
         );
     }
@@ -90,7 +100,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let places = vec![dir.path().join("a"), dir.path().join("b")];
         let text = first_with_manifest(places.clone()).unwrap_err().to_string();
-        for part in ["/a", "/b", "--model DIR", "RAQ_MODEL"] {
+        for part in ["/a", "/b", "cargo xtask setup", "--model DIR"] {
             assert!(text.contains(part), "{text}");
         }
         std::fs::create_dir(&places[1]).unwrap();

@@ -25,7 +25,7 @@ mod session;
 
 pub use digest::{Digest, ParseDigestError};
 pub use error::ModelError;
-pub use locate::{DEFAULT_MODEL, MODEL_VARIABLE, locate, named};
+pub use locate::{DEFAULT_MODEL, INSTALLED_MODEL, MODEL_VARIABLE, locate, named};
 pub use manifest::{CodebookEntry, FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
 pub use provider::{ParseProviderError, Provider, ProviderUsed};
 pub use temporal::{Temporal, read_codebooks};

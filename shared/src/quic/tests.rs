@@ -1,9 +1,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quinn::{Connection, Endpoint};
 
 use super::window::SafetyWindow;
 use super::*;
+use crate::identity::Strangers;
 use crate::units::Bitrate;
 
 struct Peer {
@@ -142,6 +144,48 @@ async fn an_unknown_client_is_refused_by_the_server() {
     );
 }
 
+#[tokio::test]
+async fn strangers_may_be_let_in_to_pair() {
+    let (mut server, client) = (Peer::new(), Peer::new());
+    let open = Arc::new(AtomicBool::new(true));
+    let strangers = Strangers::LetIn(open.clone());
+    server.trust = server.trust.with_strangers(strangers);
+    let pinned = Arc::new(Trust::only(server.identity.id()));
+    let config = || pairing_config(&client.identity, pinned.clone()).unwrap();
+    let mut secrets = Vec::new();
+    for _ in 0..2 {
+        let (ends, _endpoints) = meet(&server, config()).await;
+        let [accepted, connected] = ends.map(Result::unwrap);
+        assert!(is_pairing(&accepted) && is_pairing(&connected));
+        assert_eq!(peer_key(&accepted), Some(client.identity.id()));
+        assert_eq!(exporter(&accepted), exporter(&connected));
+        secrets.push(exporter(&accepted).unwrap());
+    }
+    assert_ne!(
+        secrets[0], secrets[1],
+        "a secret is good for one connection"
+    );
+    let to_send = client_config(&client.identity, pinned.clone()).unwrap();
+    let ([accepted, _], _endpoints) = meet(&server, to_send).await;
+    assert!(!is_pairing(&accepted.unwrap()));
+
+    open.store(false, Ordering::Relaxed);
+    let ([_, connected], _endpoints) = meet(&server, config()).await;
+    let refused = Distrust::behind(&connected.unwrap_err());
+    assert_eq!(refused, Some(Distrust::ByPeer));
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_broken_off_to_ask_refuses_nobody() {
+    let (server, mut client) = (Peer::new(), Peer::new());
+    client.trust = client.trust.with_strangers(Strangers::Unasked);
+    let ([accepted, connected], _endpoints) = meet(&server, client.client()).await;
+    for error in [accepted.unwrap_err(), connected.unwrap_err()] {
+        assert_eq!(Distrust::behind(&error), None, "{error}");
+    }
+    assert_eq!(client.trust.stranger(), Some(server.identity.id()));
+}
+
 /// The certificate of a trusted key, signed for with another key.
 #[tokio::test]
 async fn a_stolen_certificate_is_worth_nothing() {
@@ -249,12 +293,12 @@ async fn many_open_handshakes_ask_for_proof_of_address() {
     let accept = async {
         let first = listener.accept().await.unwrap();
         assert!(
-            admit(first, OPEN_HANDSHAKES).is_none(),
+            admit(first, OPEN_HANDSHAKES, || None).is_none(),
             "sent away for a token"
         );
         let second = listener.accept().await.unwrap();
         assert!(second.remote_address_validated());
-        admit(second, OPEN_HANDSHAKES).unwrap().await
+        admit(second, OPEN_HANDSHAKES, || None).unwrap().await
     };
     let (accepted, connected) = tokio::join!(accept, connecting);
     accepted.unwrap();

@@ -48,7 +48,7 @@ pub struct SettingsArgs {
 }
 
 /// Flags that ask for something instead of setting it, which is done on the command line alone.
-const QUESTIONS: [&str; 8] = [
+const QUESTIONS: [&str; 9] = [
     "help",
     "version",
     "config",
@@ -57,6 +57,8 @@ const QUESTIONS: [&str; 8] = [
     "print_id",
     "print_model",
     "list_cameras",
+    // A secret that is good once.
+    "ticket",
 ];
 
 /// The settings of program `P`, from `command_line` with its name first and from everything else that

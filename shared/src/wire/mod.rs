@@ -6,6 +6,7 @@ pub mod control;
 pub mod datagram;
 pub mod heartbeat;
 pub mod message;
+pub mod note;
 pub mod parity;
 pub mod report;
 pub mod shipment;
@@ -18,6 +19,9 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// The application protocol that TLS negotiates. It names no version, so that unequal versions meet
 /// and each can be told of the other.
 pub const ALPN: &[u8] = b"raq";
+/// The application protocol that introduces a sender, in connections of its own. Another way to do
+/// that is another name.
+pub const PAIRING_ALPN: &[u8] = b"raq-pair";
 /// The longest control message in bytes, without its length prefix.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 

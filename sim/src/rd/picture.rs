@@ -4,11 +4,11 @@ use std::error::Error;
 
 use png::{ColorType, Encoder};
 use raq_shared::{
+    colours::{ColourError, Colours},
     exit::{Exit, Failure},
     frame::{Frame, Plane},
-    video::{ColourRange, VideoFormat},
+    video::VideoFormat,
 };
-use yuv::{YuvError, YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 use super::{Clip, Codec, FIRST_MEASURED, encoded::Encoded, record::FrameRecord};
 
@@ -83,34 +83,10 @@ impl Picture {
     }
 }
 
-/// The frame in rgb24 without padding. Files do not say which matrix they use; as players do,
-/// BT.709 from 720 lines up and BT.601 below.
-pub(super) fn rgb(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, YuvError> {
-    let (width, height) = frame.plane_size(Plane::Y);
-    let stride = frame.size().padded_width() as u32;
-    let chroma = frame.chroma_tensor();
-    let (u_plane, v_plane) = chroma.split_at(chroma.len() / 2);
-    let image = YuvPlanarImage {
-        y_plane: frame.luma_tensor(),
-        y_stride: stride,
-        u_plane,
-        u_stride: stride / 2,
-        v_plane,
-        v_stride: stride / 2,
-        width: width as u32,
-        height: height as u32,
-    };
-    let range = match format.colour_range {
-        ColourRange::Full => YuvRange::Full,
-        _ => YuvRange::Limited,
-    };
-    let matrix = if height < 720 {
-        YuvStandardMatrix::Bt601
-    } else {
-        YuvStandardMatrix::Bt709
-    };
-    let mut rgb = vec![0; 3 * width * height];
-    yuv420_to_rgb(&image, &mut rgb, 3 * width as u32, range, matrix)?;
+/// The frame in rgb24 without padding.
+pub(super) fn rgb(frame: &Frame, format: &VideoFormat) -> Result<Vec<u8>, ColourError> {
+    let mut rgb = Vec::new();
+    Colours::of(format).rgb(frame, &mut rgb)?;
     Ok(rgb)
 }
 

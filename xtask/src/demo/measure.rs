@@ -78,42 +78,7 @@ fn delay(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Delay> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sent(frame: u32, capture_unix_us: u64) -> FrameSent {
-        FrameSent {
-            frame,
-            capture_unix_us,
-            sent_unix_us: 0,
-            level: 50,
-            codewords: vec![2],
-            budget: 0,
-            limit: String::new(),
-            estimate_kbps: 0.0,
-            queue_ms: 0.0,
-            bytes: 0,
-            datagrams: 1,
-            left: 1,
-            parity: 0,
-            encode_ms: 0.0,
-            code_ms: 0.0,
-        }
-    }
-
-    fn decoded(frame: u32, shown_unix_us: u64) -> FrameDecoded {
-        FrameDecoded {
-            frame,
-            shown_unix_us,
-            playout_wait_ms: 0.0,
-            late: false,
-            superseded: false,
-            level: 50,
-            codewords: vec![2],
-            datagrams_received: 1,
-            datagrams_expected: 1,
-            concealed_tiles: 0,
-            decode_ms: 0.0,
-        }
-    }
+    use crate::stats::sample::{decoded, sent};
 
     #[test]
     fn delays_are_joined_by_frame_number() {

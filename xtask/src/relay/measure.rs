@@ -146,9 +146,10 @@ fn micros(rate: FrameRate, frames: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use raq_shared::stats::{FrameDecoded, FrameSent, FrameSkipped};
+    use raq_shared::stats::{FrameDecoded, FrameSkipped};
 
     use super::*;
+    use crate::stats::sample;
 
     /// Captured every 40 ms.
     fn frame(number: u64, shown: Option<u64>) -> Frame {
@@ -211,35 +212,10 @@ mod tests {
     }
 
     fn relayed() -> Relayed {
-        let sent = |frame| FrameSent {
-            frame,
-            capture_unix_us: 1_000_000 + 40_000 * u64::from(frame),
-            sent_unix_us: 0,
-            level: 50,
-            codewords: vec![2],
-            budget: 0,
-            limit: String::new(),
-            estimate_kbps: 0.0,
-            queue_ms: 0.0,
-            bytes: 0,
-            datagrams: 1,
-            left: 1,
-            parity: 0,
-            encode_ms: 0.0,
-            code_ms: 0.0,
-        };
+        let sent = |frame| sample::sent(frame, 1_000_000 + 40_000 * u64::from(frame));
         let decoded = |frame, superseded| FrameDecoded {
-            frame,
-            shown_unix_us: 1_050_000 + 40_000 * u64::from(frame),
-            playout_wait_ms: 0.0,
-            late: false,
             superseded,
-            level: 50,
-            codewords: vec![2],
-            datagrams_received: 1,
-            datagrams_expected: 1,
-            concealed_tiles: 0,
-            decode_ms: 0.0,
+            ..sample::decoded(frame, 1_050_000 + 40_000 * u64::from(frame))
         };
         Relayed {
             sent: vec![sent(1), sent(2), sent(5)],

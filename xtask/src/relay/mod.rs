@@ -64,9 +64,9 @@ pub fn run(
     }
     eprintln!("{clip}");
     eprintln!("Building raq-send, raq-recv and raq-sim …");
-    let (programs, program) = build::with_simulator()?;
+    let programs = build::release()?;
     let scenario = Scenario {
-        program,
+        program: programs.sim.clone(),
         name: scenario.to_owned(),
         seed,
     };

@@ -1,24 +1,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate};
 use raq_shared::y4m::Reader;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::super::stage::sample::record;
+use super::super::stage::sample::{format, record};
 use super::*;
 use crate::present::Target;
-
-fn format() -> VideoFormat {
-    VideoFormat {
-        width: 32,
-        height: 32,
-        frame_rate: FrameRate::new(30, 1).unwrap(),
-        aspect: Fraction::new(1, 1),
-        chroma_siting: ChromaSiting::Jpeg,
-        colour_range: ColourRange::Full,
-    }
-}
 
 fn file(path: &Path) -> Output {
     Output::Stream(Target::File {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use raq_shared::frame::{Frame, FrameSize};
 use raq_shared::stats::FrameDecoded;
+use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
 
 use super::super::Picture;
 
@@ -22,6 +23,18 @@ pub(in super::super) fn record(number: u32) -> FrameDecoded {
         datagrams_expected: 1,
         concealed_tiles: 0,
         decode_ms: 1.0,
+    }
+}
+
+/// Their format.
+pub(in super::super) fn format() -> VideoFormat {
+    VideoFormat {
+        width: 32,
+        height: 32,
+        frame_rate: FrameRate::new(30, 1).unwrap(),
+        aspect: Fraction::new(1, 1),
+        chroma_siting: ChromaSiting::Jpeg,
+        colour_range: ColourRange::Full,
     }
 }
 

@@ -93,6 +93,39 @@ fn another_format_than_that_of_the_file_is_refused() {
     }
 }
 
+/// A session whose Hello fits and that waits for its place.
+fn waiting() -> Session {
+    let mut session = Session::new(settings(), ms(0));
+    session.handle(ms(1), Input::Control(&greeting(hello())));
+    let (_, rest) = split(outputs(&mut session));
+    assert_eq!(rest, [Output::Prepare(video())]);
+    session
+}
+
+#[test]
+fn one_that_waits_for_its_place_can_still_be_refused() {
+    let mut session = waiting();
+    session.restrict(None);
+    session.restrict(Some(video()));
+    assert_eq!(outputs(&mut session), []);
+    session.refuse_busy();
+    let (messages, rest) = split(outputs(&mut session));
+    assert_eq!(messages, [Message::Refuse(Refusal::Busy)]);
+    assert!(matches!(rest[..], [Output::End(End::Refused(_))]));
+
+    let mut session = waiting();
+    let width = SIZE.0 - 1;
+    session.restrict(Some(VideoFormat { width, ..video() }));
+    let (messages, rest) = split(outputs(&mut session));
+    assert!(matches!(
+        messages[..],
+        [Message::Refuse(Refusal::Format(_))]
+    ));
+    assert!(matches!(rest[..], [Output::End(End::Refused(_))]));
+    session.refuse_busy();
+    assert_eq!(outputs(&mut session), [], "it is over");
+}
+
 #[test]
 fn messages_out_of_turn_end_the_session() {
     let wrong = [

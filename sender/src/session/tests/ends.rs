@@ -112,8 +112,10 @@ fn nothing_leaves_after_the_end() {
 
 #[test]
 fn silence_ends_the_session() {
+    // Before the receiver says anything it has longer; see `patience`.
     let mut session = session();
     outputs(&mut session);
+    session.handle(at(10), Input::Control(&PROTOCOL_VERSION.to_be_bytes()));
     let deadline = session.deadline().unwrap();
     session.handle(deadline, Input::Timeout);
     assert!(matches!(end_of(&mut session), End::Silent(_)));
@@ -215,4 +217,26 @@ fn what_is_under_way_is_sent_before_the_bye() {
     session.handle(at(40), Input::Control(&done));
     assert_eq!(outputs(&mut session), [Output::End(End::Done)]);
     assert_eq!(session.deadline(), None);
+}
+
+#[test]
+fn frames_under_way_at_the_end_are_counted() {
+    let mut session = streaming();
+    session.handle(at(40), encoded(0, 33));
+    allowed(&mut session);
+    code(&mut session, 50, &[b"one", b"two"]);
+    assert_eq!(outputs(&mut session), [datagram(0, 0, b"one")]);
+    session.handle(at(50), encoded(1, 49));
+    allowed(&mut session);
+    session.handle(at(50), Input::Lost);
+    let rest = outputs(&mut session);
+    assert!(
+        matches!(
+            rest[..],
+            [Output::Sent(Sent { left: 1, .. }), Output::End(End::Lost)]
+        ),
+        "{rest:?}"
+    );
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.frames_skipped), (1, 1));
 }

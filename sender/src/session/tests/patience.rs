@@ -44,3 +44,23 @@ fn a_receiver_that_never_reports_is_left() {
     session.handle(deadline, Input::Timeout);
     assert!(matches!(end_of(&mut session), End::Silent(_)));
 }
+
+#[test]
+fn a_receiver_may_ask_somebody_before_it_answers() {
+    let mut session = Session::new(settings(), at(0)).unwrap();
+    outputs(&mut session);
+    assert_eq!(session.deadline(), Some(ANSWER));
+    session.handle(ANSWER, Input::Timeout);
+    assert_eq!(outputs(&mut session), []);
+    assert_eq!(session.deadline(), Some(ANSWER_PATIENCE));
+    let late = ANSWER_PATIENCE - at(1);
+    session.handle(late, Input::Control(&PROTOCOL_VERSION.to_be_bytes()));
+    assert_eq!(session.deadline(), Some(late + WELCOME_PATIENCE));
+
+    let mut session = Session::new(settings(), at(0)).unwrap();
+    outputs(&mut session);
+    for due in [ANSWER, ANSWER_PATIENCE] {
+        session.handle(due, Input::Timeout);
+    }
+    assert!(matches!(end_of(&mut session), End::Silent(_)));
+}

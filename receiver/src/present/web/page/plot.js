@@ -3,7 +3,10 @@ const plots = (() => {
   const SPAN = 120000, PERIOD = 500, MARGIN = {left: 34, right: 4, top: 6, bottom: 4};
   const percent = value => 100 * value;
   const definitions = [
-    {title: 'Bitrate received', unit: 'kbit/s', lines: [{of: it => it.kbps}]},
+    {title: 'Bitrate', unit: 'kbit/s', lines: [
+      {name: 'received', of: it => it.kbps},
+      {name: 'path', of: it => it.estimate_kbps},
+    ]},
     {title: 'Frames shown', unit: 'per second', lines: [{of: it => it.fps}], digits: 1},
     {title: 'Codebook size K\u0303', unit: 'codewords', powers: true, lines: [
       {name: 'median', of: it => it.codewords?.[1]},
@@ -12,7 +15,7 @@ const plots = (() => {
     {title: 'Quality level', unit: 'of 96', lines: [{of: it => it.level}], most: 96},
     {title: 'Delay', unit: 'ms', least: 20, digits: 1, lines: [
       {name: 'above least', of: it => it.delay_ms},
-      {name: 'round trip', of: it => it.rtt_ms},
+      {name: 'RTT', of: it => it.rtt_ms},
     ]},
     {title: 'Decoding', unit: 'ms a frame', lines: [{of: it => it.decode_ms}], digits: 1},
     {title: 'Loss', unit: '%', least: 1, digits: 1, lines: [{of: it => it.loss, from: percent}]},

@@ -2,13 +2,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use raq_shared::frame::{Frame, FrameSize};
-use raq_shared::video::{ChromaSiting, ColourRange, Fraction, FrameRate, VideoFormat};
+use raq_shared::video::{ColourRange, VideoFormat};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
 
 use super::super::Newest;
 use super::*;
+use crate::present::stage::sample::format;
 
 struct Stand {
     server: Server,
@@ -163,10 +164,7 @@ fn browsers_see_the_session_the_newest_picture_and_the_figures() {
         scene.format = Some(VideoFormat {
             width: 64,
             height: 48,
-            frame_rate: FrameRate::new(25, 1).unwrap(),
-            aspect: Fraction::new(1, 1),
-            chroma_siting: ChromaSiting::Jpeg,
-            colour_range: ColourRange::Full,
+            ..format()
         });
     });
     stand.show(7);

@@ -1,17 +1,19 @@
-//! The records of `--stats FILE`: one JSON object per line, a summary last.
+//! The records of `--stats FILE`: one JSON object or one row of CSV per line, a summary last.
 //!
 //! Times of day are microseconds since 1970 (Unix time), durations milliseconds.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+pub mod columns;
+#[cfg(feature = "cli")]
+mod file;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{Exit, Failure};
+use crate::meter::Figures;
+
+#[cfg(feature = "cli")]
+pub use file::{StatsFile, StatsFormat};
 
 /// The value of every line's `schema`.
 pub const SCHEMA: &str = "raq-stats/1";
@@ -46,6 +48,8 @@ pub enum SenderRecord {
     Frame(FrameSent),
     /// A frame was not.
     Skipped(FrameSkipped),
+    /// An interval is over: with `--stats-interval` in the place of frames.
+    Interval(Figures),
     /// The program ends.
     Summary(SenderSummary),
 }
@@ -56,6 +60,8 @@ pub enum SenderRecord {
 pub enum ReceiverRecord {
     /// A frame was decoded.
     Frame(FrameDecoded),
+    /// An interval is over: with `--stats-interval` in the place of frames.
+    Interval(Figures),
     /// The session is over.
     Summary(ReceiverSummary),
 }
@@ -225,107 +231,9 @@ pub fn used(codewords: &[u16]) -> Vec<u16> {
     used.take_while(|&codewords| codewords > 0).collect()
 }
 
-/// The file of `--stats`.
-#[derive(Debug)]
-pub struct StatsFile {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-    /// Whether it still holds what was there before.
-    old: bool,
-}
-
-impl StatsFile {
-    /// Opens the file; without a path nothing is written. What it holds is replaced by the first
-    /// line, so that a session that never begins takes nothing away.
-    ///
-    /// # Errors
-    /// [`Failure`] where it cannot be written.
-    pub fn create(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path else {
-            return Ok(Self {
-                path: PathBuf::new(),
-                file: None,
-                old: false,
-            });
-        };
-        let mut options = File::options();
-        options.write(true).create(true).truncate(false);
-        let file = options.open(path).map_err(|e| {
-            let path = path.display();
-            let text = format_args!("cannot write {path}: {e}; choose another --stats FILE");
-            Failure::new(Exit::Failure, text)
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file: Some(BufWriter::new(file)),
-            old: true,
-        })
-    }
-
-    /// Writes a line. A full disk ends the lines, not the session.
-    pub fn write<R: Serialize>(&mut self, record: R) {
-        let Some(file) = &mut self.file else { return };
-        if std::mem::take(&mut self.old) {
-            // Pipes and terminals have no length; there is nothing to replace.
-            let _ = file.get_ref().set_len(0);
-        }
-        let written = serde_json::to_writer(&mut *file, &Line::new(record))
-            .map_err(io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .and_then(|()| file.flush());
-        if let Err(error) = written {
-            let path = self.path.display();
-            tracing::error!(
-                "cannot write {path}: {error}; no more statistics are written, free space for the \
-                 next session"
-            );
-            self.file = None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_gets_a_line_per_record() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("stats");
-        std::fs::write(
-            &path,
-            "what an earlier session left, longer than a line ".repeat(20),
-        )
-        .unwrap();
-        let mut stats = StatsFile::create(Some(&path)).unwrap();
-        assert!(std::fs::metadata(&path).unwrap().len() > 500);
-        for frame in 0..2 {
-            stats.write(ReceiverRecord::Frame(FrameDecoded {
-                frame,
-                shown_unix_us: 1,
-                playout_wait_ms: 2.5,
-                late: true,
-                superseded: false,
-                level: 60,
-                codewords: vec![2],
-                datagrams_received: 3,
-                datagrams_expected: 4,
-                concealed_tiles: 5,
-                decode_ms: 6.5,
-            }));
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<Line<ReceiverRecord>> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert!(matches!(
-            lines[1].record,
-            ReceiverRecord::Frame(FrameDecoded { frame: 1, .. })
-        ));
-        let nowhere = StatsFile::create(Some(&path.join("x"))).unwrap_err();
-        assert!(nowhere.message.contains("--stats"));
-    }
 
     #[test]
     fn lines_are_flat_and_named() {
