@@ -14,7 +14,7 @@ use raq_tests::{
     sandbox::{PATIENCE, Sandbox, interrupt, programs, run},
     skip,
 };
-use xtask::{program::Program, stats};
+use xtask::{build, program::Program, stats};
 
 /// The lines of all blocks marked `sh`, in order.
 fn commands() -> Vec<String> {
@@ -49,6 +49,7 @@ fn shell(line: &str) -> Command {
     command
         .env(paths::DATA_VARIABLE, paths::outside_data())
         .stdin(Stdio::null());
+    build::as_typed(&mut command);
     command
 }
 

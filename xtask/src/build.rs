@@ -25,7 +25,28 @@ pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::repository()).stdin(Stdio::null());
     cargo.envs(paths::absolute_variables());
+    as_typed(&mut cargo);
     cargo
+}
+
+/// Takes back what cargo tells a program that it runs: build scripts (ring's, for one) look at it
+/// too, and a cargo started with it would build half of everything again, and the next one typed
+/// by hand once more.
+pub fn as_typed(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let told = [
+            "CARGO_MANIFEST_",
+            "CARGO_PKG_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if told
+            .iter()
+            .any(|start| name.as_encoded_bytes().starts_with(start.as_bytes()))
+        {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Builds the programs for release, all of them: what cargo builds for two it would build again for
@@ -69,4 +90,21 @@ pub fn release() -> Result<Programs> {
         bail!("cargo built too few programs; is this the whole repository?");
     };
     Ok(Programs { send, recv, sim })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_who_runs_it() {
+        // The one that runs this test says so.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let cargo = cargo();
+        let taken = cargo.get_envs().filter(|(_, value)| value.is_none());
+        let taken: Vec<_> = taken.map(|(name, _)| name.to_owned()).collect();
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_VERSION"] {
+            assert!(taken.iter().any(|it| it == name), "{name}: {taken:?}");
+        }
+    }
 }
