@@ -1,5 +1,6 @@
 //! The program: opens everything, and runs its sessions.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use raq_shared::cli;
@@ -41,7 +42,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     options.peer()?;
     options.check_rates()?;
     let observe = &options.common.observe;
-    observe.check(false)?;
+    let input = options.source.input.as_deref();
+    let input = input.filter(|it| *it != Path::new("-"));
+    let input = input.map(|it| ("--input", it));
+    options.common.check_files(input.as_slice())?;
     let source = options.source.open()?;
     let contact = Contact::new(options, options.common.identity()?, console.clone())?;
     #[cfg(feature = "qlog")]

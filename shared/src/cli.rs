@@ -1,7 +1,7 @@
 //! Flags, logging and signals common to both programs.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
@@ -92,6 +92,23 @@ impl CommonArgs {
             Some(path) => own.with_file(path)?,
             None => own,
         })
+    }
+
+    /// Looks whether `--stats` would write over another file of the command line. `others` are flags and
+    /// what they name; - is standard output.
+    ///
+    /// # Errors
+    /// [`Failure`] where it would.
+    pub fn check_files(&self, others: &[(&str, &Path)]) -> Result<(), Failure> {
+        let own = [
+            ("--trust", &self.trust),
+            ("--config", &self.settings.config),
+        ];
+        let own = own
+            .iter()
+            .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)));
+        let taken: Vec<_> = own.chain(others.iter().copied()).collect();
+        self.observe.check(&taken)
     }
 
     /// Does what `--print-id` or `--print-model` asks for; false where neither was given.

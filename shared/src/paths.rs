@@ -57,6 +57,24 @@ pub fn config_dir() -> Result<PathBuf, NoHome> {
     per_user(CONFIG_DIR_VARIABLE, |strategy| strategy.config_dir())
 }
 
+/// Whether two names are of one file, which need not exist. Devices and pipes are none: several may use them.
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        if let Ok(path) = path.canonicalize() {
+            return path;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize();
+        folder.map_or_else(|_| path.to_owned(), |folder| folder.join(name))
+    };
+    let is_shared = |path: &Path| {
+        let about = path.metadata();
+        about.is_ok_and(|about| !about.is_file() && !about.is_dir())
+    };
+    place(one) == place(other) && !is_shared(one)
+}
+
 /// Where set-up makes the Python environment for training.
 ///
 /// # Errors

@@ -88,6 +88,23 @@ fn a_clip_that_is_not_there() {
 }
 
 #[test]
+fn figures_that_would_replace_a_clip() {
+    let sandbox = Sandbox::new();
+    let clip = clips::generate(&sandbox, &format(), 3);
+    let whole = fs::read(&clip).unwrap();
+    let mut send = sandbox.send();
+    send.args(["--peer", "127.0.0.1:1", "--input"]).arg(&clip);
+    let ended = run(send.arg("--stats").arg(&clip));
+    assert_error(&ended, 2, &["source.y4m is also --input"]);
+    assert!(fs::read(&clip).unwrap() == whole);
+    let mut recv = sandbox.recv();
+    recv.args(["--listen", "127.0.0.1:0", "--overwrite", "--output"]);
+    let ended = run(recv.arg(&clip).arg("--stats").arg(&clip));
+    assert_error(&ended, 2, &["source.y4m is also --output"]);
+    assert!(fs::read(&clip).unwrap() == whole);
+}
+
+#[test]
 fn a_port_in_use() {
     let sandbox = Sandbox::new();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use raq_shared::exit::{Exit, Failure};
+use raq_shared::paths::same_file;
 use raq_shared::units::{parse_duration, parse_duration_or_zero};
 
 use super::WebAddress;
@@ -93,6 +94,15 @@ impl Output {
         matches!(self, Self::Window { .. } | Self::Web(_) | Self::Device(_))
     }
 
+    /// The file that it fills; - is standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stream(Target::Stdout) => Some(Path::new("-")),
+            Self::Stream(target) => target.file().map(|(path, _)| path),
+            _ => None,
+        }
+    }
+
     /// Whether it is one stream, of one format, with a frame for every number.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
@@ -125,7 +135,8 @@ impl OutputArgs {
         let mut outputs: Vec<Output> = Vec::with_capacity(given.len());
         for argument in given {
             let output = self.output(argument)?;
-            if outputs.contains(&output) {
+            let again = |it: &Output| *it == output || same_place(it, &output);
+            if outputs.iter().any(again) {
                 return usage(format!("--output {argument} is given twice; give it once"));
             }
             outputs.push(output);
@@ -179,6 +190,13 @@ impl OutputArgs {
             }),
         })
     }
+}
+
+/// Whether both fill the same file.
+fn same_place(one: &Output, other: &Output) -> bool {
+    one.file()
+        .zip(other.file())
+        .is_some_and(|(one, other)| same_file(one, other))
 }
 
 fn usage<T>(message: String) -> Result<T, Failure> {
@@ -288,6 +306,8 @@ mod tests {
         assert_eq!(several[0], Output::Window { album: ".".into() });
         let twice = outputs(&["a.y4m", "null", "a.y4m"]).unwrap_err();
         assert!(twice.message.contains("a.y4m is given twice"), "{twice}");
+        let twice = outputs(&["a.mkv", "./a.mkv"]).unwrap_err();
+        assert!(twice.message.contains("./a.mkv is given twice"), "{twice}");
         assert_eq!(twice.exit, Exit::Usage);
     }
 

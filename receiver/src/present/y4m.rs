@@ -47,7 +47,7 @@ pub enum Target {
 
 impl Target {
     /// The file and whether it may be replaced, where there is one.
-    fn file(&self) -> Option<(&Path, bool)> {
+    pub(crate) fn file(&self) -> Option<(&Path, bool)> {
         match self {
             Self::Stdout => None,
             Self::File { path, overwrite } | Self::Encoded { path, overwrite } => {

@@ -65,10 +65,10 @@ pub enum IdentityError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The file of known peers is longer than any that is written.
+    /// A list of keys is longer than any that is written.
     #[error("{} is larger than 1 MiB; remove what is not needed from it", .path.display())]
     TooLarge {
-        /// The file.
+        /// The list.
         path: PathBuf,
     },
     /// Others than the owner can change the known peers.

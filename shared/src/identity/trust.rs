@@ -108,7 +108,7 @@ impl Trust {
     /// a comment.
     ///
     /// # Errors
-    /// [`IdentityError::Io`], [`IdentityError::TrustLine`] with the line's number.
+    /// [`IdentityError::Io`], [`IdentityError::TooLarge`], [`IdentityError::TrustLine`] with the line's number.
     pub fn with_file(mut self, path: &Path) -> Result<Self, IdentityError> {
         let io = |error| IdentityError::Io {
             path: path.to_owned(),
@@ -116,8 +116,12 @@ impl Trust {
         };
         let mut text = String::new();
         File::open(path)
-            .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(io)?;
+        if text.len() as u64 > MAX_BYTES {
+            let path = path.to_owned();
+            return Err(IdentityError::TooLarge { path });
+        }
         self.add(&text)
             .map_err(|(line, reason)| IdentityError::TrustLine {
                 path: path.to_owned(),
@@ -256,6 +260,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(text.contains("none"), "{text}");
+        // Lines that nobody reads would be keys that are silently not trusted.
+        std::fs::write(&path, "# a comment\n".repeat(MAX_BYTES as usize)).unwrap();
+        let long = Trust::only(id(0)).with_file(&path).unwrap_err();
+        assert!(long.to_string().contains("1 MiB"), "{long}");
     }
 
     proptest! {

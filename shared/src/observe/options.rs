@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::exit::{Exit, Failure};
+use crate::paths::same_file;
 use crate::stats::StatsFormat;
 use crate::stats::columns::Rows;
 use crate::units::parse_duration;
@@ -94,24 +95,23 @@ impl ObserveArgs {
             .map(move |path| (path.as_path(), format(path)))
     }
 
-    /// Looks whether every place of `--stats` is one of its own. `stdout_is_taken` where something else
-    /// goes to standard output.
+    /// Looks whether every place of `--stats` is one of its own. `taken` are flags and what they name; - is
+    /// standard output.
     ///
     /// # Errors
     /// [`Failure`] where one is not.
-    pub fn check(&self, stdout_is_taken: bool) -> Result<(), Failure> {
+    pub fn check(&self, taken: &[(&str, &Path)]) -> Result<(), Failure> {
         let wrong = |text: String| Err(Failure::new(Exit::Usage, text));
         for (index, path) in self.stats.iter().enumerate() {
-            if self.stats[..index].contains(path) {
-                let path = path.display();
-                return wrong(format!("--stats {path} is given twice; give it once"));
+            let name = path.display();
+            if self.stats[..index].iter().any(|it| same_file(it, path)) {
+                return wrong(format!("--stats {name} is given twice; give it once"));
             }
-        }
-        if stdout_is_taken && self.stats.iter().any(|path| path == Path::new("-")) {
-            return wrong(
-                "--stats - and --output - both want standard output; give one of them a file"
-                    .to_owned(),
-            );
+            if let Some((flag, _)) = taken.iter().find(|(_, it)| same_file(it, path)) {
+                return wrong(format!(
+                    "--stats {name} is also {flag}; give one of them another file"
+                ));
+            }
         }
         Ok(())
     }
@@ -185,13 +185,18 @@ mod tests {
 
     #[test]
     fn every_place_is_one_of_its_own() {
-        let check = |args: &[&str], taken| parse(args).unwrap().check(taken);
-        assert!(check(&["--stats", "-", "--stats", "a"], false).is_ok());
-        assert!(check(&["--stats", "a"], true).is_ok());
-        let taken = check(&["--stats", "-"], true).unwrap_err();
-        assert_eq!(taken.exit, Exit::Usage);
-        assert!(taken.message.contains("--output -"), "{taken}");
-        let twice = check(&["--stats", "a", "--stats", "a"], false).unwrap_err();
+        let check = |args: &[&str], taken: &str| {
+            let args = parse(args).unwrap();
+            args.check(&[("--output", Path::new(taken))])
+        };
+        assert!(check(&["--stats", "-", "--stats", "a"], "b").is_ok());
+        assert!(check(&["--stats", "a"], "-").is_ok());
+        for (stats, output) in [("-", "-"), ("a", "a"), ("a", "./a"), ("../a", ".././a")] {
+            let taken = check(&["--stats", stats], output).unwrap_err();
+            assert_eq!(taken.exit, Exit::Usage);
+            assert!(taken.message.contains("also --output"), "{taken}");
+        }
+        let twice = check(&["--stats", "a", "--stats", "./a"], "b").unwrap_err();
         assert!(twice.message.contains("twice"), "{twice}");
     }
 

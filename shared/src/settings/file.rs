@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use clap::{Arg, Command};
@@ -9,6 +10,9 @@ use toml::{Table, Value};
 
 use super::entry::{self, Entry, Origin};
 use crate::exit::{Exit, Failure};
+
+/// More than anyone writes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The settings in a file.
 ///
@@ -19,8 +23,15 @@ pub(super) fn read(command: &Command, path: &Path) -> Result<Vec<Entry>, Failure
         let text = format!("settings in {}: {what}", path.display());
         Failure::new(Exit::Usage, text)
     };
-    let text = fs::read_to_string(path)
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
         .map_err(|error| wrong(format!("{error}; name a file that can be read")))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(wrong(
+            "it is larger than 1 MiB; name a file of settings".to_owned(),
+        ));
+    }
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let message = error.message().trim_end();
         let line = error

@@ -184,6 +184,11 @@ fn what_is_wrong_is_named_with_its_place() {
         ..NOTHING
     };
     assert!(missing.wrong().contains("name a file that can be read"));
+    let endless = Given {
+        typed: &["--config", "/dev/zero"],
+        ..NOTHING
+    };
+    assert!(endless.wrong().contains("name a file of settings"));
     assert!(
         NOTHING
             .wrong()

@@ -41,7 +41,7 @@ pub(crate) fn run(length: Duration) -> Result<()> {
     eprintln!("Building raq-send and raq-recv …");
     let programs = build::release()?;
     let folder = tempfile::tempdir().context("no place for a key; set TMPDIR")?;
-    let (mut recv, address, page) = receiver(&programs, folder.path())?;
+    let (recv, address, page) = receiver(&programs, folder.path())?;
     let browser = browser(&page, &folder.path().join("profile"))?;
     let mut send = command(&programs.send, folder.path());
     send.args(["--test-pattern", "motion", "--size", "320x240"]);
