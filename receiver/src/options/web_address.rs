@@ -16,6 +16,7 @@ pub enum WebAddress {
     Name(String, u16),
 }
 
+#[cfg_attr(not(feature = "web"), allow(dead_code))]
 impl WebAddress {
     /// A listener there.
     ///

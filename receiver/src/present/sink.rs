@@ -43,6 +43,7 @@ pub(super) enum Sink {
 impl Sink {
     pub(super) fn open(
         output: &Output,
+        #[cfg_attr(not(any(feature = "web", feature = "window")), allow(unused_variables))]
         figures: watch::Receiver<Figures>,
     ) -> Result<Self, Failure> {
         match output {
