@@ -46,8 +46,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let input = input.filter(|it| *it != Path::new("-"));
     let input = input.map(|it| ("--input", it));
     options.common.check_files(input.as_slice())?;
-    let source = options.source.open()?;
     let contact = Contact::new(options, options.common.identity()?, console.clone())?;
+    let source = options.source.open()?;
     #[cfg(feature = "qlog")]
     let qlog = match &observe.qlog {
         Some(folder) => Some(Qlog::open(folder, "raq-send")?),
@@ -110,16 +110,17 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     runtime.block_on(async {
         let interrupts = cli::interrupts()?;
         let clock = Clock::start();
+        let mut tally = Tally::new(clock, observers);
+        tally.open(observe)?;
         let sessions = Sessions {
             contact,
             settings,
             clock,
             pipeline: Pipeline::start(parts, clock)?,
-            tally: Tally::new(clock, observers),
+            tally,
             number: 0,
             interrupts,
             reconnect: options.reconnects().then(Reconnect::default),
-            observe: observe.clone(),
             #[cfg(feature = "qlog")]
             qlog,
             provider,

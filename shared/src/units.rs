@@ -81,10 +81,10 @@ impl fmt::Display for Bitrate {
 /// # Errors
 /// What is wrong with the text and what to give.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    parse_duration_or_zero(text)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| no_time(text))
+    match parse_duration_or_zero(text)? {
+        Duration::ZERO => Err(format!("{text:?} is too short; give more than nothing")),
+        time => Ok(time),
+    }
 }
 
 /// Like [`parse_duration`], but nothing at all is a time, too.

@@ -233,11 +233,14 @@ impl FromStr for OutputArg {
             "null" => Ok(Self::Null),
             text if text.starts_with("web:") => text[4..].parse().map(Self::Web),
             text if text.starts_with("/dev/video") => Ok(Self::Device(text.into())),
-            name => match Path::new(name).extension().and_then(OsStr::to_str) {
-                Some("y4m") => Ok(Self::File(name.into())),
-                Some("mp4" | "mkv") => Ok(Self::Encoded(name.into())),
-                _ => Err(CHOICES.to_owned()),
-            },
+            name => {
+                let end = Path::new(name).extension().map(OsStr::to_ascii_lowercase);
+                match end.as_deref().and_then(OsStr::to_str) {
+                    Some("y4m") => Ok(Self::File(name.into())),
+                    Some("mp4" | "mkv") => Ok(Self::Encoded(name.into())),
+                    _ => Err(CHOICES.to_owned()),
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use png::{BitDepth, ColorType, Compression, Encoder};
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 use raq_shared::colours::Colours;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::frame::{Frame, Plane};
@@ -77,9 +77,9 @@ impl Album {
         encoder.set_color(ColorType::Rgb);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.bytes)?;
-        writer.finish()?;
+        let mut writer = encoder.write_header().map_err(plain)?;
+        writer.write_image_data(&self.bytes).map_err(plain)?;
+        writer.finish().map_err(plain)?;
         file.flush()
     }
 
@@ -92,6 +92,14 @@ impl Album {
             _ => format!("cannot save a picture in {folder}: {error}; choose another --snapshot"),
         };
         Failure::new(Exit::Failure, text).telling(unwritable(&error))
+    }
+}
+
+/// As the system says it: the conversion that png has hides a full disk.
+fn plain(error: EncodingError) -> io::Error {
+    match error {
+        EncodingError::IoError(error) => error,
+        other => io::Error::other(other),
     }
 }
 

@@ -204,11 +204,13 @@ impl KnownPeers {
             path: self.path.clone(),
             error,
         };
-        let file = match File::open(&self.path) {
+        let metadata = match self.path.metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
-            file => file.map_err(io)?,
+            metadata => metadata.map_err(io)?,
         };
-        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(io(std::io::Error::other("it is no file")));
+        }
         // Cut off, it would lose its end when it is replaced.
         self.check_length(metadata.len())?;
         let mode = metadata.permissions().mode() & 0o777;
@@ -219,6 +221,7 @@ impl KnownPeers {
             });
         }
         let mut text = String::new();
+        let file = File::open(&self.path).map_err(io)?;
         file.take(MAX_BYTES).read_to_string(&mut text).map_err(io)?;
         Ok(text)
     }

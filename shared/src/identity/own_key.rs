@@ -84,8 +84,14 @@ impl Identity {
             });
         }
         let mut pem = String::new();
-        file.take(MAX_BYTES).read_to_string(&mut pem).map_err(io)?;
-        Self::from_pem(&pem, path)
+        match file.take(MAX_BYTES).read_to_string(&mut pem) {
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(IdentityError::Damaged {
+                path: path.to_owned(),
+                reason: "it is no text".to_owned(),
+            }),
+            Err(error) => Err(io(error)),
+            Ok(_) => Self::from_pem(&pem, path),
+        }
     }
 
     /// The Ed25519 key that `pem` holds; `path` is where it is from. The same key always gives the

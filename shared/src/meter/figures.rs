@@ -83,16 +83,16 @@ impl Figures {
         if let Some(loss) = self.loss {
             let _ = write!(line, "  loss {:.1} %", 100.0 * loss);
         }
+        if let Some(concealed) = self.concealed {
+            let _ = write!(line, "  concealed {:.1} %", 100.0 * concealed);
+        }
+        let _ = write!(line, "  skipped {}", self.skipped);
         if let Some(rtt) = self.rtt_ms {
             let _ = write!(line, "  RTT {rtt:.0} ms");
         }
         if let Some(estimate) = self.estimate_kbps {
             let _ = write!(line, "  path {estimate:.0} kbit/s");
         }
-        if let Some(concealed) = self.concealed {
-            let _ = write!(line, "  concealed {:.1} %", 100.0 * concealed);
-        }
-        let _ = write!(line, "  skipped {}", self.skipped);
         line
     }
 }
@@ -121,8 +121,8 @@ mod tests {
         figures.concealed = Some(0.0);
         assert_eq!(
             figures.line(),
-            "30.0 fps  148 of 150 kbit/s  K̃ 2/64  delay 14/22 ms  loss 1.3 %  RTT 21 ms  path 420 kbit/s  \
-             concealed 0.0 %  skipped 2"
+            "30.0 fps  148 of 150 kbit/s  K̃ 2/64  delay 14/22 ms  loss 1.3 %  concealed 0.0 %  skipped 2  \
+             RTT 21 ms  path 420 kbit/s"
         );
     }
 }

@@ -3,7 +3,7 @@
 //! A thread draws, so that a terminal that is held (ctrl-S) holds up nothing else. It draws no colours.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -89,8 +89,36 @@ impl Write for LogWriter {
 #[derive(Debug)]
 pub(super) struct StatusLine {
     console: Console,
-    texts: Option<SyncSender<String>>,
+    newest: Arc<Newest>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The text to be drawn next; one that is not drawn in time gives way to the next.
+#[derive(Debug, Default)]
+struct Newest {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    text: Option<String>,
+    ended: bool,
+}
+
+impl Newest {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// Waits for a text; none at the end.
+    fn take(&self) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |state: &mut State| state.text.is_none() && !state.ended;
+        let state = self.changed.wait_while(state, idle);
+        state.unwrap_or_else(PoisonError::into_inner).text.take()
+    }
 }
 
 impl StatusLine {
@@ -98,38 +126,32 @@ impl StatusLine {
     pub(super) fn new(console: &Console) -> Self {
         let mut line = Self {
             console: console.clone(),
-            texts: None,
+            newest: Arc::default(),
             thread: None,
         };
         if console.bar.is_hidden() {
             return line;
         }
-        let (texts, drawn) = sync_channel(1);
-        let bar = console.bar.clone();
+        let (bar, newest) = (console.bar.clone(), line.newest.clone());
         // Nothing is worth failing for it.
-        if let Ok(thread) = worker::spawn("status", move || draw(&bar, &drawn), |_| {}) {
-            line.texts = Some(texts);
-            line.thread = Some(thread);
-        }
+        line.thread = worker::spawn("status", move || draw(&bar, &newest), |_| {}).ok();
         line
     }
 
     /// Whether anybody sees it.
     pub(super) fn is_drawn(&self) -> bool {
-        self.texts.is_some()
+        self.thread.is_some()
     }
 
     /// Shows a text; where the terminal is held, nobody misses it.
     pub(super) fn show(&self, text: String) {
-        if let Some(texts) = &self.texts {
-            let _ = texts.try_send(text);
-        }
+        self.newest.change(|state| state.text = Some(text));
     }
 }
 
 impl Drop for StatusLine {
     fn drop(&mut self) {
-        drop(self.texts.take());
+        self.newest.change(|state| state.ended = true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
             self.console.bar.finish_and_clear();
@@ -137,8 +159,23 @@ impl Drop for StatusLine {
     }
 }
 
-fn draw(bar: &ProgressBar, texts: &Receiver<String>) {
-    while let Ok(text) = texts.recv() {
+fn draw(bar: &ProgressBar, newest: &Newest) {
+    while let Some(text) = newest.take() {
         bar.set_message(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_text_is_drawn_and_the_last_one_too() {
+        let newest = Newest::default();
+        newest.change(|state| state.text = Some("25 fps".to_owned()));
+        newest.change(|state| state.text = Some("no sender".to_owned()));
+        newest.change(|state| state.ended = true);
+        assert_eq!(newest.take().as_deref(), Some("no sender"));
+        assert_eq!(newest.take(), None);
     }
 }

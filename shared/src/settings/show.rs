@@ -11,6 +11,9 @@ use super::layers::Layers;
 use crate::cli::stdout_failure;
 use crate::exit::Failure;
 
+/// Columns before origins at the most.
+const WIDEST: usize = 60;
+
 /// Prints them as a file that `--config` takes.
 ///
 /// # Errors
@@ -61,7 +64,8 @@ pub(super) fn lines(command: &Command, matches: &ArgMatches, layers: &Layers) ->
         })
         .collect();
     let width = lines.iter().map(|(line, _)| line.chars().count()).max();
-    let width = width.unwrap_or_default();
+    // What is longer than others has its origin further to the right.
+    let width = width.unwrap_or_default().min(WIDEST);
     lines
         .into_iter()
         .map(|(line, origin)| format!("{line:width$}  # {origin}"))

@@ -228,6 +228,13 @@ fn all_settings_are_shown_with_their_origins_and_can_be_read_again() {
     assert!(off.unwrap().starts_with("reconnect = false"), "{lines}");
     assert!(off.unwrap().contains("# reconnect in "), "{lines}");
     assert!(!lines.contains("no-reconnect"), "{lines}");
+    let long = "a".repeat(70_000);
+    let long = Given {
+        typed: &["--print-config"],
+        variables: &[("RAQ_CAMERA", &long)],
+        file: "",
+    };
+    assert!(long.lines().contains("  # RAQ_CAMERA"), "as wide as it is");
     let again = Given {
         typed: &["--print-config"],
         variables: &[],

@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -95,14 +96,18 @@ impl StatsFile {
             true => ("standard output".to_owned(), Target::Stdout),
             false => {
                 let name = path.display().to_string();
-                let mut options = File::options();
-                options.write(true).create(true).truncate(false);
-                let file = options.open(path).map_err(|e| {
-                    let text =
-                        format_args!("cannot write {name}: {e}; choose another --stats FILE");
-                    Failure::new(Exit::Failure, text)
-                })?;
-                (name, Target::File { file, old: true })
+                let about = path.metadata();
+                // Opening one waits for its reader, which nothing else should do.
+                if about.is_ok_and(|about| about.file_type().is_fifo()) {
+                    (name, Target::Pipe(path.to_owned()))
+                } else {
+                    let file = writable(path).map_err(|e| {
+                        let text =
+                            format_args!("cannot write {name}: {e}; choose another --stats FILE");
+                        Failure::new(Exit::Failure, text)
+                    })?;
+                    (name, Target::File { file, old: true })
+                }
             }
         };
         let (lines, written) = sync_channel::<Vec<u8>>(ROOM);
@@ -240,8 +245,15 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
+fn writable(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).open(path)
+}
+
 enum Target {
     Stdout,
+    /// A pipe that is to be opened yet.
+    Pipe(PathBuf),
     File {
         file: File,
         /// Whether it still holds what was there before.
@@ -261,6 +273,12 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
+        if let Target::Pipe(path) = &self.target {
+            match writable(path) {
+                Ok(file) => self.target = Target::File { file, old: false },
+                Err(error) => return self.fail(&error),
+            }
+        }
         while let Ok(line) = self.lines.recv() {
             if let Err(error) = self.write(&line) {
                 self.fail(&error);
@@ -285,6 +303,7 @@ impl Writer {
                 }
                 file.write_all(line)
             }
+            Target::Pipe(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 

@@ -1,6 +1,6 @@
 // Plots of the last two minutes.
 const plots = (() => {
-  const SPAN = 120000, PERIOD = 500, MARGIN = {left: 34, right: 4, top: 6, bottom: 4};
+  const SPAN = 120000, PERIOD = 500, MARGIN = {left: 34, right: 4, top: 6, bottom: 16};
   const percent = value => 100 * value;
   const definitions = [
     {title: 'Bitrate', unit: 'kbit/s', lines: [
@@ -45,7 +45,8 @@ const plots = (() => {
   const all = definitions.map(definition => {
     const card = element('div', document.getElementById('plots'));
     card.className = 'plot';
-    element('h2', card, definition.title);
+    const title = element('h2', card, definition.title);
+    element('small', title, ' ' + definition.unit);
     const output = element('output', card);
     const canvas = element('canvas', card);
     canvas.setAttribute('role', 'img');
@@ -78,16 +79,11 @@ const plots = (() => {
     plot.lines.forEach((line, number) => {
       const found = it && value(line, it);
       const text = found == null ? '\u2013' : found.toFixed(found < 100 ? plot.digits ?? 0 : 0);
-      if (number > 0) plot.output.append('  ');
-      if (plot.lines.length > 1) {
-        const mark = element('i', plot.output);
-        mark.style.background = colour(COLOURS[number]);
-        mark.title = line.name;
-      }
-      plot.output.append(text);
-      if (line.name) element('small', plot.output, ' ' + line.name);
+      const figure = element('span', plot.output);
+      if (plot.lines.length > 1) element('i', figure).style.background = colour(COLOURS[number]);
+      figure.append(text);
+      if (line.name) element('small', figure, ' ' + line.name);
     });
-    if (plot.lines.length === 1) element('small', plot.output, ' ' + plot.unit);
   }
 
   function paint(plot, end) {
@@ -121,6 +117,12 @@ const plots = (() => {
       context.stroke();
       context.fillStyle = colour('--faint');
       context.fillText(String(+mark.toPrecision(4)), left - 5, level);
+    }
+
+    context.textBaseline = 'alphabetic';
+    for (const [minutes, align, text] of [[2, 'left', '\u22122 min'], [1, 'center', '\u22121 min'], [0, 'right', 'now']]) {
+      context.textAlign = align;
+      context.fillText(text, x(end - 60000 * minutes), height - 3);
     }
 
     context.lineWidth = 1.6;
