@@ -41,7 +41,9 @@ pub struct Options {
     /// Take the network to carry at least this, even where it seems to carry less
     #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
     pub min_rate: Option<Bitrate>,
-    /// How old a frame may be when it leaves; what is older is dropped: 20ms to 5s
+    /// How old a frame may be when it leaves: 20ms to 5s
+    ///
+    /// What is older is dropped; one that a slow machine coded late still has a frame's interval.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
     /// Let parity make up for lost datagrams where the network carries more than frames take, beyond

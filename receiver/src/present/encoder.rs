@@ -63,7 +63,7 @@ impl Encoder {
     /// [`Failure`] where it cannot be started.
     pub(super) fn start(path: &Path, overwrite: bool) -> Result<(Self, File), Failure> {
         let container = match path.extension() {
-            Some(end) if end == "mkv" => MKV,
+            Some(end) if end.eq_ignore_ascii_case("mkv") => MKV,
             _ => MP4,
         };
         // A name with a colon is no protocol.
