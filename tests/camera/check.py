@@ -126,7 +126,7 @@ video = Video("replug")
 numbers = [line["frame"] for line in lines("replug") if line.get("type") == "frame"]
 before = int((folder / "replug-before").read_text())
 check(numbers == sorted(set(numbers)), "replug: frame numbers ascend")
-check(len(numbers) > before, f"replug: {before} records before, {len(numbers)} frames in all")
+check(len(numbers) > before, f"replug: {before} frames before, {len(numbers)} in all")
 gap = max((b - a for a, b in zip(numbers, numbers[1:])), default=0)
 check(gap >= 15, f"replug: numbers leap by {gap}, as time went on")
 if video.frames:
