@@ -23,10 +23,8 @@ use crate::mailbox::Mailbox;
 
 /// Pictures under way: one being filled, one waiting, one being encoded, one being coded.
 const FRAMES: usize = 4;
-/// Latents under way. A second one would be filled while the first is coded, which gains a few
-/// percent of the time, and would then wait for the coder: a machine that cannot keep up would send
-/// every frame later by what it takes for one.
-const LATENTS: usize = 1;
+/// Latents under way: one being filled, one being coded.
+const LATENTS: usize = 2;
 /// A choice that takes longer than a frame is due takes no longer than this.
 const LONG_CHOICE: Duration = Duration::from_millis(150);
 

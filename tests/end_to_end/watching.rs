@@ -449,7 +449,10 @@ fn what_cannot_be_is_told_with_the_cure() {
     assert_error(
         &both,
         2,
-        &["--stats -", "--output -", "give one of them a file"],
+        &[
+            "--stats - is also --output",
+            "give one of them another file",
+        ],
     );
     let twice = recv(&["null", "--stats", "a", "--stats", "a"]);
     assert_error(&twice, 2, &["--stats a is given twice"]);
