@@ -110,17 +110,16 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     runtime.block_on(async {
         let interrupts = cli::interrupts()?;
         let clock = Clock::start();
-        let mut tally = Tally::new(clock, observers);
-        tally.open(observe)?;
         let sessions = Sessions {
             contact,
             settings,
             clock,
             pipeline: Pipeline::start(parts, clock)?,
-            tally,
+            tally: Tally::new(clock, observers),
             number: 0,
             interrupts,
             reconnect: options.reconnects().then(Reconnect::default),
+            observe: observe.clone(),
             #[cfg(feature = "qlog")]
             qlog,
             provider,

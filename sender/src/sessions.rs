@@ -6,6 +6,7 @@ use std::time::Duration;
 use quinn::TransportConfig;
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::meter::Known;
+use raq_shared::observe::ObserveArgs;
 #[cfg(feature = "qlog")]
 use raq_shared::observe::qlog::Qlog;
 use raq_shared::quic::Close;
@@ -41,6 +42,7 @@ pub(crate) struct Sessions {
     /// None where a lost connection ends the program.
     pub(crate) reconnect: Option<Reconnect>,
     /// Where records and figures go.
+    pub(crate) observe: ObserveArgs,
     #[cfg(feature = "qlog")]
     pub(crate) qlog: Option<Qlog>,
     /// Where the encoder runs.
@@ -78,6 +80,8 @@ impl Sessions {
     }
 
     async fn send(&mut self, mut connected: Connected) -> Result<(), Failure> {
+        // Only now: what an earlier session left is not to be lost to one that never began.
+        self.tally.open(&self.observe)?;
         loop {
             let failure = match self.session(&connected).await {
                 Next::Over(result) => {
