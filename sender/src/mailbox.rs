@@ -47,7 +47,6 @@ impl<T> Mailbox<T> {
     }
 
     /// An empty buffer or else the oldest full one, and whether it was full. `None` once closed.
-    #[cfg(any(feature = "camera", test))]
     pub(crate) fn empty_or_oldest(&self) -> Option<(T, bool)> {
         let mut state = self.lock();
         loop {
@@ -70,8 +69,7 @@ impl<T> Mailbox<T> {
     }
 
     /// Puts a full buffer in in the place of those that wait; how many there were. Live sources do
-    /// so: what nobody had time for is out of date.
-    #[cfg(any(feature = "camera", test))]
+    /// so, and others where the machine is too slow: what nobody had time for is out of date.
     pub(crate) fn replace(&self, buffer: T) -> u32 {
         let mut state = self.lock();
         let State { empty, full, .. } = &mut *state;

@@ -199,8 +199,9 @@ impl Pipeline {
     pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Skipped(frames) => self.skipped = self.skipped.saturating_add(frames),
-            // A coded one was on its way when its session ended.
-            Event::Encoded(encoded) | Event::Coded { encoded, .. } => self.pass_over(encoded),
+            Event::Encoded(encoded) => self.pass_over(encoded),
+            // It was being coded when its session ended, which has counted it.
+            Event::Coded { encoded, .. } => self.recycle(encoded),
             Event::Shipped { .. } => {}
             Event::SourceEnd { next, failure } => {
                 self.source.next = Some(next);

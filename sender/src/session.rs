@@ -251,7 +251,10 @@ impl Session {
         self.streaming.seen(number.saturating_add(1));
         let output = match self.state {
             State::Streaming => self.streaming.encoded(now, number, captured, path),
-            _ => Output::Discard { number, skip: None },
+            _ => {
+                self.streaming.skipped(1);
+                Output::Discard { number, skip: None }
+            }
         };
         self.outputs.push_back(output);
     }

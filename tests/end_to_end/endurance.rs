@@ -1,15 +1,13 @@
 //! Sessions that are lost, and made again.
 
-use std::{
-    io::{BufRead as _, BufReader, Lines},
-    process::{ChildStdout, Command, Stdio},
-};
+use std::process::Command;
 
-use raq_shared::stats::{ConnectionChange, ReceiverRecord, SenderRecord, SenderSummary};
+use raq_shared::stats::{ConnectionChange, SenderRecord, SenderSummary};
 use raq_tests::{
     clips,
     sandbox::{PATIENCE, Sandbox, assert_error, interrupt, signal},
     transfer::{Receiver, start_sender},
+    watched::{Watched, said},
 };
 use xtask::{program::Program, stats};
 
@@ -19,43 +17,6 @@ fn endless(sandbox: &Sandbox) -> Command {
     send.args(["--test-pattern", "motion", "--size", "160x96"]);
     send.args(["--fps", "10", "--codewords", "16"]);
     send
-}
-
-/// A receiver whose records can be waited for.
-struct Watched {
-    receiver: Receiver,
-    records: Lines<BufReader<ChildStdout>>,
-}
-
-impl Watched {
-    fn start(command: &mut Command) -> Self {
-        Self::of(Receiver::start, command)
-    }
-
-    fn of(start: impl FnOnce(&mut Command) -> Receiver, command: &mut Command) -> Self {
-        let command = command.args(["--stats", "/dev/stdout"]);
-        let mut receiver = start(command.stdout(Stdio::piped()));
-        let records = BufReader::new(receiver.program.stdout().unwrap()).lines();
-        Self { receiver, records }
-    }
-
-    /// Waits until so many more frames were decoded; gives the last one's number.
-    fn frames(&mut self, count: usize) -> u32 {
-        let numbers =
-            self.records
-                .by_ref()
-                .filter_map(|line| match stats::record(&line.unwrap()).unwrap() {
-                    ReceiverRecord::Frame(frame) => Some(frame.frame),
-                    ReceiverRecord::Interval(_) | ReceiverRecord::Summary(_) => None,
-                });
-        numbers.take(count).last().expect("raq-recv goes on")
-    }
-}
-
-fn said(program: &mut Program, words: &str) {
-    let wanted = |line: &str| line.contains(words).then_some(());
-    let waited = program.wait_for(words, PATIENCE, wanted);
-    waited.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// What happened to a sender's connections, and its summary.

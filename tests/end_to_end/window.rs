@@ -1,9 +1,12 @@
 //! raq-recv's window, on a display without a screen.
 
+use std::process::Command;
+
 use raq_tests::{
     display::{Display, xdotool},
-    sandbox::{PATIENCE, Sandbox},
+    sandbox::{PATIENCE, Sandbox, assert_error, interrupt},
     transfer::{Receiver, scene, start_sender},
+    watched::{Watched, said},
 };
 use xtask::{program::Ended, stats};
 
@@ -94,4 +97,67 @@ fn keys_show_figures_save_a_picture_and_end() {
     // One by itself and one by hand.
     let album = std::fs::read_dir(sandbox.path("album")).unwrap();
     assert_eq!(album.count(), 2);
+}
+
+/// Has another program do something with raq-recv's window.
+fn with_window(display: &Display, action: &str) {
+    let mut command = Command::new("xdotool");
+    command.args(["search", "--name", "raq-recv", action]);
+    let status = command.env("DISPLAY", display.name()).status().unwrap();
+    assert!(status.success(), "xdotool ends with {status}");
+}
+
+#[test]
+fn the_end_of_the_display_leaves_the_other_outputs() {
+    let sandbox = Sandbox::new();
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let mut recv = sandbox.recv();
+    recv.args(["--output", "window", "--output", "clip.y4m"]);
+    let mut recv = Watched::start(recv.env("DISPLAY", display.name()));
+    let mut send = scene(&sandbox, "320x240");
+    let send = start_sender(&mut send, recv.receiver.address);
+    recv.frames(3);
+    drop(display);
+    said(&mut recv.receiver.program, "the other outputs go on");
+    recv.frames(5);
+    interrupt(&send);
+    send.finish(PATIENCE).unwrap().well().unwrap();
+    let recv = recv.receiver.finish();
+    assert_error(&recv, 1, &["cannot show a frame", "the display has ended"]);
+    assert!(std::fs::metadata(sandbox.path("clip.y4m")).unwrap().len() > 8 * 320 * 240);
+}
+
+#[test]
+fn a_window_that_another_program_closes_is_an_error_that_both_ends_tell() {
+    let sandbox = Sandbox::new();
+    if !xdotool() {
+        return;
+    }
+    // One takes the window away, the other the connection to the display.
+    for action in ["windowclose", "windowkill"] {
+        let Some(display) = Display::start(&sandbox) else {
+            return;
+        };
+        let recv = Receiver::start(sandbox.recv().env("DISPLAY", display.name()));
+        let mut send = scene(&sandbox, "320x240");
+        let send = start_sender(send.arg("--no-reconnect"), recv.address);
+        let blank = display.colours();
+        let mut closed = false;
+        let send = send.finish_with(PATIENCE, || {
+            if !closed && display.colours() > blank + 100 {
+                with_window(&display, action);
+                closed = true;
+            }
+        });
+        let send = send.unwrap();
+        assert!(closed, "it was never shown");
+        assert_error(&send, 4, &["its window has gone"]);
+        assert_error(
+            &recv.finish(),
+            1,
+            &["another program has closed the window"],
+        );
+    }
 }

@@ -10,6 +10,7 @@ pub mod terminal;
 pub mod transfer;
 pub mod tty;
 pub mod twin;
+pub mod watched;
 
 use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf, thread};
 

@@ -146,11 +146,11 @@ impl Sink {
     }
 
     /// Looks after user input; false when the user closed the window.
-    pub(super) fn idle(&mut self) -> bool {
+    pub(super) fn idle(&mut self) -> Result<bool, Failure> {
         match self {
             #[cfg(feature = "window")]
             Self::Window(window) => window.update(),
-            _ => true,
+            _ => Ok(true),
         }
     }
 }

@@ -78,10 +78,20 @@ impl Stage {
             }
             self.play();
             self.finish();
-            if !self.failed && !self.sink.idle() {
+            if !self.failed {
+                self.idle();
+            }
+        }
+    }
+
+    fn idle(&mut self) {
+        match self.sink.idle() {
+            Ok(true) => {}
+            Ok(false) => {
                 self.failed = true;
                 self.stop.send_replace(true);
             }
+            Err(failure) => self.fail(failure),
         }
     }
 

@@ -1,9 +1,11 @@
 //! A window.
 
+mod display;
 mod keys;
 mod overlay;
 mod scaler;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use minifb::Key;
@@ -112,13 +114,16 @@ impl Window {
     }
 
     /// Looks after the window and what the user types; false when the user wants to end.
-    pub(super) fn update(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// [`Failure`] where the display has gone.
+    pub(super) fn update(&mut self) -> Result<bool, Failure> {
         self.window.update();
         let mut stale = self.drawn != Some(self.window.get_size())
             || self.telling && self.figures.has_changed().unwrap_or(false);
         while let Some(key) = self.keys.next() {
             match key {
-                Key::Q | Key::Escape => return false,
+                Key::Q | Key::Escape => return Ok(false),
                 Key::O => {
                     self.telling = !self.telling;
                     self.figures.mark_changed();
@@ -128,14 +133,19 @@ impl Window {
                 _ => {}
             }
         }
-        if stale && let Err(failure) = self.draw() {
-            // The next frame says it as well, and there it counts.
-            tracing::debug!("{failure}");
+        if stale {
+            self.draw()?;
         }
-        self.window.is_open()
+        if display::is_gone() {
+            return Err(gone_elsewhere());
+        }
+        Ok(self.window.is_open())
     }
 
     fn draw(&mut self) -> Result<(), Failure> {
+        if display::is_gone() {
+            return Err(gone_elsewhere());
+        }
         let window = self.window.get_size();
         if window.0 == 0 || window.1 == 0 {
             return Ok(());
@@ -159,11 +169,7 @@ impl Window {
         let drawn = self
             .window
             .update_with_buffer(&self.pixels, window.0, window.1);
-        drawn.map_err(|e| {
-            let text =
-                format_args!("cannot show a frame: {e}; choose --output FILE.y4m, - or null");
-            Failure::new(Exit::Failure, text).telling("its window has gone")
-        })
+        drawn.map_err(gone)
     }
 
     /// Saves what the window shows, as it came and without the overlay. A full disk is no reason to stop
@@ -177,6 +183,15 @@ impl Window {
             Err(failure) => tracing::error!("{failure}"),
         }
     }
+}
+
+fn gone_elsewhere() -> Failure {
+    gone("the display has ended, or another program has closed the window")
+}
+
+fn gone(cause: impl Display) -> Failure {
+    let text = format_args!("cannot show a frame: {cause}; choose --output FILE.y4m, - or null");
+    Failure::new(Exit::Failure, text).telling("its window has gone")
 }
 
 fn new_window(
@@ -196,6 +211,7 @@ fn new_window(
             format_args!("cannot open a window: {e}; choose --output web, FILE.y4m, - or null"),
         )
     })?;
+    display::watch(&window);
     // The sender sets the pace.
     window.set_target_fps(0);
     window.set_input_callback(Box::new(keys.clone()));

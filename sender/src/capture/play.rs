@@ -111,7 +111,7 @@ impl Player {
             number < limits.frames && rate.time_of(number.into()) < limits.duration
         };
         while within(self.limits, *number) {
-            let Some(mut slot) = self.mailbox.empty() else {
+            let Some(mut slot) = self.slot(schedule) else {
                 return Ok(());
             };
             let began = loop {
@@ -124,7 +124,7 @@ impl Player {
                 }
                 schedule.read(*number, began, self.clock.now());
                 *number += 1;
-                let _ = self.events.send(Event::Skipped(1));
+                self.left_out(schedule, 1);
             };
             if !within(self.limits, *number) || !self.read(*number, &mut slot.frame)? {
                 return Ok(());
@@ -136,10 +136,39 @@ impl Player {
                 return Ok(());
             }
             (slot.number, slot.captured) = (*number, due);
-            self.mailbox.put(slot);
+            if schedule.is_hurried(self.clock.now()) {
+                let replaced = self.mailbox.replace(slot);
+                self.left_out(schedule, replaced);
+            } else {
+                self.mailbox.put(slot);
+            }
             *number += 1;
         }
         Ok(())
+    }
+
+    /// A buffer for the next frame; none once nobody wants it.
+    fn slot(&self, schedule: &mut Schedule) -> Option<Captured> {
+        if !schedule.is_hurried(self.clock.now()) {
+            return self.mailbox.empty();
+        }
+        let (slot, overwritten) = self.mailbox.empty_or_oldest()?;
+        self.left_out(schedule, u32::from(overwritten));
+        Some(slot)
+    }
+
+    /// Notes frames that the threads behind this one have no time for.
+    fn left_out(&self, schedule: &mut Schedule, frames: u32) {
+        if frames == 0 {
+            return;
+        }
+        if schedule.left_out(self.clock.now()) {
+            tracing::info!(
+                "a frame takes longer than it lasts, so some are left out; a smaller --size, a lower --fps or \
+                 --speed fast helps"
+            );
+        }
+        let _ = self.events.send(Event::Skipped(frames));
     }
 
     fn read(&mut self, number: u32, frame: &mut Frame) -> Result<bool, Failure> {

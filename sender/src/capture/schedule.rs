@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use raq_shared::video::FrameRate;
 
-/// A frame later than this is skipped: beyond it, delay only grows.
+/// A machine that keeps up may be so late now and then: nothing is left out for it.
 pub const TOLERANCE: Duration = Duration::from_millis(500);
+/// One that was later is hurried for so long after the last frame that was left out: beyond the
+/// tolerance a queue would only add its delay to every frame.
+const HURRY: Duration = Duration::from_secs(10);
 
 /// The times of frames 0, 1, 2 … at a constant rate.
 #[derive(Debug, Clone, Copy)]
@@ -13,12 +16,18 @@ pub struct Schedule {
     rate: FrameRate,
     /// When frame 0 was or would have been due.
     start: Duration,
+    /// Until when only the newest frame counts.
+    hurried: Duration,
 }
 
 impl Schedule {
     /// Frame 0 is due at `start`.
     pub fn new(rate: FrameRate, start: Duration) -> Self {
-        Self { rate, start }
+        Self {
+            rate,
+            start,
+            hurried: Duration::ZERO,
+        }
     }
 
     /// When frame `number` is due.
@@ -26,10 +35,26 @@ impl Schedule {
         self.start + self.rate.time_of(number.into())
     }
 
-    /// Whether frame `number` is too late at `now` to be worth sending. Only that one is
-    /// skipped, so that a machine that cannot keep up skips evenly.
+    /// Whether frame `number` is too late at `now` to be worth sending: by the tolerance, or by a
+    /// frame's interval where the machine cannot keep up.
     pub fn is_late(&self, number: u32, now: Duration) -> bool {
-        now > self.due(number) + TOLERANCE
+        let most = match self.is_hurried(now) {
+            true => self.rate.time_of(1),
+            false => TOLERANCE,
+        };
+        now > self.due(number) + most
+    }
+
+    /// Whether the machine does not keep up, so that only the newest frame counts.
+    pub fn is_hurried(&self, now: Duration) -> bool {
+        now < self.hurried
+    }
+
+    /// Notes that a frame was left out at `now`; whether that is new.
+    pub fn left_out(&mut self, now: Duration) -> bool {
+        let is_new = !self.is_hurried(now);
+        self.hurried = now + HURRY;
+        is_new
     }
 
     /// Notes that reading or skipping frame `number` took from `began` to `ended`. What the source
@@ -63,32 +88,41 @@ mod tests {
         assert_eq!(schedule().due(25), at(3500));
     }
 
-    #[test]
-    fn a_machine_that_cannot_keep_up_skips_evenly() {
-        let schedule = schedule();
-        // Every frame sent takes 150 ms instead of the 100 there are.
-        let mut now = at(1000);
-        let mut sent = Vec::new();
-        for number in 0..100 {
-            now = now.max(schedule.due(number));
-            if !schedule.is_late(number, now) {
-                now += at(150);
-                sent.push(number);
+    /// What a machine does that takes `cost` for every frame: the delays of the frames that it sends.
+    fn played(schedule: &mut Schedule, now: &mut Duration, cost: Duration) -> Vec<Duration> {
+        let mut delays = Vec::new();
+        for number in 0..200 {
+            *now = (*now).max(schedule.due(number));
+            if schedule.is_late(number, *now) {
+                schedule.left_out(*now);
+                continue;
             }
-            assert!(
-                now < schedule.due(number) + TOLERANCE + at(200),
-                "delay is bounded"
-            );
+            *now += cost;
+            delays.push(*now - schedule.due(number));
         }
-        assert!((66..=74).contains(&sent.len()), "{}", sent.len());
-        assert!(
-            sent[..10].iter().copied().eq(0..10),
-            "none skipped at first"
-        );
-        assert!(
-            sent.windows(2).all(|pair| pair[1] - pair[0] <= 2),
-            "{sent:?}"
-        );
+        delays
+    }
+
+    #[test]
+    fn a_machine_that_cannot_keep_up_leaves_frames_out_and_is_not_late() {
+        let (mut schedule, mut now) = (schedule(), at(1000));
+        // Every frame takes 150 ms instead of the 100 there are.
+        let delays = played(&mut schedule, &mut now, at(150));
+        assert!((130..=145).contains(&delays.len()), "{}", delays.len());
+        let slow = delays.iter().rposition(|&delay| delay > TOLERANCE);
+        let (first, rest) = delays.split_at(slow.unwrap() + 1);
+        assert!(first.len() < 13, "it is noticed late: {first:?}");
+        assert!(rest.iter().all(|&delay| delay <= at(250)), "{rest:?}");
+    }
+
+    #[test]
+    fn a_machine_that_is_late_now_and_then_leaves_nothing_out() {
+        let (mut schedule, mut now) = (schedule(), at(1400));
+        assert_eq!(played(&mut schedule, &mut now, at(20)).len(), 200);
+        // Once it did not keep up; after that it does.
+        assert!(schedule.left_out(now) && !schedule.left_out(now));
+        let still = now + HURRY - at(1);
+        assert!(schedule.is_hurried(still) && !schedule.is_hurried(still + at(1)));
     }
 
     #[test]
@@ -113,6 +147,7 @@ mod tests {
         let mut skipped = 0;
         let mut number = 1;
         while schedule.is_late(number, now) {
+            schedule.left_out(now);
             schedule.read(number, now, now + at(120));
             now += at(120);
             number += 1;

@@ -141,6 +141,7 @@ impl Streaming {
         path: &Path,
     ) -> Output {
         if number < self.next_sent {
+            self.skipped(1);
             return Output::Discard { number, skip: None };
         }
         let overdue = number - self.next_sent >= MAX_SKIPPED;

@@ -235,9 +235,8 @@ pub fn used(codewords: &[u16]) -> Vec<u16> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn lines_are_flat_and_named() {
-        let line = Line::new(SenderRecord::Summary(SenderSummary {
+    pub(super) fn summary() -> SenderSummary {
+        SenderSummary {
             connections: 1,
             frames_sent: 1,
             frames_skipped: 2,
@@ -247,7 +246,12 @@ mod tests {
             provider: "cpu".into(),
             codebook_digest: "00".into(),
             codebook_shipped: false,
-        }));
+        }
+    }
+
+    #[test]
+    fn lines_are_flat_and_named() {
+        let line = Line::new(SenderRecord::Summary(summary()));
         let text = serde_json::to_string(&line).unwrap();
         assert!(text.starts_with(r#"{"schema":"raq-stats/1","type":"summary","connections":1,"#));
         assert_eq!(

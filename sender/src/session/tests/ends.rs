@@ -240,3 +240,19 @@ fn frames_under_way_at_the_end_are_counted() {
     let counts = session.counts();
     assert_eq!((counts.frames_sent, counts.frames_skipped), (1, 1));
 }
+
+#[test]
+fn frames_that_come_when_nothing_is_sent_any_more_are_skipped() {
+    let mut session = streaming();
+    // The receiver says no more: the reason comes with the end of the connection.
+    session.handle(at(10), Input::ControlEnd);
+    session.handle(at(20), encoded(0, 15));
+    let discard = Output::Discard {
+        number: 0,
+        skip: None,
+    };
+    assert_eq!(outputs(&mut session), [discard]);
+    session.handle(at(30), Input::Lost);
+    let counts = session.counts();
+    assert_eq!((counts.frames_sent, counts.frames_skipped), (0, 1));
+}

@@ -1,9 +1,10 @@
 use std::io::{BufRead as _, BufReader};
 
 use super::super::columns::{self, Rows};
+use super::super::tests::summary;
 use super::super::{
     ConnectionChange, ConnectionRecord, FrameDecoded, FrameSent, FrameSkipped, ReceiverRecord,
-    ReceiverSummary, SenderRecord, SenderSummary,
+    ReceiverSummary, SenderRecord,
 };
 use super::*;
 use crate::meter::Figures;
@@ -97,17 +98,7 @@ fn sender_records() -> [SenderRecord; 5] {
             queue_ms: 4.5,
         }),
         SenderRecord::Interval(figures()),
-        SenderRecord::Summary(SenderSummary {
-            connections: 1,
-            frames_sent: 1,
-            frames_skipped: 2,
-            bytes: 3,
-            seconds: 0.5,
-            estimator: "burst".into(),
-            provider: "cpu".into(),
-            codebook_digest: "00".into(),
-            codebook_shipped: false,
-        }),
+        SenderRecord::Summary(summary()),
     ]
 }
 
