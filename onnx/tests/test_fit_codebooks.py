@@ -17,7 +17,7 @@ from raq_train.untrained import untrained
 
 ONNX = Path(__file__).resolve().parents[1]
 CONFIG = ONNX / "configs" / "several.toml"
-STEPS = ("--steps", "60", "20", "40")
+STEPS = ("--steps", "90", "20", "40")
 
 
 def fit(run: Path, name: str, *more: str) -> subprocess.CompletedProcess:
@@ -53,7 +53,7 @@ def test_every_codebook_is_fitted_and_exported(run: Path) -> None:
         assert done.returncode == 0, done.stderr[-2000:]
         report = json.loads((run / "adapters" / f"{codebook.name}.json").read_text())
         assert list(report["gap_db"]) == ["16", str(codebook.max_codewords)]
-        # Before training about 3 dB.
+        # 1.5 to 1.7 dB; before training 2.8 to 3.3.
         assert report["gap_db"]["16"] < 2.2, report
     table = np.load(run / "tables" / "tile.npy")
     assert table.shape == (32, 48)
