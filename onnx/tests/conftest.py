@@ -8,10 +8,18 @@ import pytest
 # Threads that wait for each other crawl where another program has one of two cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-_NEEDED = ("torch", "onnx", "onnxruntime", "blake3")
+_NEEDED = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "blake3",
+    "vector_quantize_pytorch",
+    "torchmetrics",
+    "matplotlib",
+)
 _MISSING = [name for name in _NEEDED if not importlib.util.find_spec(name)]
 
-collect_ignore_glob = ["test_*.py"] if _MISSING else []
+collect_ignore_glob = ["test_*.py", "paper/test_*.py"] if _MISSING else []
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -17,7 +17,16 @@ pub const REQUIRE_ALL: &str = "RAQ_REQUIRE_ALL";
 pub const SKIPS: &str = "RAQ_SKIPS";
 
 /// What the Python tests import.
-const PYTHON_MODULES: [&str; 5] = ["torch", "onnx", "onnxruntime", "numpy", "pytest"];
+const PYTHON_MODULES: [&str; 8] = [
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "vector_quantize_pytorch",
+    "torchmetrics",
+    "matplotlib",
+    "pytest",
+];
 
 /// Sets up, builds the programs and runs all tests; goes on after a failure, so that one run
 /// tells everything.
