@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from blake3 import blake3
@@ -130,7 +131,6 @@ def export(
     out: Path,
 ) -> dict:
     """Write the model folder; returns the manifest. Raises if the graph disagrees with PyTorch."""
-    out.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         bases = {
             name: adapter.integer_base().numpy().astype("<i2") for name, adapter in adapters.items()
@@ -139,10 +139,31 @@ def export(
             name: adapter(integer=True).numpy().astype("<i2") for name, adapter in adapters.items()
         }
 
+    graph = adapter_graph.build(adapters)
+    manifest, codebooks = write_model(config, model, graph, bases, counts, out)
+    for name, rows in codebooks.items():
+        if not np.array_equal(rows, expected[name]):
+            raise RuntimeError(f"the exported adapter does not emit the trained codebook {name!r}")
+    return manifest
+
+
+def write_model(
+    config: Config,
+    model: Autoencoder,
+    adapter: onnx.ModelProto,
+    bases: dict[str, np.ndarray],
+    counts: dict,
+    out: Path,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Write the model folder with any graph that makes codebooks of `bases`, i16 [K, dims] by name.
+
+    Returns the manifest and the codebooks that the graph makes here.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     graphs = {
         "encoder.onnx": network_graph.encoder(model),
         "decoder.onnx": network_graph.decoder(model),
-        "adapter.onnx": adapter_graph.build(adapters),
+        "adapter.onnx": adapter,
     }
     for name, graph in graphs.items():
         (out / name).write_bytes(graph.SerializeToString(deterministic=True))
@@ -154,9 +175,6 @@ def export(
     for name, data in others.items():
         (out / name).write_bytes(data)
     codebooks = regenerate(out / "adapter.onnx", bases)
-    for name, rows in codebooks.items():
-        if not np.array_equal(rows, expected[name]):
-            raise RuntimeError(f"the exported adapter does not emit the trained codebook {name!r}")
 
     files = {}
     for name in [*graphs, *others]:
@@ -192,7 +210,7 @@ def export(
     }
     text = json.dumps(manifest, indent=2) + "\n"
     (out / "manifest.json").write_text(text, encoding="utf-8")
-    return manifest
+    return manifest, codebooks
 
 
 def main() -> None:

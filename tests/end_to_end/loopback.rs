@@ -8,7 +8,7 @@ use raq_tests::{
     sandbox::{PATIENCE, Sandbox},
     transfer::{Receiver, Transfer, start_sender},
 };
-use xtask::program::Ended;
+use xtask::{program::Ended, stats};
 
 #[test]
 fn a_larger_rate_is_a_better_picture() {
@@ -180,4 +180,31 @@ fn a_receiver_takes_one_sender_after_the_other() {
     }
     raq_tests::sandbox::interrupt(&recv.program);
     recv.finish().well().unwrap();
+}
+
+#[test]
+fn a_generator_of_the_paper_makes_the_codebook_at_both_ends() {
+    let sandbox = Sandbox::new();
+    let model = raq_tests::paper();
+    let (sent, decoded) = (sandbox.path("sent.jsonl"), sandbox.path("decoded.jsonl"));
+    let mut recv = sandbox.recv();
+    recv.args(["--once", "--output", "null", "--model"])
+        .arg(&model);
+    let recv = Receiver::start(recv.arg("--stats").arg(&decoded));
+    let mut send = sandbox.send();
+    send.args(["--test-pattern", "motion", "--size", "96x64"])
+        .args(["--fps", "10", "--frames", "10", "--model"])
+        .arg(&model);
+    let send = start_sender(send.arg("--stats").arg(&sent), recv.address);
+    send.finish(PATIENCE).and_then(Ended::well).unwrap();
+    recv.finish().well().unwrap();
+    let (frames, sender) = stats::sender(&sent).unwrap();
+    let (_, receiver) = stats::receiver(&decoded).unwrap();
+    assert_eq!(sender.codebook_digest, receiver.codebook_digest);
+    assert!(
+        !sender.codebook_shipped,
+        "one machine computes floats alike"
+    );
+    assert_eq!(receiver.frames_decoded, sender.frames_sent);
+    assert!(frames.iter().any(|frame| frame.codewords.contains(&32)));
 }

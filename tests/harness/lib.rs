@@ -58,3 +58,9 @@ pub fn model() -> PathBuf {
 pub fn several() -> PathBuf {
     paths::repository().join("tests/data/several")
 }
+
+/// A small model whose codebook a generator as in the paper makes, in floats; `tests/data/paper/README.md`
+/// says how it is made.
+pub fn paper() -> PathBuf {
+    paths::repository().join("tests/data/paper")
+}

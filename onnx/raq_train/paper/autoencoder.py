@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .planes import Planes
 from .settings import NetworkSettings
 
 
@@ -98,9 +99,9 @@ class VqVae2(nn.Module):
         return self.decoder(torch.cat([bottom, self.up(top)], 1))
 
 
-def build(settings: NetworkSettings) -> VqVae | VqVae2:
+def build(settings: NetworkSettings) -> VqVae | VqVae2 | Planes:
     """The networks of that kind."""
-    return VqVae2(settings) if settings.kind == "vqvae2" else VqVae(settings)
+    return {"vqvae": VqVae, "vqvae2": VqVae2, "planes": Planes}[settings.kind](settings)
 
 
 def to_rows(grids: list[Tensor]) -> Tensor:

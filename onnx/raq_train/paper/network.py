@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from . import arms, autoencoder
 from .autoencoder import to_grids, to_rows
+from .planes import Planes
 from .settings import Experiment, RunSettings
 
 
@@ -23,6 +24,8 @@ class Network(nn.Module):
         """The loss of a step for pictures f32 [N, 3, S, S]: of every pass of the arm the error of
         its pictures and the terms of its quantiser, all with the weight 1.
         """
+        if isinstance(self.autoencoder, Planes):
+            self.autoencoder.begin(pictures)
         grids = self.autoencoder.encode(pictures)
         total = pictures.new_zeros(())
         for made in self.arm.passes(to_rows(grids), random):

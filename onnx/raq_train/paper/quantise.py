@@ -50,7 +50,7 @@ def together(value: Tensor) -> Tensor:
     return value
 
 
-def _first(value: Tensor) -> Tensor:
+def agreed(value: Tensor) -> Tensor:
     """The first process's value in all of them."""
     if distributed.is_initialized():
         distributed.broadcast(value, 0)
@@ -73,7 +73,7 @@ class Restart:
     def replacements(self, rows: Tensor, count: int) -> Tensor:
         """Latents to begin anew with [count, D], the same in all processes."""
         pick = torch.randint(len(rows), (count,), device=rows.device)
-        return _first(rows.detach()[pick].contiguous())
+        return agreed(rows.detach()[pick].contiguous())
 
 
 class EmaCodebook(nn.Module):

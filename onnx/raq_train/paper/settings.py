@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ARMS = ("fixed", "raq", "prefix", "simvq", "residual", "fsq")
+KINDS = ("vqvae", "vqvae2", "planes")
 FEEDS = ("paper", "code")
 DRAWS = ("uniform", "log")
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -34,7 +35,9 @@ class DataSettings:
 @dataclass(frozen=True)
 class NetworkSettings:
     """Sizes of the autoencoder: `vqvae` has one grid at a quarter of the resolution, `vqvae2` one
-    more at an eighth, both with the same codebook, as in the authors' code.
+    more at an eighth, both with the same codebook, as in the authors' code. `planes` is the
+    autoencoder of the product, so that it can be exported; its `channels` and `blocks` are the
+    decoder's.
 
     `dim` is the length of a codeword.
     """
@@ -163,7 +166,7 @@ def _check(experiment: Experiment) -> None:
     train, network, measure = experiment.train, experiment.network, experiment.measure
     demand(bool(experiment.runs), "there are no [[runs]]; list at least one")
     demand(experiment.data.size % 8 == 0, "[data] size must be a multiple of 8")
-    demand(network.kind in ("vqvae", "vqvae2"), f"[network] kind {network.kind!r} is unknown")
+    demand(network.kind in KINDS, f"[network] kind {network.kind!r} is unknown")
     for key in ("steps", "batch"):
         demand(getattr(train, key) > 0, f"[train] {key} must be above 0")
     demand(bool(train.seeds), "[train] seeds is empty; give at least one")
