@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ..checkpoint import Checkpoint
 from . import clustered, images, results, settings
-from .arms import Fixed
+from .arms import Fixed, Raq
 from .measures import Meter, Scales
 from .network import Network
 from .quantise import assign
@@ -162,6 +162,11 @@ def main() -> None:
                 trained = {"seed": seed, "train-s": round(state["seconds"], 1)}
                 for point in measure_run(experiment, network, known, test, scales):
                     points[run.curve].append(point | trained)
+                if isinstance(network.arm, Raq):
+                    # What the authors' code tests in the place of a generated codebook of K.
+                    table = network.arm.base.table
+                    point = measure_codebook(network, table, len(table), test, scales)
+                    points[f"{run.curve}-source"].append(point | trained)
                 named = (*experiment.measure.reduce, *experiment.measure.expand)
                 if run.name in named:
                     found = _remade(experiment, run.name, network, train, test, scales)

@@ -69,6 +69,7 @@ def test_every_arm_is_measured_and_drawn(runs: Path, tmp_path: Path) -> None:
     assert found["rvq"]["results"]["codewords"] == [4, 8, 16, 32]
     assert found["fixed"]["results"]["codewords"] == [8, 32]
     assert {f"vq32-dkm-{start}" for start in ("random", "plus-plus", "trained")} <= set(found)
+    assert found["raq-paper-source"]["results"]["codewords"] == [8]
     assert found["vq8-ikm-random"]["convergence"][0]["codewords"] == 16
     assert "fid" not in adapted and "st-lpips" not in adapted, "no weights were given"
     beside = tmp_path.parent / "published.json"
