@@ -32,8 +32,8 @@ WHITE_LENGTH = 44.0
 
 WHITE_COMPONENTS = 4
 
-PREFIXES = (16, 64, 256)
-"""Prefixes of a flat table that are made better than sorting by use leaves them."""
+ORDERED = 512
+"""Rows of a flat table that are put in the order in which prefixes gain most."""
 
 DAMPING = 0.8
 """The share of the way to the mean that a codeword goes in a step."""
@@ -90,34 +90,23 @@ def by_use(rows: Tensor, importance: Tensor, table: Tensor) -> Tensor:
 
 
 def order_for_prefixes(rows: Tensor, importance: Tensor, table: Tensor) -> Tensor:
-    """A flat table with a few rows of its first 1024 exchanged, so that prefixes are good too.
+    """The same rows, each of the first `ORDERED` the one that lowers the distortion most after
+    those before it; the others stay as they are.
 
-    Of 16, 64 and 256 rows the one that is missed least makes room for the one that helps most, an
-    eighth of the rows at most: sorting by use alone leaves such prefixes up to 0.7 dB behind
-    tables learned for them.
+    Sorting by use leaves prefixes 0.4 dB behind tables that were learned for them; this order of
+    the same rows 0.16 dB at 16 of 1024, 0.09 and less from 32 on (residuals of blocks of photos).
     """
-    table, pool = table.clone(), min(1024, len(table))
-    first = 0
-    for level in PREFIXES:
-        if level >= pool:
-            break
-        distances = torch.cdist(rows, table[:pool]).pow(2)
-        for _ in range(max(1, level // 8)):
-            two, nearest_two = distances[:, :level].topk(2, largest=False)
-            missed = torch.zeros(level)
-            missed.index_add_(0, nearest_two[:, 0], importance * (two[:, 1] - two[:, 0]))
-            missed[:first] = torch.inf
-            out = int(missed.argmin())
-            rest = torch.where(nearest_two[:, 0] == out, two[:, 1], two[:, 0])
-            helps = importance @ (rest[:, None] - distances[:, level:]).clamp_min(0)
-            new = int(helps.argmax())
-            if helps[new] <= missed[out]:
-                break
-            swap = torch.tensor([out, level + new])
-            table[swap] = table[swap.flip(0)]
-            distances[:, swap] = distances[:, swap.flip(0)]
-        first = level
-    return table
+    distances = torch.cdist(rows, table).pow(2)
+    best = rows.pow(2).sum(1)
+    left, order = torch.ones(len(table), dtype=torch.bool), []
+    for _ in range(min(ORDERED, len(table))):
+        helps = importance @ (best[:, None] - distances).clamp_min(0)
+        helps[~left] = -1
+        new = int(helps.argmax())
+        order.append(new)
+        left[new] = False
+        best = torch.minimum(best, distances[:, new])
+    return torch.cat([table[order], table[left]])
 
 
 def refine(vectors: Vectors, table: Tensor, rounds: int) -> tuple[Tensor, list[float]]:

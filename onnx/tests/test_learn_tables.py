@@ -14,7 +14,7 @@ from raq_train.learn_tables import (
     white_table,
     white_vectors,
 )
-from raq_train.table import distortions
+from raq_train.table import LLOYD_STEPS, distortions, fit, ladder
 
 
 def clusters(count: int, seed: int) -> torch.Tensor:
@@ -47,6 +47,9 @@ def test_prefixes_get_better_and_no_row_is_lost() -> None:
     assert after[1] < before[1]
     assert math.isclose(after[2], before[2], rel_tol=1e-5)
     assert sorted(ordered.tolist()) == sorted(table.tolist())
+    # Not far from a table whose prefixes were learned.
+    nested, _ = fit(rows, even, 128, ladder(128), LLOYD_STEPS)
+    assert after[0] < 1.25 * distortions(rows, nested, [16])[0]
 
 
 def test_the_best_table_is_kept_where_steps_make_it_worse() -> None:
