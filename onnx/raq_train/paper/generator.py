@@ -15,12 +15,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .unrolled import Layer, unroll
+
 
 class Generator(nn.Module):
     """A codebook [K, D] to one of K̃ rows.
 
-    `largest` is the most rows where `feed` is `code`. Where `hidden` is not D, linear maps stand at
-    both ends of the LSTMs, which the paper does not have.
+    `largest` is the most rows where `feed` is `code`; `dropout` goes with it alone. Where `hidden`
+    is not D, linear maps stand at both ends of the LSTMs, which the paper does not have.
     """
 
     def __init__(
@@ -70,13 +72,29 @@ class Generator(nn.Module):
 
     def _step_by_step(self, base: Tensor, size: int, state: tuple[Tensor, Tensor]) -> Tensor:
         """Each step is fed what the one before emitted, where it is not forced."""
-        emitted: list[Tensor] = []
-        fed = self.queries[:1]
-        for t in range(size):
-            # The paper counts from 1: odd steps up to 2K take an original codeword.
-            if self.forcing and t % 2 == 0 and t < 2 * len(base):
-                fed = base[t // 2 : t // 2 + 1]
-            output, state = self.writer(self.dropout(self.enter(fed)), state)
-            fed = self.leave(output)
-            emitted.append(fed)
-        return torch.cat(emitted)
+        steps = torch.arange(size, device=base.device)
+        # The paper counts from 1: odd steps up to 2K take an original codeword.
+        forced = (steps % 2 == 0) & (steps < 2 * len(base)) & self.forcing
+        if self.forcing:
+            given = base[(steps // 2).clamp(max=len(base) - 1)]
+        else:
+            given = self.queries[:1].expand(size, -1)
+        return unroll(forced, given, state, *self._folded())
+
+    def _folded(self) -> tuple[list[Layer], Tensor, Tensor]:
+        """The writer's layers with the map at their entrance in the first one, and the map at the
+        end.
+        """
+        writer = self.writer
+        layers: list[Layer] = []
+        for n in range(self.layers):
+            weight, recurrent = (getattr(writer, f"weight_{k}_l{n}") for k in ("ih", "hh"))
+            bias = getattr(writer, f"bias_ih_l{n}") + getattr(writer, f"bias_hh_l{n}")
+            if n == 0 and isinstance(self.enter, nn.Linear):
+                bias = bias + weight @ self.enter.bias
+                weight = weight @ self.enter.weight
+            layers.append((weight, recurrent, bias))
+        if isinstance(self.leave, nn.Linear):
+            return layers, self.leave.weight, self.leave.bias
+        unit = torch.eye(writer.hidden_size, device=self.queries.device)
+        return layers, unit, unit.new_zeros(len(unit))

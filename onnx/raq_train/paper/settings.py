@@ -183,6 +183,7 @@ def _check(experiment: Experiment) -> None:
         demand(2 <= run.smallest <= run.largest, where + "smallest..largest is no range from 2")
         demand(run.hidden > 0 and run.layers > 0, where + "hidden and layers must be above 0")
         demand(0 <= run.dropout < 1, where + "dropout must be 0 or a share below 1")
+        demand(not run.dropout or run.feed == "code", where + 'dropout needs feed = "code"')
         demand(run.arm != "residual" or len(run.stages) > 0, where + "residual needs stages")
         demand(run.arm != "fsq" or len(run.levels) > 0, where + "fsq needs levels")
     for name in (*measure.reduce, *measure.expand):

@@ -28,17 +28,41 @@ def test_states_are_bounded_and_linear_maps_are_not() -> None:
     assert made("paper", hidden=2)(BASE, 20).shape == (20, 4)
 
 
-@torch.no_grad()
-def test_forcing_feeds_original_codewords_to_every_second_step() -> None:
-    """Steps 1, 3, 5 … of the paper's count take codewords 1, 2, 3 …, up to 2K."""
-    generator = made("paper")
-    fed: list[torch.Tensor] = []
-    generator.enter.register_forward_hook(lambda _, __, output: fed.append(output))
-    whole = generator(BASE, 20)
-    steps = torch.cat(fed[1:])
-    for t in range(20):
-        expected = BASE[t // 2] if t % 2 == 0 and t < 12 else whole[t - 1]
-        torch.testing.assert_close(steps[t], expected)
+def by_the_letter(generator: Generator, base: torch.Tensor, size: int) -> torch.Tensor:
+    """The paper's loop: steps 1, 3, 5 … of its count take codewords 1, 2, 3 …, up to 2K."""
+    _, state = generator.reader(generator.enter(base))
+    emitted: list[torch.Tensor] = []
+    for step in range(1, size + 1):
+        if generator.forcing and step % 2 == 1 and step <= 2 * len(base):
+            fed = base[(step + 1) // 2 - 1][None]
+        else:
+            fed = emitted[-1] if emitted else generator.queries[:1]
+        output, state = generator.writer(generator.enter(fed), state)
+        emitted.append(generator.leave(output))
+    return torch.cat(emitted)
+
+
+@pytest.mark.parametrize("forcing", [True, False])
+@pytest.mark.parametrize(("hidden", "layers"), [(4, 2), (3, 1)])
+def test_codewords_and_gradients_are_those_of_the_papers_loop(
+    forcing: bool, hidden: int, layers: int
+) -> None:
+    torch.manual_seed(1)
+    generator = Generator(4, hidden, layers, 20, forcing=forcing)
+    weights = torch.randn(20, 4)
+    base = BASE.clone().requires_grad_()
+    wanted = [base, *generator.parameters()]
+    found = []
+    for emit in (generator, lambda base, size: by_the_letter(generator, base, size)):
+        codebook = emit(base, 20)
+        loss = (weights * codebook).sum()
+        found.append((codebook, torch.autograd.grad(loss, wanted, allow_unused=True)))
+    torch.testing.assert_close(found[0][0], found[1][0])
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        if other is None:
+            assert one is None or not one.any()
+        else:
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
