@@ -167,7 +167,7 @@ def explained(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}; look after it"
     text = str(error)
-    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in text:
+    if isinstance(error, torch.OutOfMemoryError) or ("memory" in text and "allocate" in text):
         return "memory is used up; lower [train] batch, [network] channels or [run] largest"
     return None
 

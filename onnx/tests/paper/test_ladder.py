@@ -102,7 +102,8 @@ def test_two_processes_train_what_one_does(runs: Path, tmp_path: Path) -> None:
         launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
         line = [sys.executable, *launch, "-m", "raq_train.paper.train", "--config", str(CONFIG)]
         line += ["--out", str(tmp_path), "--name", name, "--device", "cpu"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        # Not every machine knows its own name.
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
         done = subprocess.run(
             line, cwd=ONNX, capture_output=True, text=True, check=False, env=environment
         )
