@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from . import section
 
 MAX_CODEBOOKS = 8
 MAX_STAGES = 16
@@ -231,21 +232,13 @@ def _check(config: Config) -> None:
         within(f"stage {number}: shift", stage.shift, 0, MAX_SHIFT)
 
 
-def _section(cls: type, values: dict, where: str) -> object:
-    known = {f.name for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ValueError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
 def load(path: Path) -> Config:
     """Read a TOML file. Unknown sections and keys are refused by name, as are values out of bounds.
 
     `[model]`, `[adapter]`, `[train]`, `[sequences]` and `[decoder]` are sections, `[[codebooks]]`,
     `[[stages]]` and `[[clips]]` lists.
     """
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    raw = section.read(path)
     sections = {
         "model": ModelConfig,
         "adapter": AdapterConfig,
@@ -254,14 +247,11 @@ def load(path: Path) -> Config:
         "decoder": DecoderConfig,
     }
     lists = {"codebooks": CodebookConfig, "stages": StageConfig, "clips": ClipConfig}
-    known = {*sections, *lists, "name"}
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise ValueError(f"{path}: unknown sections {unknown}; known are {sorted(known)}")
-    parts = {k: _section(c, raw.get(k, {}), f"{path} [{k}]") for k, c in sections.items()}
+    section.demand_known(raw, {*sections, *lists, "name"}, f"{path}: unknown sections")
+    parts = {k: section.section(c, raw.get(k, {}), f"{path} [{k}]") for k, c in sections.items()}
     for key, cls in lists.items():
         if key in raw:
-            parts[key] = tuple(_section(cls, one, f"{path} [[{key}]]") for one in raw[key])
+            parts[key] = tuple(section.section(cls, one, f"{path} [[{key}]]") for one in raw[key])
     try:
         return Config(name=raw.get("name", path.stem), **parts)
     except ValueError as error:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from ..table import LLOYD_STEPS, fit
-from .dkm import EXPANDING, REDUCING, Clustered, dkm, ikm
+from .dkm import EXPANDING, REDUCING, Clustered, Start, dkm, ikm
 
 IKM_STEPS = 300
+
+Cluster = Callable[[Tensor, Tensor, torch.Generator], Clustered]
+"""A trained codebook, where to begin, and randomness."""
 
 
 @dataclass(frozen=True)
@@ -67,30 +70,43 @@ PLAIN: dict[str, Callable[[Trained, int], Tensor]] = {
 }
 
 
+def _by_lloyd(trained: Trained, size: int) -> Made:
+    torch.manual_seed(size)
+    return Made("lloyd", 0, size, _lloyd(trained, size), [])
+
+
+def _dkm(points: Tensor, first: Tensor, _random: torch.Generator) -> Clustered:
+    return dkm(points, first)
+
+
+def _ikm(points: Tensor, first: Tensor, random: torch.Generator) -> Clustered:
+    return ikm(points, first, IKM_STEPS, random)
+
+
+def _clustered(
+    name: str, cluster: Cluster, starts: dict[str, Start], trained: Trained, size: int, seeds: int
+) -> Iterator[Made]:
+    """From every start, with every seed."""
+    for start, begin in starts.items():
+        for seed in range(seeds):
+            random = torch.Generator().manual_seed(1000 * seed + size)
+            first = begin(trained.codebook, trained.use, size, random)
+            made = cluster(trained.codebook, first, random)
+            yield Made(f"{name}-{start}", seed, size, made.codebook, made.curve)
+
+
 def reduced(trained: Trained, sizes: list[int], seeds: int) -> Iterator[Made]:
     """Smaller codebooks in every way there is."""
     for size in sizes:
         for name, make in PLAIN.items():
             torch.manual_seed(size)
             yield Made(name, 0, size, make(trained, size), [])
-        torch.manual_seed(size)
-        yield Made("lloyd", 0, size, _lloyd(trained, size), [])
-        for name, start in REDUCING.items():
-            for seed in range(seeds):
-                random = torch.Generator().manual_seed(1000 * seed + size)
-                begin = start(trained.codebook, trained.use, size, random)
-                made: Clustered = dkm(trained.codebook, begin)
-                yield Made(f"dkm-{name}", seed, size, made.codebook, made.curve)
+        yield _by_lloyd(trained, size)
+        yield from _clustered("dkm", _dkm, REDUCING, trained, size, seeds)
 
 
 def expanded(trained: Trained, sizes: list[int], seeds: int) -> Iterator[Made]:
     """Larger codebooks likewise."""
     for size in sizes:
-        torch.manual_seed(size)
-        yield Made("lloyd", 0, size, _lloyd(trained, size), [])
-        for name, start in EXPANDING.items():
-            for seed in range(seeds):
-                random = torch.Generator().manual_seed(1000 * seed + size)
-                begin = start(trained.codebook, trained.use, size, random)
-                made = ikm(trained.codebook, begin, IKM_STEPS, random)
-                yield Made(f"ikm-{name}", seed, size, made.codebook, made.curve)
+        yield _by_lloyd(trained, size)
+        yield from _clustered("ikm", _ikm, EXPANDING, trained, size, seeds)

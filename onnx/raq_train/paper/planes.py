@@ -1,4 +1,4 @@
-"""The product's autoencoder as one of the paper's networks: what it is in can be exported.
+"""The product's autoencoder as one of the paper's networks, for runs that are to be streamed with.
 
 Pictures are RGB here and planar YUV 4:2:0 there (BT.601, full range). The encoder is linear, the
 principal components of the first batch; its latents are divided by `SCALE` on the way to the

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .. import section
 
 ARMS = ("fixed", "raq", "prefix", "simvq", "residual", "fsq")
 KINDS = ("vqvae", "vqvae2", "planes")
@@ -190,35 +191,19 @@ def _check(experiment: Experiment) -> None:
         demand(experiment.run(name).arm == "fixed", f"[measure] {name!r} is not of arm fixed")
 
 
-def _section(cls: type, values: dict, where: str) -> object:
-    known = {f.name for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ValueError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"{where}: {str(error).partition(' ')[2]}") from error
-
-
 def load(path: Path) -> Experiment:
     """Read a TOML file. Raises OSError or ValueError, which names what is wrong."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no TOML: {error}") from error
+    raw = section.read(path)
     sections = {
         "data": DataSettings,
         "network": NetworkSettings,
         "train": TrainSettings,
         "measure": MeasureSettings,
     }
-    unknown = sorted(set(raw) - {*sections, "runs", "name"})
-    if unknown:
-        raise ValueError(f"{path}: unknown sections {unknown}; known are {sorted(sections)}, runs")
-    parts = {k: _section(c, raw.get(k, {}), f"{path} [{k}]") for k, c in sections.items()}
-    runs = tuple(_section(RunSettings, one, f"{path} [[runs]]") for one in raw.get("runs", []))
+    section.demand_known(raw, {*sections, "runs", "name"}, f"{path}: unknown sections")
+    parts = {k: section.section(c, raw.get(k, {}), f"{path} [{k}]") for k, c in sections.items()}
+    listed, where = raw.get("runs", []), f"{path} [[runs]]"
+    runs = tuple(section.section(RunSettings, one, where) for one in listed)
     try:
         return Experiment(name=raw.get("name", path.stem), runs=runs, **parts)
     except ValueError as error:
