@@ -5,12 +5,14 @@ LSTM decoder emits the adapted codewords; with cross-forcing, every second step 
 original codeword, every other step its own previous output. It never sees the size asked for and
 is causal, so the codebook for K̃ is the first K̃ rows.
 
-Three things differ from the paper. The sequence is cut into `chains` interleaved ones that run side
+Four things differ from the paper. The sequence is cut into `chains` interleaved ones that run side
 by side with the same weights (codeword i is emitted by chain i mod chains at step i // chains): a
 batch instead of a long recurrence. The previous output that a step is fed is that of its parent,
 the codeword in a neighbouring chain at the step's number without its leading bit; the table that
 the adapter learns from is ordered so that parent and child are alike, and what the LSTM emits is
-the difference. And each step sees a fixed encoding of its index, computed, not learned.
+the difference. Each step sees a fixed encoding of its index, computed, not learned. And at the end
+the rows are put in an order of their own, `order`: what is emitted early is what others build on,
+what stands first are the rows that make the best small codebooks.
 
 The forward pass is exact integer arithmetic in float tensors (every partial sum stays below 2^24),
 so any machine, thread count or summation order gives the same codebook. Gradients pass straight
@@ -213,6 +215,7 @@ class Adapter(nn.Module):
         self.register_buffer("output_bits", torch.zeros(dim))
         self.register_buffer("encoding", step_encoding(codewords), persistent=False)
         self.register_buffer("forced", forced_rows(count, codewords, chains), persistent=False)
+        self.register_buffer("order", torch.arange(codewords))
         self.parents = parent_steps(codewords // chains)
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -290,4 +293,4 @@ class Adapter(nn.Module):
             if integer:
                 codewords = _Round.apply(codewords, CODEWORD_LIMIT)
             emitted.append(codewords)
-        return torch.cat(emitted)
+        return torch.cat(emitted)[self.order]

@@ -65,6 +65,7 @@ def _numbers(g: Graph, name: str, adapter: Adapter) -> None:
     g.constant(f"{name}_output_scale", array(adapter.output_scale()[None], np.float32))
     g.constant(f"{name}_input_scale", array(2.0 ** -adapter.input_bits[None], np.float32))
     g.constant(f"{name}_start", array(adapter.integer_start()[None], np.float32))
+    g.constant(f"{name}_order", array(adapter.order, np.int32))
 
 
 def _stack(g: Graph, group: str, names: list[str], what: str) -> None:
@@ -241,6 +242,7 @@ def _group(g: Graph, group: str, names: list[str], shape: _Shape) -> None:
     size = g.ints(shape.codewords, shape.dims)
     for place, name in enumerate(names):
         own = g.op("Reshape", g.op("Gather", rows, g.ints(place), axis=1), size)
+        own = g.op("Gather", own, f"{name}_order", axis=0)
         g.op("Cast", own, output=f"codebook_{name}", to=TensorProto.INT32)
 
 

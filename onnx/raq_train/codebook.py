@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .adapter import Adapter, forced_rows
+from .adapter import Adapter
 from .checkpoint import Checkpoint
 from .config import AdapterConfig, CodebookConfig
+from .places import by_nearest, by_parents
 from .table import distortions, nearest
 
 REPORTED = [2, 4, 16, 64, 256, 1024, 2048, 4096]
@@ -66,44 +67,25 @@ def gap_db(vectors: Vectors, codebook: Tensor, table: Tensor) -> dict[int, float
     return {size: a - b for size, a, b in zip(sizes, ours, learned, strict=True)}
 
 
-def order_by_parents(table: Tensor, base: int, chains: int) -> Tensor:
-    """Rows of each octave put where the adapter's parent of their place is close to them.
-
-    The parent of place i is (i without its leading bit) ^ 1, see `adapter`. Places that are fed an
-    original codeword take what is left. Prefixes of `chains` times a power of two stay what they
-    are. Greedy: of all free places and rows the closest pairs first.
-    """
-    table, count = table.clone(), len(table)
-    forced = forced_rows(base, count, chains)
-    low = chains
-    while low < count:
-        rows = table[low : 2 * low].clone()
-        child = torch.arange(len(rows))
-        cost = torch.cdist(table[child ^ 1], rows)
-        fed = forced[low : 2 * low].bool()
-        cost[fed] = cost.max() + 1
-        place = torch.full((len(rows),), -1)
-        while (place < 0).any():
-            free = (place < 0).nonzero()[:, 0]
-            near, choice = cost[free].min(1)
-            for n in near.argsort().tolist():
-                row = choice[n]
-                if cost[free[n], row] < math.inf:
-                    place[free[n]] = row
-                    cost[:, row] = math.inf
-        table[low : 2 * low] = rows[place]
-        low *= 2
-    return table
-
-
 def start_adapter(config: CodebookConfig, table: Tensor, latents: Tensor) -> Adapter:
     """An adapter whose forced steps are already fed the table's own rows."""
     empty = torch.zeros(config.base_codewords, table.shape[1])
     adapter = Adapter(empty, config.max_codewords, config.hidden, config.chains)
+    places = by_parents(table, config.base_codewords, config.chains)
     forced = adapter.forced.reshape(-1).bool()
     with torch.no_grad():
-        adapter.base.copy_(table[forced])
+        adapter.base.copy_(table[places][forced])
+        adapter.order.copy_(places.argsort())
     adapter.set_range(latents)
+    return adapter
+
+
+@torch.no_grad()
+def continue_adapter(config: CodebookConfig, table: Tensor, weights: dict[str, Tensor]) -> Adapter:
+    """A trained adapter, whose steps go over to the rows of another table that are near."""
+    adapter = restore_adapter(config, weights)
+    adapter.order.copy_(torch.arange(adapter.codewords))
+    adapter.order.copy_(by_nearest(table, adapter(integer=True)).argsort())
     return adapter
 
 
@@ -142,8 +124,9 @@ def train_adapter(
 ) -> dict:
     """Imitate the state's `table`, then lower the distortion of `vectors`; float, then integer.
 
-    `weights` [K_max] of the state says how much each row of the table matters. Adds `adapter` and
-    what a resumed run needs to the state, which is saved as often as the checkpoint wants.
+    `adapter` is that of the state. `weights` [K_max] of it says how much each row of the table
+    matters. Adds what a resumed run needs to the state, which is saved as often as the checkpoint
+    wants.
     """
     device = adapter.base.device
     vectors = vectors.to(device)
@@ -164,7 +147,6 @@ def train_adapter(
     floats = config.distil_steps + config.float_steps
     total = floats + config.integer_steps
     if first:
-        adapter.load_state_dict(state["adapter"])
         optimiser.load_state_dict(state["adapter_optimiser"])
     bar = tqdm(range(first, total), "adapter", mininterval=5)
     for step in bar:

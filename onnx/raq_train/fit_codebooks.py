@@ -5,7 +5,8 @@ grid units, `importance` f32 [M], and `held_vectors`, `held_importance` likewise
 the learned table f32 [K_max, dims], which is learned here, nested, from the vectors where it is
 missing; and `tables.json`, if there is one, for how often its rows are chosen. Writes
 `adapters/NAME.pt`, from which an interrupted run goes on, and at the end `adapters/NAME.json`: how
-far the integer codebook is behind that table on the held vectors, in dB.
+far the integer codebook is behind that table on the held vectors, in dB. An adapter that
+`raq_train.restore` put there goes over to the table, too.
 
 Different codebooks may be trained by separate processes at once.
 """
@@ -24,7 +25,14 @@ from torch import Tensor
 from . import config as configuration
 from . import tables
 from .checkpoint import Checkpoint
-from .codebook import Vectors, gap_db, order_by_parents, start_adapter, train_adapter
+from .codebook import (
+    Vectors,
+    continue_adapter,
+    gap_db,
+    restore_adapter,
+    start_adapter,
+    train_adapter,
+)
 from .config import CodebookConfig, Config
 from .export import load_tables
 from .table import LLOYD_STEPS, fit, ladder
@@ -100,13 +108,17 @@ def fit_codebook(config: Config, run: Path, name: str, device: torch.device) -> 
     vectors = load_vectors(run / "vectors" / f"{name}.npz", shape.dims)
     checkpoint = Checkpoint(run / "adapters" / f"{name}.pt", config.train.checkpoint_seconds)
     state = checkpoint.load()
-    if not state:
-        learned = learned_table(run / "tables" / f"{name}.npy", vectors, shape, seed)
-        table = order_by_parents(learned, shape.base_codewords, shape.chains)
+    if "table" not in state:
+        table = learned_table(run / "tables" / f"{name}.npy", vectors, shape, seed)
         use = torch.tensor(tables.use_of_rows(load_tables(config, run), config, name))
+        if "adapter" in state:
+            adapter = continue_adapter(shape, table, state["adapter"])
+        else:
+            adapter = start_adapter(shape, table, vectors.rows)
         state = {"table": table, "weights": row_weights(table, use)}
+        state["adapter"] = adapter.state_dict()
         checkpoint.save(state, now=True)
-    adapter = start_adapter(shape, state["table"], vectors.rows).to(device)
+    adapter = restore_adapter(shape, state["adapter"]).to(device)
     state = train_adapter(config.adapter, adapter, vectors, checkpoint, state, seed)
     with torch.no_grad():
         codebook = adapter(integer=True).cpu()

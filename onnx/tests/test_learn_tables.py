@@ -9,6 +9,7 @@ from raq_train.learn_tables import (
     WHITE_COMPONENTS,
     WHITE_LENGTH,
     by_use,
+    for_prefixes,
     order_for_prefixes,
     refine,
     white_table,
@@ -41,7 +42,7 @@ def test_prefixes_get_better_and_no_row_is_lost() -> None:
     rows, even = torch.randn(3000, 4) * torch.tensor([9.0, 3.0, 1.0, 1.0]), torch.ones(3000)
     # The most used rows lie all close together in the middle.
     table = rows[:128][rows[:128].norm(dim=1).argsort()]
-    ordered = order_for_prefixes(rows, even, table)
+    ordered = order_for_prefixes(rows, even, table, 0)
     before, after = (distortions(rows, one, [16, 64, 128]) for one in (table, ordered))
     assert after[0] < 0.7 * before[0]
     assert after[1] < before[1]
@@ -50,6 +51,25 @@ def test_prefixes_get_better_and_no_row_is_lost() -> None:
     # Not far from a table whose prefixes were learned.
     nested, _ = fit(rows, even, 128, ladder(128), LLOYD_STEPS)
     assert after[0] < 1.25 * distortions(rows, nested, [16])[0]
+
+
+def test_small_prefixes_of_a_large_table_are_nearly_as_good_as_nested_ones() -> None:
+    torch.manual_seed(0)
+    rows, even = (
+        torch.randn(6000, 6) * torch.tensor([9.0, 5.0, 3.0, 2.0, 1.0, 1.0]),
+        torch.ones(6000),
+    )
+    table, _ = fit(rows, even, 1024, [1024], 4)
+    made = for_prefixes(rows, even, table)
+    nested, _ = fit(rows, even, 32, ladder(32), LLOYD_STEPS)
+    alone = order_for_prefixes(rows, even, table, 0)
+    sizes = [16, 32, 1024]
+    flat, found = (distortions(rows, one, sizes) for one in (alone, made))
+    learned = distortions(rows, nested, [16, 32])
+    for ours, ordered, best in zip(found[:2], flat[:2], learned, strict=True):
+        assert ours < 1.02 * best
+        assert ours < 0.96 * ordered
+    assert found[2] < 1.04 * flat[2]
 
 
 def test_the_best_table_is_kept_where_steps_make_it_worse() -> None:

@@ -107,6 +107,28 @@ def test_reference_has_the_documented_size(run: Path) -> None:
     assert (run / "model" / "reference.bin").stat().st_size == 2 * planes + 8 * 8 * 16 * 4
 
 
+def test_a_model_becomes_a_run_again(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again, made = tmp_path / "again", tmp_path / "model"
+    python("restore", "--model", run / "model", "--config", CONFIG, "--run", again)
+    python("export", "--config", CONFIG, "--run", again, "--out", made)
+    for name in ("adapter.onnx", "base_tile.i16", "encoder.onnx", "tables.json"):
+        assert (made / name).read_bytes() == (run / "model" / name).read_bytes(), name
+    before, after = (
+        np.frombuffer((folder / "reference.bin").read_bytes()[-6144:], np.uint8).astype(int)
+        for folder in (run / "model", made)
+    )
+    assert np.abs(before - after).max() <= 1
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.read_text().replace("latent_dim = 16", "latent_dim = 12"))
+    for config, complaint in ((CONFIG, "holds a run already"), (other, "no model of this")):
+        with pytest.raises(SystemExit):
+            folder = again if config == CONFIG else tmp_path / "new"
+            python("restore", "--model", run / "model", "--config", config, "--run", folder)
+        assert complaint in capsys.readouterr().err
+
+
 def test_a_missing_table_is_named(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
