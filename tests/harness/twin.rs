@@ -34,6 +34,8 @@ pub struct Twin {
     dim: usize,
     /// Sequences that run side by side.
     chains: usize,
+    /// Which of the emitted rows stands in each row of the codebook.
+    order: Vec<i64>,
 }
 
 struct Cell {
@@ -97,6 +99,7 @@ impl Twin {
             hidden,
             dim,
             chains,
+            order: own("order"),
         }
     }
 
@@ -144,7 +147,8 @@ impl Twin {
             };
             rows.push((0..self.dim).map(emitted).collect());
         }
-        rows.concat().into_iter().map(|v| v as i16).collect()
+        let ordered = self.order.iter().flat_map(|&i| &rows[i as usize]);
+        ordered.map(|&v| v as i16).collect()
     }
 
     fn as_input(&self, codeword: &[i64]) -> Vec<i64> {
