@@ -49,6 +49,9 @@ ENCODING = 64
 
 ENCODING_PEAK = 64
 
+OUTPUT_ONE = 64
+"""The byte that stands for an output weight of one."""
+
 SUM_LIMIT = 2**24
 """Integers below it are exact in float32, and so are sums that never reach it, in any order."""
 
@@ -233,13 +236,20 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Fix the integer grids of all weights; call once, before integer training."""
+        """Fix the integer grids of all weights; call once, before integer training.
+
+        What the adapter emits stays the same, but for roundings.
+        """
         self.encoder.calibrate()
         self.decoder.calibrate()
+        peak = self.output.abs().amax(0).clamp_min(2.0**-10) * 1.1
+        finer = torch.floor(torch.log2(BYTE / OUTPUT_ONE / peak))
+        self.output.mul_(2.0**finer)
+        self.output_bits.sub_(finer)
 
     def integer_output(self) -> Tensor:
-        """Output weights as signed bytes [hidden, D]; 64 stands for the scale of the dimension."""
-        return _Round.apply(self.output * 64, BYTE)
+        """Output weights as signed bytes [hidden, D], in units of the scale / OUTPUT_ONE."""
+        return _Round.apply(self.output * OUTPUT_ONE, BYTE)
 
     def integer_base(self) -> Tensor:
         """The base codebook on the integer grid [K, D]."""
@@ -251,7 +261,7 @@ class Adapter(nn.Module):
 
     def output_scale(self) -> Tensor:
         """Power of two per dimension that turns an output sum into grid units."""
-        return 2.0 ** (self.output_bits - 6 - UNIT_BITS)
+        return 2.0 ** (self.output_bits - math.log2(OUTPUT_ONE) - UNIT_BITS)
 
     def forward(self, integer: bool) -> Tensor:
         base = self.integer_base() if integer else self.base
@@ -261,7 +271,7 @@ class Adapter(nn.Module):
             cell.integer_weight() if integer else cell.weight
             for cell in (self.encoder, self.decoder)
         ]
-        output = self.integer_output() if integer else self.output * 64
+        output = self.integer_output() if integer else self.output * OUTPUT_ONE
         start = self.integer_start() if integer else self.start
 
         def as_input(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from . import adapter as adapter_rules
+from . import adapter as rules
 from . import config as configuration
 from . import model as model_rules
 from .adapter import Adapter, Cell
@@ -87,7 +88,7 @@ def networks(config: Config, folder: Path) -> Autoencoder:
 
 def _fill_cell(cell: Cell, found: Numbers, name: str) -> None:
     scale = found[f"{name}_scale"][0]
-    bits = torch.log2(adapter_rules.LUT_STEP / scale) - adapter_rules.UNIT_BITS
+    bits = torch.log2(rules.LUT_STEP / scale) - rules.UNIT_BITS
     cell.bits.copy_(bits)
     cell.weight.copy_(found[f"{name}_weight"].float() * 2.0**-bits)
 
@@ -104,8 +105,8 @@ def adapters(config: Config, folder: Path) -> dict[str, Adapter]:
             one = Adapter(base, shape.max_codewords, shape.hidden, shape.chains)
             for which in ("encoder", "decoder"):
                 _fill_cell(getattr(one, which), found, f"{shape.name}_{which}")
-            one.output.copy_(found[f"{shape.name}_output_weight"].float() / 64)
-            unit = 6 + adapter_rules.UNIT_BITS
+            one.output.copy_(found[f"{shape.name}_output_weight"].float() / rules.OUTPUT_ONE)
+            unit = math.log2(rules.OUTPUT_ONE) + rules.UNIT_BITS
             one.output_bits.copy_(torch.log2(found[f"{shape.name}_output_scale"][0]) + unit)
             one.input_bits.copy_(-torch.log2(found[f"{shape.name}_input_scale"][0]))
             one.start.copy_(found[f"{shape.name}_start"][0])

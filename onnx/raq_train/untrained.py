@@ -37,7 +37,7 @@ def random_adapter(shape: CodebookConfig, spread: Tensor) -> Adapter:
         adapter.output.normal_(0, 0.5)
         for cell in (adapter.encoder, adapter.decoder):
             cell.weight.mul_(6)
-    adapter.calibrate()
+            cell.calibrate()
     return adapter
 
 

@@ -173,6 +173,26 @@ def test_float_and_integer_forms_agree_roughly(adapter: Adapter) -> None:
     assert gap < 0.1 * float_rows[:CHAINS].abs().mean()
 
 
+def test_calibration_gives_output_weights_the_whole_byte() -> None:
+    adapter = random_adapter(5)
+    with torch.no_grad():
+        adapter.output.mul_(2.0 ** -torch.arange(2.0, 2.0 + DIM))
+        before = (
+            adapter(integer=False),
+            (adapter(integer=True) - adapter(integer=False)).abs().mean(),
+        )
+        adapter.calibrate()
+        after = (
+            adapter(integer=False),
+            (adapter(integer=True) - adapter(integer=False)).abs().mean(),
+        )
+    torch.testing.assert_close(after[0], before[0])
+    assert after[1] < before[1]
+    peaks = adapter.integer_output().abs().amax(0)
+    assert peaks.min() > 57
+    assert peaks.max() <= 127
+
+
 def test_gradients_reach_every_parameter(adapter: Adapter) -> None:
     adapter.zero_grad()
     adapter(integer=True).pow(2).mean().backward()
