@@ -1,7 +1,7 @@
 """Tables and plots of results: `python -m raq_train.paper.report --results results/cifar10`.
 
-Writes `tables.md` and a plot (SVG) of each measure into the folder. `--beside FILE` sets the
-figures of a publication beside ours, curve by curve.
+Writes `tables.md` and a plot (SVG) of each measure, and of clusterings, into the folder. `--beside
+FILE` sets the figures of a publication beside ours, curve by curve.
 """
 
 from __future__ import annotations
@@ -117,6 +117,42 @@ def plot(found: dict[str, dict], measure: str, names: list[str], path: Path) -> 
     return drawn
 
 
+def plot_convergence(found: dict[str, dict], path: Path) -> bool:
+    """How clusterings went from each start, a line for each seed; whether there were any.
+
+    Of each kind (DKM, IKM) the middle one of its sizes.
+    """
+    kinds: dict[str, list[tuple[str, dict]]] = {}
+    for name, made in found.items():
+        if made.get("convergence"):
+            kind, _, start = name.partition("km-")
+            kinds.setdefault(kind + "km", []).extend((start, one) for one in made["convergence"])
+    if not kinds:
+        return False
+    figure, plots = plt.subplots(
+        1, len(kinds), figsize=(5 * len(kinds), 4), layout="constrained", squeeze=False
+    )
+    for axes, (kind, curves) in zip(plots[0], sorted(kinds.items()), strict=True):
+        sizes = sorted({one["codewords"] for _, one in curves})
+        middle = sizes[len(sizes) // 2]
+        starts = sorted({start for start, _ in curves})
+        named = set()
+        for start, one in curves:
+            if one["codewords"] == middle:
+                steps = range(1, len(one["curve"]) + 1)
+                label = None if start in named else start
+                colour = f"C{starts.index(start)}"
+                axes.plot(steps, one["curve"], color=colour, label=label, lw=0.8)
+                named.add(start)
+        axes.set(title=f"{kind}, K̃ = {middle}", xlabel="step", ylabel="objective")
+        axes.set(xscale="log", yscale="log")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+    return True
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, required=True)
@@ -141,6 +177,8 @@ def main() -> None:
         name = f"{measure}.svg"
         if plot(found, measure, names, options.results / name):
             lines += [f"![{MEASURES[measure][0]}]({name})", ""]
+    if plot_convergence(found, options.results / "convergence.svg"):
+        lines += ["![Convergence of clusterings](convergence.svg)", ""]
     (options.results / "tables.md").write_text("\n".join(lines), encoding="utf-8")
     print(f"{len(names)} curves in {options.results / 'tables.md'}")
 

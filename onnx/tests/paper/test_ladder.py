@@ -81,6 +81,8 @@ def test_every_arm_is_measured_and_drawn(runs: Path, tmp_path: Path) -> None:
     tables = (tmp_path / "tables.md").read_text()
     assert "| *published: x* | – | +1.50 |" in tables
     assert "<svg" in (tmp_path / "psnr-rgb.svg").read_text()
+    drawn = (tmp_path / "convergence.svg").read_text()
+    assert all(f"<!-- {start} -->" in drawn for start in ("random", "plus-plus", "trained"))
 
 
 def test_an_interrupted_run_comes_to_the_same_end(runs: Path, tmp_path: Path) -> None:
