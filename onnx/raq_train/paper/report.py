@@ -110,8 +110,8 @@ def plot(found: dict[str, dict], measure: str, names: list[str], path: Path) -> 
     axes.set_xlabel("bits per pixel after an order-0 coder")
     axes.set_ylabel(MEASURES[measure][0])
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, ncols=2)
     if drawn:
+        axes.legend(fontsize=7, ncols=2)
         figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
     return drawn
