@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::code::Job;
 use crate::connect;
 use crate::event::{Encoded, Event};
-use crate::lookout::Lookout;
+use crate::lookout::{Advice, Lookout, Seen};
 use crate::news::News;
 use crate::pipeline::Pipeline;
 use crate::session::{End, Input, Output, Session};
@@ -60,6 +60,8 @@ pub(crate) struct Sending<'a> {
     /// Whether the session was told that QUIC has no room.
     pub(crate) held: bool,
     pub(crate) lost: Option<ConnectionError>,
+    /// It is lost because the receiver has not confirmed the handshake.
+    pub(crate) unconfirmed: bool,
 }
 
 /// Which frames of the source are a session's.
@@ -334,11 +336,21 @@ impl Sending<'_> {
         Some(self.encoded.swap_remove(index))
     }
 
-    /// Moves to another socket where nothing has come for too long.
+    /// Moves to another socket where nothing has come for too long; leaves a connection that the
+    /// receiver knows only half.
     fn look_out(&mut self) {
-        let packets = self.connection.stats().udp_rx.datagrams;
-        if !self.lookout.look(self.clock.now(), packets) {
-            return;
+        let stats = self.connection.stats();
+        let seen = Seen {
+            packets: stats.udp_rx.datagrams,
+            confirmed: stats.frame_rx.handshake_done > 0,
+        };
+        match self.lookout.look(self.clock.now(), seen) {
+            Advice::Stay => return,
+            Advice::Move => {}
+            Advice::Leave => {
+                self.unconfirmed = true;
+                return self.lose(ConnectionError::TimedOut);
+            }
         }
         if self.interrupted {
             // Whoever wants to stop does not want to wait for the network.

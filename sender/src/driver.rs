@@ -117,6 +117,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             pipeline: Pipeline::start(parts, clock)?,
             tally: Tally::new(clock, observers),
             number: 0,
+            unconfirmed: 0,
             interrupts,
             reconnect: options.reconnects().then(Reconnect::default),
             observe: observe.clone(),

@@ -28,6 +28,8 @@ use crate::uplink::Uplink;
 
 /// How long closing a connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Connections in a row whose handshake the receiver does not confirm, before that is a failure.
+const UNCONFIRMED: u32 = 3;
 
 /// All that sessions have in common.
 pub(crate) struct Sessions {
@@ -38,6 +40,8 @@ pub(crate) struct Sessions {
     pub(crate) tally: Tally,
     /// The number of the session that is under way or comes next.
     pub(crate) number: u32,
+    /// How many of the latest connections the receiver has not confirmed.
+    pub(crate) unconfirmed: u32,
     pub(crate) interrupts: watch::Receiver<bool>,
     /// None where a lost connection ends the program.
     pub(crate) reconnect: Option<Reconnect>,
@@ -102,21 +106,39 @@ impl Sessions {
     async fn connect_again(&mut self, lost: Failure) -> Result<Connected, Result<(), Failure>> {
         let mut failure = lost;
         loop {
-            let Some(reconnect) = &mut self.reconnect else {
+            let Some(wait) = self.wait() else {
                 return Err(Err(failure));
             };
-            let wait = reconnect.wait(self.clock.now(), fastrand::f64());
-            tracing::info!("{}; trying again in {wait:.1?}", failure.cause());
+            let when = match wait.is_zero() {
+                true => String::new(),
+                false => format!(" in {wait:.1?}"),
+            };
+            tracing::info!("{}; trying again{when}", failure.cause());
             let waiting = sleep(wait);
             let (pipeline, tally) = (&mut self.pipeline, &mut self.tally);
             let waited = meanwhile(pipeline, tally, &mut self.interrupts, waiting).await;
             waited.map_err(|stop| stop.result(&failure))?;
+            let unconfirmed = std::mem::take(&mut self.unconfirmed);
             failure = match self.connect().await {
-                Ok(connected) => return Ok(connected),
+                Ok(connected) => {
+                    self.unconfirmed = unconfirmed;
+                    return Ok(connected);
+                }
                 Err(Next::Over(result)) => return Err(result),
                 Err(Next::Again(failure)) => failure,
             };
         }
+    }
+
+    /// How long to wait before the next attempt; none where there is to be none.
+    fn wait(&mut self) -> Option<Duration> {
+        if self.is_to_be_confirmed() {
+            return Some(Duration::ZERO);
+        }
+        // The first session must have begun to be tried again.
+        let reconnect = self.reconnect.as_mut();
+        let reconnect = reconnect.filter(|_| self.pipeline.has_begun())?;
+        Some(reconnect.wait(self.clock.now(), fastrand::f64()))
     }
 
     /// One attempt to connect.
@@ -159,6 +181,7 @@ impl Sessions {
                 "{peer} takes no datagrams; is that raq-recv? see --peer"
             ))));
         }
+        let unconfirmed = std::mem::take(&mut self.unconfirmed);
         let (control, control_in) = match connection.open_bi().await {
             Ok(streams) => streams,
             Err(error) => {
@@ -174,7 +197,7 @@ impl Sessions {
         let mut sending = Sending {
             endpoint,
             connection,
-            lookout: Lookout::new(self.clock.now()),
+            lookout: Lookout::new(self.clock.now(), connection.rtt()),
             number: self.number,
             session,
             clock: self.clock,
@@ -194,6 +217,7 @@ impl Sessions {
             flushing: false,
             held: false,
             lost: None,
+            unconfirmed: false,
         };
         let end = sending.run().await;
         let close = match end {
@@ -212,6 +236,9 @@ impl Sessions {
         let interrupted = sending.interrupted && began.is_some();
         let encoded = std::mem::take(&mut sending.encoded);
         let lost = sending.lost.take().filter(|_| end == End::Lost);
+        if sending.unconfirmed {
+            self.unconfirmed = unconfirmed + 1;
+        }
         drop(sending);
         self.next_session();
         self.tally.session_ended(&counts);
@@ -229,6 +256,10 @@ impl Sessions {
         }
         let failure = match end {
             End::Done | End::Stopped => return Next::Over(Ok(())),
+            End::Lost if self.unconfirmed > 0 => fail(format!(
+                "{peer} does not complete the handshake, as when the network changes meanwhile; \
+                 start again"
+            )),
             End::Lost => {
                 let refused = lost
                     .as_ref()
@@ -264,17 +295,21 @@ impl Sessions {
         self.pipeline.job(Job::Begin(self.number));
     }
 
-    /// What follows a session that has failed. The first one must have begun to be tried again.
+    /// What follows a session that has failed. The first one must have begun to be tried again, or
+    /// not even have been confirmed.
     fn after(&self, failure: Failure, source_has_ended: bool) -> Next {
-        let again = self.reconnect.is_some()
-            && self.pipeline.has_begun()
-            && !source_has_ended
-            && is_worth_another(&failure);
-        if again {
+        let may_begin =
+            self.is_to_be_confirmed() || self.reconnect.is_some() && self.pipeline.has_begun();
+        if may_begin && !source_has_ended && is_worth_another(&failure) {
             Next::Again(failure)
         } else {
             Next::Over(Err(failure))
         }
+    }
+
+    /// Whether the latest connection was not confirmed and another one may be.
+    fn is_to_be_confirmed(&self) -> bool {
+        (1..UNCONFIRMED).contains(&self.unconfirmed)
     }
 }
 

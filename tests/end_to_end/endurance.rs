@@ -5,6 +5,7 @@ use std::process::Command;
 use raq_shared::stats::{ConnectionChange, SenderRecord, SenderSummary};
 use raq_tests::{
     clips,
+    router::Router,
     sandbox::{PATIENCE, Sandbox, assert_error, interrupt, signal},
     transfer::{Receiver, start_sender},
     watched::{Watched, said},
@@ -159,6 +160,27 @@ fn a_router_that_forgets_its_ports_does_not_matter() {
     );
     interrupt(&link);
     link.finish(PATIENCE).unwrap().well().unwrap();
+}
+
+/// QUIC moves no connection along before its handshake is confirmed: another one is made.
+#[test]
+fn a_router_that_forgets_a_port_within_the_handshake_does_not_matter() {
+    let sandbox = Sandbox::new();
+    let mut recv = Watched::start(sandbox.recv().args(["--output", "null"]));
+    let router = Router::start(recv.receiver.address);
+    let mut send = endless(&sandbox);
+    // Nothing is lost that was there: this needs no second connection to be allowed.
+    let send = send.args(["--stats", "sent.jsonl", "--no-reconnect"]);
+    let mut send = start_sender(send, router.address);
+    said(&mut send, "does not complete the handshake");
+    recv.frames(5);
+    interrupt(&send);
+    send.finish(PATIENCE).unwrap().well().unwrap();
+    assert_eq!(
+        history(&sandbox).0,
+        [ConnectionChange::Made],
+        "one connection with frames"
+    );
 }
 
 #[test]

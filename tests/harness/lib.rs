@@ -5,6 +5,7 @@ pub mod browser;
 pub mod clips;
 pub mod display;
 pub mod onnx_file;
+pub mod router;
 pub mod sandbox;
 pub mod terminal;
 pub mod transfer;
