@@ -325,39 +325,53 @@ fn what_is_missing_is_named_before_anything_is_written() {
     let broken = folder.path().join("sizes.txt");
     fs::write(&broken, "100\nmany\n").unwrap();
     let sizes = format!("media.sizes={}", broken.display());
+    // Frames of this clip last 40 ms, those of other sources 33 ms.
+    let (fast, slow) = ("media.encode-time=39ms", "media.encode-time=41ms");
     for (sets, emptied, code, says) in [
         (
-            ["media.source=sizes", &sizes],
+            vec!["media.source=sizes", &sizes],
             None,
             1,
             "sizes.txt:2: \"many\"",
         ),
         (
-            ["media.source=raq", "media.clip=no.y4m"],
+            vec!["media.source=raq", &clip, slow],
             None,
-            1,
-            "name a video",
+            2,
+            "longer than a frame, 40ms",
         ),
         (
-            ["media.source=raq", "media.clip=$RAQ_DATA/no.y4m"],
-            None,
-            1,
-            "set RAQ_DATA",
-        ),
-        (
-            ["media.source=raq", &clip],
+            vec!["media.source=raq", &clip, fast],
             Some("RAQ_MODEL"),
             5,
             "manifest.json",
         ),
         (
-            ["media.source=x264", &clip],
+            vec!["media.source=raq", "media.clip=no.y4m"],
+            None,
+            1,
+            "name a video",
+        ),
+        (
+            vec!["media.source=raq", "media.clip=$RAQ_DATA/no.y4m"],
+            None,
+            1,
+            "set RAQ_DATA",
+        ),
+        (
+            vec!["media.source=raq", &clip],
+            Some("RAQ_MODEL"),
+            5,
+            "manifest.json",
+        ),
+        (
+            vec!["media.source=x264", &clip],
             Some("PATH"),
             1,
             "needs ffmpeg with libx264",
         ),
         (
-            ["media.source=x264", "media.fps=30"],
+            vec!["media.source=x264", "media.fps=30"],
             None,
             2,
             "needs media.clip",

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -49,12 +49,42 @@ pub fn as_typed(command: &mut Command) {
     }
 }
 
-/// Builds the programs for release, all of them: what cargo builds for two it would build again for
-/// three.
+/// The folder of programs to try out instead of building them.
+pub const PROGRAMS: &str = "RAQ_PROGRAMS";
+
+/// The programs in the folder that [`PROGRAMS`] names; without it, built for release.
 ///
 /// # Errors
-/// Where cargo fails; its own messages are on standard error.
-pub fn release() -> Result<Programs> {
+/// Where one is missing there, or cargo fails; its own messages are on standard error.
+pub fn programs() -> Result<Programs> {
+    match std::env::var_os(PROGRAMS) {
+        Some(folder) => programs_in(Path::new(&folder)),
+        None => release(),
+    }
+}
+
+fn programs_in(folder: &Path) -> Result<Programs> {
+    let program = |name| {
+        let path = folder.join(name);
+        if !path.is_file() {
+            bail!(
+                "{PROGRAMS} is {}, which has no {name}; name a folder with raq-send, raq-recv and \
+                 raq-sim, or unset it to have them built",
+                folder.display()
+            );
+        }
+        Ok(path)
+    };
+    Ok(Programs {
+        send: program("raq-send")?,
+        recv: program("raq-recv")?,
+        sim: program("raq-sim")?,
+    })
+}
+
+/// All of them: what cargo builds for two it would build again for three.
+fn release() -> Result<Programs> {
+    eprintln!("Building raq-send, raq-recv and raq-sim …");
     let packages = ["raq-send", "raq-recv", "raq-sim"];
     let mut cargo = cargo();
     cargo.args(["build", "--release", "--bins"]);
@@ -95,6 +125,18 @@ pub fn release() -> Result<Programs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_without_the_programs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["raq-send", "raq-recv", "raq-sim"] {
+            let error = programs_in(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(&format!("no {name};")), "{error}");
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = programs_in(folder.path()).unwrap();
+        assert_eq!(found.sim, folder.path().join("raq-sim"));
+    }
 
     #[test]
     fn cargo_is_not_told_who_runs_it() {

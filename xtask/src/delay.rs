@@ -1,5 +1,8 @@
 //! Delays as the tables give them.
 
+use std::collections::HashMap;
+
+use raq_shared::stats::{FrameDecoded, FrameSent};
 use serde::Serialize;
 
 /// The median and the 95th percentile of delays, in milliseconds.
@@ -23,11 +26,24 @@ impl Delay {
             p95: rank(95)?,
         })
     }
+
+    /// From the capture of frames to their picture; none where no frame arrived.
+    pub(crate) fn between(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
+        let capture: HashMap<_, _> = sent
+            .iter()
+            .map(|frame| (frame.frame, frame.capture_unix_us))
+            .collect();
+        let delays = decoded
+            .iter()
+            .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?));
+        Self::of(delays.collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::sample::{decoded, sent};
 
     #[test]
     fn a_delay_that_was_seen_is_taken() {
@@ -36,5 +52,30 @@ mod tests {
         assert_eq!(of(vec![7000, 1000]), Some((1.0, 7.0)));
         assert_eq!(of(vec![7000]), Some((7.0, 7.0)));
         assert_eq!(of(Vec::new()), None);
+    }
+
+    #[test]
+    fn delays_are_joined_by_frame_number() {
+        let all: Vec<_> = (0..100)
+            .map(|n| sent(n, 1_000_000 * u64::from(n)))
+            .collect();
+        // Frame n takes n ms; frame 50 is lost.
+        let shown: Vec<_> = (0..100u32)
+            .rev()
+            .filter(|&n| n != 50)
+            .map(|n| decoded(n, 1_001_000 * u64::from(n)))
+            .collect();
+        assert_eq!(
+            Delay::between(&all, &shown),
+            Some(Delay {
+                p50: 49.0,
+                p95: 95.0
+            })
+        );
+        assert_eq!(Delay::between(&all, &[]), None);
+        assert_eq!(
+            Delay::between(&all[..1], &[decoded(0, 7000)]),
+            Some(Delay { p50: 7.0, p95: 7.0 })
+        );
     }
 }

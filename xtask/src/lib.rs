@@ -4,6 +4,7 @@
 //! [`program`], which runs the real programs, [`stats`], which reads what they say, and [`setup`],
 //! which knows where ONNX Runtime is.
 
+mod bench;
 pub mod build;
 mod clip;
 mod delay;
@@ -16,6 +17,7 @@ mod scene;
 pub mod setup;
 mod soak;
 pub mod stats;
+mod structure;
 pub mod test;
 
 pub use options::Options;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand};
 use raq_shared::units::parse_duration;
 
-use crate::{demo, relay, setup, soak, test};
+use crate::{bench, demo, relay, setup, soak, structure, test};
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -57,6 +57,10 @@ enum Chore {
         #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
         duration: Duration,
     },
+    /// Measure how long frames and searches take, beside x264 and FAISS in the same run
+    Bench,
+    /// Write down what every source file does, in shared/docs/STRUCTURE.md
+    Structure,
     /// Set up, build, and run every test, Rust and Python
     Test,
 }
@@ -77,6 +81,8 @@ impl Options {
                 seed,
             } => relay::run(&scenario, input.as_deref(), duration, seed),
             Chore::Soak { duration } => soak::run(duration),
+            Chore::Bench => bench::run(),
+            Chore::Structure => structure::run(),
             Chore::Test => test::run(),
         }
     }

@@ -2,8 +2,10 @@
 
 use std::{
     env, fs,
+    fs::File,
+    io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Result, bail};
@@ -54,8 +56,11 @@ pub fn run() -> Result<()> {
         "documentation tests",
         cargo().args(["test", "--workspace", "--doc"]),
     );
+    let beside = python(&mut steps);
     steps.step("tests", &mut rust_tests());
-    python(&mut steps);
+    if let Some(beside) = beside {
+        steps.end(beside);
+    }
     steps.finish()
 }
 
@@ -76,7 +81,9 @@ fn rust_tests() -> Command {
     command
 }
 
-fn python(steps: &mut Steps) {
+/// Checks the Python code, and begins its tests: they take processors, which the programs hardly
+/// do that the other tests start, and wait for nobody.
+fn python(steps: &mut Steps) -> Option<Beside> {
     let Some(python) = interpreter() else {
         steps.skip(
             "Python tests",
@@ -85,7 +92,7 @@ fn python(steps: &mut Steps) {
                 PYTHON_MODULES.join(", ")
             ),
         );
-        return;
+        return None;
     };
     // From inside onnx/: at the root, the folder would hide the package of that name.
     let onnx = paths::repository().join("onnx");
@@ -113,10 +120,12 @@ fn python(steps: &mut Steps) {
             "not in the Python environment; `cargo xtask setup --train` adds it",
         );
     }
-    steps.step(
-        "Python tests",
-        &mut run(&python, &["-m", "pytest", "-ra", "tests"]),
-    );
+    // The programs of the other tests send in real time: they come first.
+    let mut command = run(Path::new("nice"), &["-n", "19"]);
+    command
+        .arg(python)
+        .args(["-m", "pytest", "-ra", "--durations=10", "tests"]);
+    steps.begin("Python tests", &mut command)
 }
 
 /// The training environment's interpreter, or else a python3 that has what the tests import.
@@ -144,6 +153,13 @@ fn quiet(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
+/// A step under way.
+struct Beside {
+    name: &'static str,
+    child: Child,
+    output: File,
+}
+
 /// Runs steps and remembers what failed and what was skipped.
 struct Steps {
     failed: Vec<String>,
@@ -166,11 +182,47 @@ impl Steps {
     fn step(&mut self, name: &str, command: &mut Command) -> bool {
         eprintln!("\n=== {name}");
         let status = command.env(SKIPS, &self.skips).status();
-        let well = status.as_ref().is_ok_and(|status| status.success());
+        self.ended(name, status)
+    }
+
+    /// A step that goes on beside others; what it says is shown at its end.
+    fn begin(&mut self, name: &'static str, command: &mut Command) -> Option<Beside> {
+        let begun = (|| {
+            let output = tempfile::tempfile()?;
+            command.env(SKIPS, &self.skips);
+            command
+                .stdout(output.try_clone()?)
+                .stderr(output.try_clone()?);
+            let child = command.spawn()?;
+            Ok((child, output))
+        })();
+        match begun {
+            Ok((child, output)) => Some(Beside {
+                name,
+                child,
+                output,
+            }),
+            Err(error) => {
+                self.ended(name, Err(error));
+                None
+            }
+        }
+    }
+
+    fn end(&mut self, mut beside: Beside) {
+        eprintln!("\n=== {}", beside.name);
+        let status = beside.child.wait();
+        let shown = io::Seek::rewind(&mut beside.output)
+            .and_then(|()| io::copy(&mut beside.output, &mut io::stderr()));
+        self.ended(beside.name, status.and_then(|status| shown.map(|_| status)));
+    }
+
+    fn ended(&mut self, name: &str, status: io::Result<ExitStatus>) -> bool {
+        let well = status.as_ref().is_ok_and(ExitStatus::success);
         if !well {
             self.failed.push(match status {
                 Ok(status) => format!("{name} ({status})"),
-                Err(e) => format!("{name} ({}: {e})", command.get_program().display()),
+                Err(error) => format!("{name} ({error})"),
             });
         }
         well

@@ -5,7 +5,7 @@ use raq_shared::twice;
 
 twice! {
     /// Sum of products in 32 bits, which must hold it.
-    fn short_dot [short_dot_plain, short_dot_avx2] (a: &[i16], b: &[i16]) -> i32 {
+    pub(super) fn short_dot [short_dot_plain, short_dot_avx2] (a: &[i16], b: &[i16]) -> i32 {
         let product = |(&a, &b): (&i16, &i16)| i32::from(a) * i32::from(b);
         a.iter().zip(b).map(product).fold(0, i32::wrapping_add)
     }

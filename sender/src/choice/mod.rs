@@ -13,6 +13,7 @@ mod exact;
 pub mod frame;
 mod kernel;
 pub mod motion;
+pub mod nearest;
 mod principal;
 pub mod promise;
 pub mod prospect;

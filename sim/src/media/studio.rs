@@ -95,6 +95,9 @@ impl Studio {
                 )?)
             }
         };
+        media
+            .check_encode_time(rate)
+            .map_err(|what| Failure::new(Exit::Usage, what))?;
         Ok(Self {
             source,
             rate,

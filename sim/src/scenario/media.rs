@@ -124,6 +124,21 @@ impl MediaConfig {
         self.min_rate.map(|rate| rate.0)
     }
 
+    /// Whether the encoder keeps up with `rate`.
+    ///
+    /// # Errors
+    /// Cause and cure.
+    pub fn check_encode_time(&self, rate: FrameRate) -> Result<(), String> {
+        let frame = rate.time_of(1);
+        match self.encode_time {
+            Some(time) if time.0 > frame => Err(format!(
+                "media.encode-time is longer than a frame, {}; an encoder must keep up",
+                Time(frame)
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// What keys cannot know of each other.
     ///
     /// # Errors
@@ -162,14 +177,9 @@ impl MediaConfig {
                 "media.min-rate {least} is above media.max-rate {most}; lower it"
             ));
         }
-        if self
-            .encode_time
-            .is_some_and(|time| time.0 > rate.time_of(1))
-        {
-            return Err(format!(
-                "media.encode-time is longer than a frame, {}; an encoder must keep up",
-                Time(rate.time_of(1))
-            ));
+        // A clip has its own rate, which is known when it is opened.
+        if !pictures {
+            self.check_encode_time(rate)?;
         }
         if self.latency.0 > MAX_LATENCY {
             return Err(format!(

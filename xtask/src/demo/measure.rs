@@ -1,12 +1,11 @@
 //! Quality, bitrate and delay of one run.
 
-use std::{collections::HashMap, fs::File};
+use std::fs::File;
 
 use anyhow::{Context as _, Result, bail};
 use raq_shared::{
     frame::Frame,
     quality::{psnr_y, ssim_y},
-    stats::{FrameDecoded, FrameSent},
     y4m::Reader,
 };
 
@@ -48,7 +47,7 @@ impl Measured {
             psnr += psnr_y(&a, &b).min(BEST_PSNR);
             ssim = ssim.zip(ssim_y(&a, &b)).map(|(sum, value)| sum + value);
         }
-        let Some(delay_ms) = delay(&transfer.sent, &transfer.decoded) else {
+        let Some(delay_ms) = Delay::between(&transfer.sent, &transfer.decoded) else {
             bail!(
                 "no frame arrived ({}); is the machine overloaded?",
                 transfer.rate
@@ -60,48 +59,5 @@ impl Measured {
             kbps: transfer.sender.bytes as f64 * 8.0 / 1000.0 / clip.duration().as_secs_f64(),
             delay_ms,
         })
-    }
-}
-
-/// None where no frame arrived.
-fn delay(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Delay> {
-    let capture: HashMap<_, _> = sent
-        .iter()
-        .map(|frame| (frame.frame, frame.capture_unix_us))
-        .collect();
-    let delays = decoded
-        .iter()
-        .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?));
-    Delay::of(delays.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::sample::{decoded, sent};
-
-    #[test]
-    fn delays_are_joined_by_frame_number() {
-        let all: Vec<_> = (0..100)
-            .map(|n| sent(n, 1_000_000 * u64::from(n)))
-            .collect();
-        // Frame n takes n ms; frame 50 is lost.
-        let shown: Vec<_> = (0..100u32)
-            .rev()
-            .filter(|&n| n != 50)
-            .map(|n| decoded(n, 1_001_000 * u64::from(n)))
-            .collect();
-        assert_eq!(
-            delay(&all, &shown),
-            Some(Delay {
-                p50: 49.0,
-                p95: 95.0
-            })
-        );
-        assert_eq!(delay(&all, &[]), None);
-        assert_eq!(
-            delay(&all[..1], &[decoded(0, 7000)]),
-            Some(Delay { p50: 7.0, p95: 7.0 })
-        );
     }
 }

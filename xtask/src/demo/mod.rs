@@ -41,8 +41,7 @@ pub fn run(input: Option<&Path>, frames: u32) -> Result<()> {
         eprintln!("Taking the first {frames} frames; --frames N takes more");
     }
     eprintln!("{clip}");
-    eprintln!("Building raq-send and raq-recv …");
-    let programs = build::release()?;
+    let programs = build::programs()?;
 
     let mut transfers = Vec::new();
     for rate in [Rate::Automatic]

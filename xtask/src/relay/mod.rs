@@ -63,8 +63,7 @@ pub fn run(
         eprintln!("Taking the first {MOST_FRAMES} frames");
     }
     eprintln!("{clip}");
-    eprintln!("Building raq-send, raq-recv and raq-sim …");
-    let programs = build::release()?;
+    let programs = build::programs()?;
     let scenario = Scenario {
         program: programs.sim.clone(),
         name: scenario.to_owned(),

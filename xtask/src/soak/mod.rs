@@ -38,8 +38,7 @@ pub(crate) fn run(length: Duration) -> Result<()> {
         bail!("--duration: give 2m to 24h");
     }
     setup::run(false, false)?;
-    eprintln!("Building raq-send and raq-recv …");
-    let programs = build::release()?;
+    let programs = build::programs()?;
     let folder = tempfile::tempdir().context("no place for a key; set TMPDIR")?;
     let (recv, address, page) = receiver(&programs, folder.path())?;
     let browser = browser(&page, &folder.path().join("profile"))?;

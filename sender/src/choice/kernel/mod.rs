@@ -4,12 +4,20 @@
 //! and stored with an offset of 128, queries have six bits and a sign: four products of them
 //! fit 16 bits twice over, so that no build of the kernel ever saturates and all agree.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
 use std::ops::Range;
 
 use raq_shared::codebook::MAX_DIM;
 
 /// Codewords that one step of the scan looks at.
-pub(super) const LANES: usize = 8;
+pub(super) const LANES: usize = 16;
 /// Numbers of a codeword that one step multiplies.
 const STEP: usize = 4;
 /// Steps of the longest codeword.
@@ -18,13 +26,15 @@ const MAX_STEPS: usize = MAX_DIM / STEP;
 const OFFSET: i32 = 128;
 /// The largest magnitude of a codeword's number.
 const ROW_LIMIT: f32 = 127.0;
-/// The largest magnitude of a query's number.
+/// The largest magnitude of a query's number that every build takes.
 const QUERY_LIMIT: f32 = 32.0;
+/// The same for builds that do not add four products in 16 bits.
+const WIDE_LIMIT: f32 = 127.0;
 
 const _: () = assert!(STEP as i32 * 255 * (QUERY_LIMIT as i32) < 1 << 15);
 
-/// Rows laid out for scanning, cluster by cluster: blocks of eight rows, four dimensions of each
-/// side by side.
+/// Rows laid out for scanning, cluster by cluster: blocks of sixteen rows, four dimensions of
+/// each side by side.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     /// Per block; even, so that two are summed in 16 bits.
@@ -82,6 +92,17 @@ impl Rows {
         (rows, places)
     }
 
+    /// What eight bits make of the row at `place`, into `taken`.
+    pub(super) fn taken(&self, place: usize, taken: &mut [f32]) {
+        let (block, lane) = (place / LANES * self.steps, place % LANES);
+        for (step, taken) in taken.chunks_mut(STEP).enumerate() {
+            let numbers = &self.blocks[block + step][STEP * lane..];
+            for (taken, &number) in taken.iter_mut().zip(numbers) {
+                *taken = (i32::from(number) - OFFSET) as f32 * self.units[place];
+            }
+        }
+    }
+
     /// The blocks of the clusters in `near`, neighbours together.
     fn ranges(&self, mut near: u64) -> impl Iterator<Item = Range<usize>> {
         std::iter::from_fn(move || {
@@ -120,20 +141,42 @@ impl Query {
         }
     }
 
-    /// Takes on numbers, always as many, at most [`MAX_DIM`].
+    /// Takes on numbers, always as many, at most [`MAX_DIM`], as every build takes them.
     pub(super) fn set(&mut self, values: &[f32]) {
+        self.set_up_to(QUERY_LIMIT, values);
+    }
+
+    fn set_up_to(&mut self, limit: f32, values: &[f32]) {
         let largest = values.iter().fold(0f32, |most, v| most.max(v.abs()));
-        let scale = QUERY_LIMIT / largest.max(f32::MIN_POSITIVE);
+        let scale = limit / largest.max(f32::MIN_POSITIVE);
         let mut sum = 0;
         for (step, values) in self.steps.iter_mut().zip(values.chunks(STEP)) {
             for (to, value) in step.iter_mut().zip(values) {
                 // Truncation of a shifted value rounds and is quick.
-                *to = ((value * scale + (QUERY_LIMIT + 0.5)) as i32 - QUERY_LIMIT as i32) as i8;
+                *to = ((value * scale + (limit + 0.5)) as i32 - limit as i32) as i8;
                 sum += i32::from(*to);
             }
         }
         self.start = -OFFSET * sum;
-        self.unit = largest / QUERY_LIMIT;
+        self.unit = largest / limit;
+    }
+
+    /// The same for whole numbers, as finely as `level` takes them; gives the length of what the
+    /// bits leave out.
+    pub(super) fn set_for(&mut self, level: Level, values: &[i16]) -> f32 {
+        let mut exact = [0.0; MAX_DIM];
+        let exact = &mut exact[..values.len()];
+        for (exact, &value) in exact.iter_mut().zip(values) {
+            *exact = value.into();
+        }
+        self.set_up_to(level.query_limit(), exact);
+        let taken = self
+            .steps
+            .as_flattened()
+            .iter()
+            .map(|&taken| f32::from(taken) * self.unit);
+        let off = exact.iter().zip(taken).map(|(value, taken)| value - taken);
+        off.map(|v| v * v).sum::<f32>().sqrt()
     }
 }
 
@@ -165,19 +208,49 @@ impl Best {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     Scalar,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// With its instructions for sums of products of eight bits (VNNI).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// What bounds the scores of all places; see [`Level::bounds`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach<'a> {
+    /// Per place half of its codeword's energy, infinite where there is none.
+    pub(super) halves: &'a [f32],
+    /// Per place its codeword's length.
+    pub(super) lengths: &'a [f32],
 }
 
 impl Level {
     /// What this processor can run, the fastest last.
     pub(super) fn available() -> Vec<Self> {
         let mut levels = vec![Self::Scalar];
+        // A part of every such processor.
+        #[cfg(target_arch = "aarch64")]
+        levels.push(Self::Neon);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             levels.push(Self::Avx2);
         }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+            levels.push(Self::Avx512);
+        }
         levels
+    }
+
+    /// The largest magnitude of a query's number.
+    fn query_limit(self) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => QUERY_LIMIT,
+            _ => WIDE_LIMIT,
+        }
     }
 
     /// The best place of every lane under each list of biases, among the clusters in `near`.
@@ -195,137 +268,53 @@ impl Level {
             assert_eq!(list.len(), rows.units.len(), "a bias per place");
         }
         match self {
-            Self::Scalar => scan_scalar(rows, query, near, biases),
+            Self::Scalar => scalar::scan(rows, query, near, biases),
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every such processor has NEON.
+            Self::Neon => unsafe { neon::scan(rows, query, near, biases) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `available` has found AVX2 on this processor.
-            Self::Avx2 => unsafe { scan_avx2(rows, query, near, biases) },
+            Self::Avx2 => unsafe { avx2::scan(rows, query, near, biases) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` has found both features on this processor.
+            Self::Avx512 => unsafe { avx512::scan(rows, query, near, biases) },
         }
     }
-}
 
-fn scan_scalar<const S: usize>(
-    rows: &Rows,
-    query: &Query,
-    near: u64,
-    biases: [&[f32]; S],
-) -> [[Best; LANES]; S] {
-    let mut best = [[Best::NONE; LANES]; S];
-    for block in rows.ranges(near).flatten() {
-        let steps = &rows.blocks[block * rows.steps..][..rows.steps];
-        let mut sums = [query.start; LANES];
-        for (q, step) in query.steps.iter().zip(steps) {
-            for (sum, numbers) in sums.iter_mut().zip(step.chunks_exact(STEP)) {
-                let pairs = numbers.iter().zip(q);
-                *sum += pairs
-                    .map(|(&c, &q)| i32::from(c) * i32::from(q))
-                    .sum::<i32>();
-            }
-        }
-        for (lane, sum) in sums.into_iter().enumerate() {
-            let index = block * LANES + lane;
-            let product = sum as f32 * rows.units[index] * query.unit;
-            for (list, best) in biases.iter().zip(&mut best) {
-                let score = product - list[index];
-                if score > best[lane].score {
-                    best[lane] = Best {
-                        score,
-                        index: index as u32,
-                    };
-                }
-            }
-        }
-    }
-    best
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn scan_avx2<const S: usize>(
-    rows: &Rows,
-    query: &Query,
-    near: u64,
-    biases: [&[f32]; S],
-) -> [[Best; LANES]; S] {
-    use std::arch::x86_64::{
-        __m256i, _CMP_GT_OQ, _mm256_add_epi16, _mm256_add_epi32, _mm256_blendv_epi8,
-        _mm256_castps_si256, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_mul_ps,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256,
-        _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps,
-    };
-    const TOGETHER: usize = 4;
-    let steps = rows.steps;
-    let mut scores = [_mm256_set1_ps(f32::NEG_INFINITY); S];
-    let mut found = [_mm256_setzero_si256(); S];
-    let unit = _mm256_set1_ps(query.unit);
-    let start = _mm256_set1_epi32(query.start);
-    let ones = _mm256_set1_epi16(1);
-    let spread = |q: [i8; STEP]| _mm256_set1_epi32(i32::from_le_bytes(q.map(|v| v as u8)));
-    let mut offer = |sums: __m256i, block: usize| {
-        // SAFETY: units and lists have whole blocks of eight, checked by the caller.
-        let load = |list: &[f32]| unsafe { _mm256_loadu_ps(list.as_ptr().add(block * LANES)) };
-        let products = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), load(&rows.units));
-        let products = _mm256_mul_ps(products, unit);
-        let number = _mm256_set1_epi32(block as i32);
-        for s in 0..S {
-            let score = _mm256_sub_ps(products, load(biases[s]));
-            let better = _mm256_cmp_ps::<_CMP_GT_OQ>(score, scores[s]);
-            scores[s] = _mm256_max_ps(score, scores[s]);
-            found[s] = _mm256_blendv_epi8(found[s], number, _mm256_castps_si256(better));
-        }
-    };
-    let queries = &query.steps[..steps];
-    assert!(steps.is_multiple_of(2) && rows.blocks.len().is_multiple_of(steps));
-    for range in rows.ranges(near) {
+    /// What each query's score r·c − |c|²/2 may be at most at the places of `blocks`, into `most`
+    /// (a list of all places per query), where eight bits are off by up to `slack` times a
+    /// codeword's length; and the largest score that is certain.
+    ///
+    /// # Panics
+    /// When a list has not one value per place, or the blocks are not the rows'.
+    pub(super) fn bounds<const N: usize>(
+        self,
+        rows: &Rows,
+        blocks: Range<usize>,
+        queries: [&Query; N],
+        slack: [f32; N],
+        reach: Reach<'_>,
+        most: [&mut [f32]; N],
+    ) -> [f32; N] {
+        let places = rows.units.len();
+        assert!(blocks.end * LANES <= places, "blocks of the rows");
+        assert_eq!(reach.halves.len(), places, "half an energy per place");
+        assert_eq!(reach.lengths.len(), places, "a length per place");
         assert!(
-            range.end * steps <= rows.blocks.len(),
-            "clusters of the rows"
+            most.iter().all(|list| list.len() == places),
+            "a bound per place"
         );
-        let mut block = range.start;
-        while block < range.end {
-            // Fewer are left at the end: the last ones are looked at again.
-            let block_of = |n: usize| (block + n).min(range.end - 1);
-            let mut sums = [start; TOGETHER];
-            // SAFETY: `block_of` stays below the end of the range, which the rows hold.
-            let bases =
-                [0, 1, 2, 3].map(|n| unsafe { rows.blocks.as_ptr().add(block_of(n) * steps) });
-            for (n, q) in queries.chunks_exact(2).enumerate() {
-                let (q0, q1) = (spread(q[0]), spread(q[1]));
-                for (sum, base) in sums.iter_mut().zip(bases) {
-                    // SAFETY: a block has `steps` steps of 32 bytes, as many as there are queries.
-                    let (c0, c1) = unsafe {
-                        let at = base.add(2 * n);
-                        (
-                            _mm256_loadu_si256(at.cast()),
-                            _mm256_loadu_si256(at.add(1).cast()),
-                        )
-                    };
-                    let first = _mm256_maddubs_epi16(c0, q0);
-                    let second = _mm256_maddubs_epi16(c1, q1);
-                    let both = _mm256_madd_epi16(_mm256_add_epi16(first, second), ones);
-                    *sum = _mm256_add_epi32(*sum, both);
-                }
-            }
-            for (n, sums) in sums.into_iter().enumerate() {
-                offer(sums, block_of(n));
-            }
-            block += TOGETHER;
+        match self {
+            Self::Scalar => scalar::bounds(rows, blocks, queries, slack, reach, most),
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every such processor has NEON.
+            Self::Neon => unsafe { neon::bounds(rows, blocks, queries, slack, reach, most) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` has found AVX2 on this processor.
+            Self::Avx2 => unsafe { avx2::bounds(rows, blocks, queries, slack, reach, most) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` has found both features on this processor.
+            Self::Avx512 => unsafe { avx512::bounds(rows, blocks, queries, slack, reach, most) },
         }
     }
-    let mut best = [[Best::NONE; LANES]; S];
-    for s in 0..S {
-        let (mut score, mut block) = ([0f32; LANES], [0i32; LANES]);
-        // SAFETY: both arrays are 32 bytes.
-        unsafe {
-            _mm256_storeu_ps(score.as_mut_ptr(), scores[s]);
-            _mm256_storeu_si256(block.as_mut_ptr().cast::<__m256i>(), found[s]);
-        }
-        for (lane, best) in best[s].iter_mut().enumerate() {
-            *best = Best {
-                score: score[lane],
-                index: block[lane] as u32 * LANES as u32 + lane as u32,
-            };
-        }
-    }
-    best
 }
