@@ -51,7 +51,7 @@ fn document() -> Result<String> {
                 path.display()
             );
         };
-        let folder = path.parent().unwrap_or(Path::new("")).display().to_string();
+        let folder = path.parent().unwrap_or(&path).display().to_string();
         let name = path.file_name().unwrap_or_default().display().to_string();
         folders.entry(folder).or_default().push((name, said));
     }

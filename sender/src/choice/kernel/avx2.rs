@@ -144,9 +144,10 @@ pub(super) fn bounds<const N: usize>(
                 }
             }
             let at = block * LANES + half * HALF;
-            // SAFETY: the caller has checked that all lists have the blocks' places.
-            let load =
-                |list: &[f32]| -> __m256 { unsafe { _mm256_loadu_ps(list.as_ptr().add(at)) } };
+            let load = |list: &[f32]| -> __m256 {
+                // SAFETY: the caller has checked that all lists have the blocks' places.
+                unsafe { _mm256_loadu_ps(list.as_ptr().add(at)) }
+            };
             let (units, halves) = (load(&rows.units), load(reach.halves));
             let lengths = load(reach.lengths);
             for n in 0..N {

@@ -117,8 +117,10 @@ pub(super) fn bounds<const N: usize>(
             }
         }
         let at = block * LANES;
-        // SAFETY: the caller has checked that all lists have the blocks' places.
-        let load = |list: &[f32]| -> __m512 { unsafe { _mm512_loadu_ps(list.as_ptr().add(at)) } };
+        let load = |list: &[f32]| -> __m512 {
+            // SAFETY: the caller has checked that all lists have the blocks' places.
+            unsafe { _mm512_loadu_ps(list.as_ptr().add(at)) }
+        };
         let (units, halves) = (load(&rows.units), load(reach.halves));
         let lengths = load(reach.lengths);
         for n in 0..N {
