@@ -6,6 +6,7 @@ RUN is the folder of the run that made it. Prints, and writes to `metrics.json` 
   directly from the same vectors (positive: worse), by codewords;
 - how well the distance of latents tracks the pixels' error on the held clips;
 - PSNR-Y of repeated pictures, coded and not quantised, at the end of their sequences;
+- what the decoder of integers loses on the held clips, where the model has one;
 - PSNR-Y of held-out pictures that are not quantised (`--pictures`).
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from . import coded, gaps, tracking
+from . import coded, gaps, quantize, tracking
 from . import config as configuration
 from .coded import Coded
 from .config import Config
@@ -74,15 +75,40 @@ def measure_stills(model: Autoencoder, held: list[Coded]) -> dict:
     return result
 
 
+def measure_int8(folder: Path, held: list[Coded]) -> dict:
+    """PSNR-Y of decoder_int8.onnx less that of decoder.onnx, frame by frame, dB."""
+    both = [
+        onnxruntime.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
+        for name in (quantize.DECODER, quantize.INT8)
+    ]
+    more = []
+    for one in held:
+        last = len(one.sums) - 1
+        for frame in sorted({min(10, last), last // 2, last}):
+            given, picture = quantize.inputs(one, frame), (one.luma[frame], one.chroma[frame])
+            exact, rounded = (
+                psnr_luma(session.run(["luma"], given)[0], picture) for session in both
+            )
+            more.append(rounded - exact)
+    return {
+        "frames": len(more),
+        "mean_psnr_y": round(float(np.mean(more)), 3),
+        "worst_psnr_y": round(float(np.min(more)), 3),
+    }
+
+
 def measure_run(config: Config, folder: Path, manifest: dict, run: Path) -> dict:
     """What needs the run's vectors and sequences. Raises ValueError where they are missing."""
     codebooks = regenerate(folder / "adapter.onnx", read_bases(folder, manifest))
     model, held = load_networks(config, run), list(coded.load(config, run, held=True))
-    return {
+    metrics = {
         "codebook_gap_db": gaps.measure(config.codebooks, codebooks, run, config.train.seed),
         "tracking": tracking.measure(model, held),
         "stills": measure_stills(model, held),
     }
+    if quantize.INT8 in manifest["files"]:
+        metrics["int8"] = measure_int8(folder, held)
+    return metrics
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from blake3 import blake3
@@ -59,6 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python("decoder", "--run", run, "--steps", "4")
     python("decoder", "--run", run)
     python("export", "--config", CONFIG, "--run", run, "--out", run / "model")
+    python("quantize", "--model", run / "model", "--run", run)
     pictures = run / "pictures"
     pictures.mkdir()
     for n, (luma, _) in enumerate(data.generate_pictures(2, 96, 77)):
@@ -100,6 +102,19 @@ def test_metrics_name_every_codebook(run: Path) -> None:
     assert metrics["tracking"]["added"]["log_correlation"] > 0.9
     assert list(metrics["stills"]) == ["still_1.60"]
     assert metrics["pictures"]["unquantised_psnr_y"] > 20
+    assert metrics["int8"]["frames"] >= 2
+    assert -0.5 < metrics["int8"]["worst_psnr_y"] <= metrics["int8"]["mean_psnr_y"] < 0.5
+
+
+def test_blocks_are_integers_and_what_surrounds_them_is_not(run: Path) -> None:
+    graph = onnx.load(run / "model" / "decoder_int8.onnx").graph
+    kinds = {one.name: one.data_type for one in graph.initializer}
+    integers = {name.removesuffix("_weight_quantized") for name in kinds if "_weight_q" in name}
+    assert integers and all(name.startswith("block") for name in integers)
+    weights = [name for name in kinds if name.endswith("_weight_quantized")]
+    assert {kinds[name] for name in weights} == {onnx.TensorProto.INT8}
+    floats = [name for name in kinds if name.endswith("_weight")]
+    assert set(floats) == {"linear_weight", "in_weight", "out_weight"}
 
 
 def test_reference_has_the_documented_size(run: Path) -> None:

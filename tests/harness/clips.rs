@@ -43,6 +43,21 @@ pub fn generate(sandbox: &Sandbox, format: &VideoFormat, frames: u32) -> PathBuf
     path
 }
 
+/// Writes the first `frames` frames of `clip` as a clip of `rate` frames a second.
+///
+/// # Panics
+/// Where it cannot be read or written.
+pub fn slowed(sandbox: &Sandbox, clip: &Path, rate: u32, frames: usize) -> PathBuf {
+    let path = sandbox.path("slowed.y4m");
+    let (mut format, source) = read(clip);
+    format.frame_rate = FrameRate::new(rate, 1).expect("a frame rate");
+    let mut writer = Writer::new(File::create(&path).expect("a file"), &format).expect("a header");
+    for frame in &source[..frames] {
+        writer.write(frame).expect("a frame");
+    }
+    path
+}
+
 /// Frame `number` of the pattern.
 pub fn picture(size: FrameSize, number: u32) -> Frame {
     let mut frame = Frame::new(size);

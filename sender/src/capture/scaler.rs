@@ -1,7 +1,10 @@
 //! Pictures in another size.
 
-use fast_image_resize::images::{CroppedImage, CroppedImageMut, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{
+    TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImageRef,
+};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use raq_shared::frame::{Frame, FrameSize, Plane};
 use raq_shared::video::{Fraction, VideoFormat};
 
@@ -36,9 +39,9 @@ impl Scaler {
             Plane::U => from.chroma_tensor().split_at(across * down).0,
             Plane::V => from.chroma_tensor().split_at(across * down).1,
         };
-        let whole = ImageRef::new(across as u32, down as u32, pixels, PixelType::U8).ok()?;
+        let whole = TypedImageRef::<U8>::from_buffer(across as u32, down as u32, pixels).ok()?;
         // Not the option `crop`, which lets the padding in at the edges.
-        let source = CroppedImage::new(&whole, 0, 0, width as u32, height as u32).ok()?;
+        let source = TypedCroppedImage::from_ref(&whole, 0, 0, width as u32, height as u32).ok()?;
         let (width, height) = to.plane_size(plane);
         let (across, down) = padded(to.size(), plane);
         let (luma, chroma) = to.tensors_mut();
@@ -47,11 +50,13 @@ impl Scaler {
             Plane::U => chroma.split_at_mut(across * down).0,
             Plane::V => chroma.split_at_mut(across * down).1,
         };
-        let mut whole =
-            Image::from_slice_u8(across as u32, down as u32, pixels, PixelType::U8).ok()?;
+        let whole = TypedImage::<U8>::from_buffer(across as u32, down as u32, pixels).ok()?;
         let mut target =
-            CroppedImageMut::new(&mut whole, 0, 0, width as u32, height as u32).ok()?;
-        self.resizer.resize(&source, &mut target, &options).ok()
+            TypedCroppedImageMut::new(whole, 0, 0, width as u32, height as u32).ok()?;
+        // `resize` would be compiled for every kind of pixel that the library knows.
+        self.resizer
+            .resize_typed(&source, &mut target, &options)
+            .ok()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Pictures in the size of the window.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x4;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::video::Fraction;
 
@@ -98,13 +99,13 @@ impl Scaler {
         (width, height): (usize, usize),
         place: Place,
     ) -> Result<(), String> {
-        let kind = PixelType::U8x4;
-        let from = ImageRef::new(width as u32, height as u32, bgra, kind);
+        let from = TypedImageRef::<U8x4>::from_buffer(width as u32, height as u32, bgra);
         let from = from.map_err(|error| error.to_string())?;
         let (across, down) = (place.width as u32, place.height as u32);
-        let to = Image::from_slice_u8(across, down, &mut self.scaled, kind);
+        let to = TypedImage::<U8x4>::from_buffer(across, down, &mut self.scaled);
         let mut to = to.map_err(|error| error.to_string())?;
-        let resized = self.resizer.resize(&from, &mut to, &self.options);
+        // `resize` would be compiled for every kind of pixel that the library knows.
+        let resized = self.resizer.resize_typed(&from, &mut to, &self.options);
         resized.map_err(|error| error.to_string())
     }
 }
