@@ -3,7 +3,8 @@
 
 use raq_shared::{
     frame::{Frame, FrameSize},
-    model::{Model, ModelOptions, Provider},
+    model::{Decoder, Model, ModelOptions, Precision, Provider, quick_bytes},
+    quality::psnr_y,
 };
 use raq_tests::model;
 
@@ -35,10 +36,11 @@ fn reference(model: &Model) -> Reference {
     reference
 }
 
-fn open(threads: usize) -> Model {
+fn open(precision: Precision, threads: usize) -> Model {
     Model::open(&ModelOptions {
         folder: Some(model()),
         provider: Provider::Cpu,
+        precision,
         threads,
         ..ModelOptions::default()
     })
@@ -51,7 +53,7 @@ fn size() -> FrameSize {
 
 #[test]
 fn the_encoder_gives_the_latents_that_python_gave() {
-    let model = open(1);
+    let model = open(Precision::F32, 1);
     let reference = reference(&model);
     let mut frame = Frame::new(size());
     let (luma, chroma) = frame.tensors_mut();
@@ -73,19 +75,27 @@ fn the_encoder_gives_the_latents_that_python_gave() {
     );
 }
 
-#[test]
-fn the_decoder_gives_the_picture_that_python_gave() {
-    let model = open(2);
-    let reference = reference(&model);
-    let mut decoder = model.decoder().unwrap();
+/// What `decoder` makes of the latents of `reference`.
+fn decode(decoder: &mut Decoder, reference: &Reference, depth: f32) -> Frame {
     decoder.prepare(size()).unwrap();
-    let (latents, depth) = decoder.inputs();
+    let (latents, depths) = decoder.inputs();
     for (input, latent) in latents.iter_mut().zip(&reference.latents) {
         *input = latent.round_ties_even();
     }
-    depth.fill(model.manifest().unquantised_depth);
+    depths.fill(depth);
     let mut frame = Frame::new(size());
     decoder.decode(&mut frame).unwrap();
+    frame
+}
+
+#[test]
+fn the_decoder_gives_the_picture_that_python_gave() {
+    let model = open(Precision::F32, 2);
+    let reference = reference(&model);
+    let mut decoder = model.decoder().unwrap();
+    assert_eq!(decoder.precision(), Precision::F32);
+    let depth = model.manifest().unquantised_depth;
+    let frame = decode(&mut decoder, &reference, depth);
     for (name, found, expected) in [
         ("luma", frame.luma_tensor(), &reference.decoded[0]),
         ("chroma", frame.chroma_tensor(), &reference.decoded[1]),
@@ -97,4 +107,36 @@ fn the_decoder_gives_the_picture_that_python_gave() {
             );
         }
     }
+}
+
+#[test]
+fn the_decoder_of_integers_gives_nearly_that_picture() {
+    let model = open(Precision::Auto, 1);
+    let reference = reference(&model);
+    let depth = model.manifest().unquantised_depth;
+    let chosen = model.decoder().unwrap().precision();
+    assert_eq!(chosen == Precision::Int8, quick_bytes());
+    let mut rounded = open(Precision::Int8, 1).decoder().unwrap();
+    assert_eq!(rounded.precision(), Precision::Int8);
+    let rounded = decode(&mut rounded, &reference, depth);
+    let mut exact = open(Precision::F32, 1).decoder().unwrap();
+    let exact = decode(&mut exact, &reference, depth);
+    // Sums of bytes saturate on other processors.
+    let least = if quick_bytes() { 40.0 } else { 25.0 };
+    let psnr = psnr_y(&exact, &rounded);
+    assert!(psnr > least, "{psnr:.2} dB between the decoders");
+    assert!(psnr < 90.0, "it is another decoder");
+}
+
+#[test]
+fn integers_are_for_the_cpu() {
+    let model = Model::open(&ModelOptions {
+        folder: Some(model()),
+        provider: Provider::Cuda(0),
+        precision: Precision::Int8,
+        ..ModelOptions::default()
+    })
+    .unwrap();
+    let error = model.decoder().err().unwrap().to_string();
+    assert!(error.contains("decoder_int8.onnx is for the CPU"), "{error}");
 }

@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if let Some(verb) = &options.verb {
         return verb.run(Role::Sender);
     }
-    if options.common.print()? {
+    if options.common.print(&options.model())? {
         return Ok(());
     }
     let Some(listen) = options.listen else {
@@ -98,13 +98,13 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         &figures,
     )
     .map_err(|failure| options.output.blame(failure))?;
-    let model = Model::open(&options.common.model_options())?;
+    let model = Model::open(&options.model())?;
     let made = model.regenerate()?;
     let temporal = Temporal::load(model.folder(), &made.codebooks)?;
     let decoder = model.decoder()?;
     let provider = decoder.provider().to_string();
     let manifest = model.manifest();
-    tracing::debug!(provider, codebooks = %made.codebooks.digest(), "model ready");
+    tracing::debug!(provider, precision = %decoder.precision(), codebooks = %made.codebooks.digest(), "model ready");
     let streams = outputs.iter().any(Output::is_stream);
     let jobs = Arc::new(Jobs::new(if outputs.iter().any(Output::is_live) {
         Limit {

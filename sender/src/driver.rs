@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if let Some(verb) = &options.verb {
         return verb.run(Role::Receiver);
     }
-    if options.common.print()? {
+    if options.common.print(&options.common.model_options())? {
         return Ok(());
     }
     #[cfg(feature = "camera")]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::exit::{Exit, Failure};
 use crate::identity::{Identity, Trust};
-use crate::model::{Model, ModelOptions, Provider, named};
+use crate::model::{Model, ModelOptions, Precision, Provider, named};
 use crate::observe::{Console, ObserveArgs, log};
 use crate::settings::SettingsArgs;
 
@@ -70,6 +70,7 @@ impl CommonArgs {
             folder: named(self.model.as_deref()),
             onnxruntime: self.onnxruntime.clone(),
             provider: self.provider,
+            precision: Precision::default(),
             threads: self.threads.map_or_else(half, usize::from),
         }
     }
@@ -111,15 +112,15 @@ impl CommonArgs {
         self.observe.check(&taken)
     }
 
-    /// Does what `--print-id` or `--print-model` asks for; false where neither was given.
+    /// Does what `--print-id` or `--print-model`, of the model to open, asks for; false where neither was given.
     ///
     /// # Errors
     /// [`Failure`] where the key or the model cannot be used.
-    pub fn print(&self) -> Result<bool, Failure> {
+    pub fn print(&self, model: &ModelOptions) -> Result<bool, Failure> {
         let text = if self.print_id {
             self.identity()?.id().to_string()
         } else if self.print_model {
-            let report = Model::open(&self.model_options())?.report()?;
+            let report = Model::open(model)?.report()?;
             serde_json::to_string_pretty(&report).map_err(|e| Failure::new(Exit::Failure, e))?
         } else {
             return Ok(false);

@@ -30,7 +30,7 @@ fn help_lists_flags_and_exit_codes() {
         ),
         (
             sandbox.recv(),
-            "--listen --output --overwrite --once --max-size",
+            "--listen --output --overwrite --once --max-size --precision",
         ),
     ] {
         let help = stdout(command.arg("--help"));

@@ -7,6 +7,7 @@ mod digest;
 mod error;
 mod locate;
 mod manifest;
+mod precision;
 mod provider;
 mod temporal;
 
@@ -27,6 +28,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use error::ModelError;
 pub use locate::{DEFAULT_MODEL, INSTALLED_MODEL, MODEL_VARIABLE, locate, named};
 pub use manifest::{CodebookEntry, FileEntry, MANIFEST_FORMAT, Manifest, ModelFolder};
+pub use precision::{ParsePrecisionError, Precision, quick_bytes};
 pub use provider::{ParseProviderError, Provider, ProviderUsed};
 pub use temporal::{Temporal, read_codebooks};
 

@@ -6,13 +6,16 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{DynValue, Tensor, TensorElementType, TensorRef};
 
 use super::session::{Network, Port};
-use super::{Model, ModelError, ProviderUsed};
+use super::{Model, ModelError, Precision, Provider, ProviderUsed, quick_bytes};
 use crate::frame::{Frame, FrameSize, Grid};
 
 const LUMA: Port<'static> = ("luma", TensorElementType::Uint8, 4);
 const CHROMA: Port<'static> = ("chroma", TensorElementType::Uint8, 4);
 const LATENTS: Port<'static> = ("latents", TensorElementType::Float32, 4);
 const DEPTH: Port<'static> = ("depth", TensorElementType::Float32, 3);
+
+const DECODER: &str = "decoder.onnx";
+const DECODER_INT8: &str = "decoder_int8.onnx";
 
 /// Pictures to latents.
 pub struct Encoder {
@@ -29,7 +32,8 @@ struct EncoderBuffers {
 
 impl Encoder {
     pub(super) fn load(model: &Model) -> Result<Self, ModelError> {
-        let network = model.network("encoder.onnx", (&[LUMA, CHROMA], &[LATENTS]))?;
+        let ports = (&[LUMA, CHROMA][..], &[LATENTS][..]);
+        let network = model.network("encoder.onnx", ports, model.provider())?;
         Ok(Self {
             network,
             dim: model.manifest().latent_dim,
@@ -120,12 +124,36 @@ struct DecoderBuffers {
 
 impl Decoder {
     pub(super) fn load(model: &Model) -> Result<Self, ModelError> {
-        let network = model.network("decoder.onnx", (&[LATENTS, DEPTH], &[LUMA, CHROMA]))?;
         Ok(Self {
-            network,
+            network: Self::network(model)?,
             dim: model.manifest().latent_dim,
             buffers: None,
         })
+    }
+
+    /// The network that the precision asked for leads to.
+    fn network(model: &Model) -> Result<Network, ModelError> {
+        let load = |file, provider| {
+            model.network(file, (&[LATENTS, DEPTH], &[LUMA, CHROMA]), provider)
+        };
+        let provider = model.provider();
+        match (model.precision(), provider) {
+            (Precision::Int8, Provider::Cuda(_)) => {
+                let reason = format!("{DECODER_INT8} is for the CPU");
+                return Err(ModelError::Provider { provider, reason });
+            }
+            (Precision::Int8, _) => return load(DECODER_INT8, Provider::Cpu),
+            (Precision::Auto, Provider::Auto | Provider::Cpu)
+                if quick_bytes() && model.manifest().files.contains_key(DECODER_INT8) => {}
+            _ => return load(DECODER, provider),
+        }
+        if provider == Provider::Auto && model.runtime().without_cuda().is_none() {
+            let network = load(DECODER, provider)?;
+            if network.provider != ProviderUsed::Cpu {
+                return Ok(network);
+            }
+        }
+        load(DECODER_INT8, Provider::Cpu)
     }
 
     /// Makes the buffers for frames of `size` and runs once, so that the first real frame takes
@@ -203,6 +231,14 @@ impl Decoder {
             plane.copy_from_slice(values);
         }
         Ok(())
+    }
+
+    /// What it calculates with, never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        match self.network.file {
+            DECODER_INT8 => Precision::Int8,
+            _ => Precision::F32,
+        }
     }
 
     /// Where the network runs.

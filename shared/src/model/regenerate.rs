@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::adapt::adapt;
 use super::session::{Network, Port};
 use super::{
-    Decoder, Encoder, Manifest, ModelError, ModelFolder, Provider, ProviderUsed, Runtime, Temporal,
-    locate,
+    Decoder, Encoder, Manifest, ModelError, ModelFolder, Precision, Provider, ProviderUsed, Runtime,
+    Temporal, locate,
 };
 use crate::codebooks::Codebooks;
 
@@ -22,6 +22,8 @@ pub struct ModelOptions {
     pub onnxruntime: Option<PathBuf>,
     /// Processor for the networks.
     pub provider: Provider,
+    /// What the decoder calculates with.
+    pub precision: Precision,
     /// Threads inside one network; 0 leaves the choice to ONNX Runtime.
     pub threads: usize,
 }
@@ -32,6 +34,7 @@ pub struct Model {
     folder: ModelFolder,
     runtime: &'static Runtime,
     provider: Provider,
+    precision: Precision,
     threads: usize,
 }
 
@@ -65,6 +68,8 @@ pub struct ModelReport {
     pub onnxruntime: String,
     /// Where encoder and decoder run.
     pub provider: String,
+    /// What the decoder calculates with: f32 or int8.
+    pub decoder_precision: String,
     /// Where the adapter ran.
     pub adapter_provider: String,
 }
@@ -87,6 +92,7 @@ impl Model {
             folder,
             runtime,
             provider: options.provider,
+            precision: options.precision,
             threads: options.threads,
         })
     }
@@ -104,6 +110,16 @@ impl Model {
     /// The ONNX Runtime in use.
     pub fn runtime(&self) -> &'static Runtime {
         self.runtime
+    }
+
+    /// What was asked to run the networks.
+    pub(super) fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// What the decoder was asked to calculate with.
+    pub(super) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Loads the encoder.
@@ -126,13 +142,14 @@ impl Model {
         &self,
         file: &'static str,
         ports: (&[Port<'_>], &[Port<'_>]),
+        provider: Provider,
     ) -> Result<Network, ModelError> {
         Network::load(
             self.runtime,
             &self.folder,
             file,
             ports,
-            self.provider,
+            provider,
             self.threads,
         )
     }
@@ -208,6 +225,7 @@ impl Model {
             regenerate_ms: (made.elapsed.as_secs_f64() * 1e5).round() / 100.0,
             onnxruntime: self.runtime.version().to_owned(),
             provider,
+            decoder_precision: decoder.precision().to_string(),
             adapter_provider: made.provider.to_string(),
         })
     }

@@ -9,8 +9,8 @@ use raq_shared::{
     frame::{Frame, FrameSize},
     latent::Latents,
     model::{
-        Decoder, Encoder, Model, ModelError, ModelOptions, Provider, Temporal, named,
-        read_codebooks,
+        Decoder, Encoder, Model, ModelError, ModelOptions, Precision, Provider, Temporal,
+        named, read_codebooks,
     },
     tile::TileGrid,
     units::Bitrate,
@@ -48,6 +48,7 @@ impl Opened {
             folder: named(model.model.as_deref()),
             onnxruntime: None,
             provider: Provider::Cpu,
+            precision: Precision::F32,
             threads: 1,
         })?;
         Temporal::check(opened.folder())?;
