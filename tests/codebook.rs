@@ -127,6 +127,47 @@ fn the_programs_regenerate_every_codebook() {
     assert_ne!(position.rows(), fine.rows());
 }
 
+#[test]
+fn codebooks_are_kept_and_damaged_ones_made_anew() {
+    if library(Build::Cpu).is_none() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let cache = scratch.path().join("cache");
+    let codebooks = |cache: &Path| {
+        let model = Model::open(&ModelOptions {
+            folder: Some(several()),
+            provider: Provider::Cpu,
+            threads: 1,
+            cache: Some(cache.to_owned()),
+            ..ModelOptions::default()
+        });
+        let model = model.unwrap();
+        let codebooks = model.codebooks().unwrap();
+        assert_eq!(codebooks.digest(), model.manifest().codebook_digest);
+        codebooks
+    };
+    let made = codebooks(&cache);
+    let kept = cache.join("codebooks").join(made.digest().to_hex());
+    let file = kept.join(format!("{}.i16", made.list()[0].name()));
+    let whole = fs::read(&file).unwrap();
+    assert_eq!(whole.len(), made.list()[0].rows().len() * 2);
+    assert_eq!(codebooks(&cache).list(), made.list());
+    // One bit less: another codebook, which must not be taken.
+    let mut bent = whole.clone();
+    bent[7] ^= 1;
+    for damage in [&bent[..], &whole[..whole.len() - 2], &[]] {
+        fs::write(&file, damage).unwrap();
+        assert_eq!(codebooks(&cache).list(), made.list());
+        assert_eq!(fs::read(&file).unwrap(), whole, "mended");
+    }
+    // Nothing half written is left behind.
+    assert_eq!(fs::read_dir(cache.join("codebooks")).unwrap().count(), 1);
+    let nowhere = scratch.path().join("file");
+    fs::write(&nowhere, "").unwrap();
+    assert_eq!(codebooks(&nowhere).list(), made.list());
+}
+
 fn digests_of(build: Build) {
     let Some(library) = library(build) else {
         return;

@@ -138,5 +138,8 @@ fn integers_are_for_the_cpu() {
     })
     .unwrap();
     let error = model.decoder().err().unwrap().to_string();
-    assert!(error.contains("decoder_int8.onnx is for the CPU"), "{error}");
+    assert!(
+        error.contains("decoder_int8.onnx is for the CPU"),
+        "{error}"
+    );
 }

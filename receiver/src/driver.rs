@@ -99,12 +99,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     )
     .map_err(|failure| options.output.blame(failure))?;
     let model = Model::open(&options.model())?;
-    let made = model.regenerate()?;
-    let temporal = Temporal::load(model.folder(), &made.codebooks)?;
+    let codebooks = model.codebooks()?;
+    let temporal = Temporal::load(model.folder(), &codebooks)?;
     let decoder = model.decoder()?;
     let provider = decoder.provider().to_string();
     let manifest = model.manifest();
-    tracing::debug!(provider, precision = %decoder.precision(), codebooks = %made.codebooks.digest(), "model ready");
+    tracing::debug!(provider, precision = %decoder.precision(), codebooks = %codebooks.digest(), "model ready");
     let streams = outputs.iter().any(Output::is_stream);
     let jobs = Arc::new(Jobs::new(if outputs.iter().any(Output::is_live) {
         Limit {
@@ -120,7 +120,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let settings = Settings {
         model_id: model.folder().id(),
         model_name: manifest.name.clone(),
-        codebooks: Arc::new(made.codebooks),
+        codebooks: Arc::new(codebooks),
         temporal,
         codeword_limit: manifest.codeword_limit,
         max_width: options.max_size.width,

@@ -57,9 +57,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let video = source.format();
     let size = video.size().map_err(|e| Failure::new(Exit::Failure, e))?;
     let model = Model::open(&options.common.model_options())?;
-    let made = model.regenerate()?;
+    let codebooks = model.codebooks()?;
     let manifest = model.manifest();
-    let codebooks = Arc::new(made.codebooks);
+    let codebooks = Arc::new(codebooks);
     let temporal = Temporal::load(model.folder(), &codebooks)?;
     let (speed, codewords) = (options.speed, options.codewords);
     let coder: MakeCoder = Box::new(move || {

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::identity::{Identity, Trust};
 use crate::model::{Model, ModelOptions, Precision, Provider, named};
 use crate::observe::{Console, ObserveArgs, log};
+use crate::paths::cache_dir;
 use crate::settings::SettingsArgs;
 
 /// What to do where the system refuses a place to listen.
@@ -72,6 +73,7 @@ impl CommonArgs {
             provider: self.provider,
             precision: Precision::default(),
             threads: self.threads.map_or_else(half, usize::from),
+            cache: cache_dir().ok(),
         }
     }
 

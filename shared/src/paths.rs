@@ -15,6 +15,8 @@ pub const DEFAULT_DATA: &str = "../shared/data";
 pub const DATA_DIR_VARIABLE: &str = "RAQ_DATA_DIR";
 /// Overrides the per-user folder of identity and trust, `…/raq`.
 pub const CONFIG_DIR_VARIABLE: &str = "RAQ_CONFIG_DIR";
+/// Overrides the per-user folder of what can be made again, `…/raq`.
+pub const CACHE_DIR_VARIABLE: &str = "RAQ_CACHE_DIR";
 /// The pinned version of ONNX Runtime.
 pub const ONNXRUNTIME_VERSION: &str = "1.31.1";
 
@@ -55,6 +57,15 @@ pub fn data_dir() -> Result<PathBuf, NoHome> {
 /// [`NoHome`] when no home directory is known.
 pub fn config_dir() -> Result<PathBuf, NoHome> {
     per_user(CONFIG_DIR_VARIABLE, |strategy| strategy.config_dir())
+}
+
+/// The per-user folder of what can be made again: `$RAQ_CACHE_DIR`, else `raq` in `$XDG_CACHE_HOME`
+/// or `~/.cache`.
+///
+/// # Errors
+/// [`NoHome`] when no home directory is known.
+pub fn cache_dir() -> Result<PathBuf, NoHome> {
+    per_user(CACHE_DIR_VARIABLE, |strategy| strategy.cache_dir())
 }
 
 /// Whether two names are of one file, which need not exist. Devices and pipes are none: several may use them.
@@ -103,9 +114,14 @@ pub fn onnxruntime_library() -> String {
 
 /// The variables above that are set, made absolute: for programs started in another folder.
 pub fn absolute_variables() -> impl Iterator<Item = (&'static str, PathBuf)> {
-    [DATA_VARIABLE, DATA_DIR_VARIABLE, CONFIG_DIR_VARIABLE]
-        .into_iter()
-        .filter_map(|name| Some((name, given(name)?)))
+    [
+        DATA_VARIABLE,
+        DATA_DIR_VARIABLE,
+        CONFIG_DIR_VARIABLE,
+        CACHE_DIR_VARIABLE,
+    ]
+    .into_iter()
+    .filter_map(|name| Some((name, given(name)?)))
 }
 
 fn per_user(

@@ -75,7 +75,9 @@ impl Sandbox {
         let mut command = Command::new(path);
         command
             .current_dir(self.folder.path())
-            .env("RAQ_CONFIG_DIR", self.path(who));
+            .env("RAQ_CONFIG_DIR", self.path(who))
+            // Beside the programs, which tests may not leave anything of elsewhere.
+            .env("RAQ_CACHE_DIR", programs().join("cache"));
         for variable in [
             "RAQ_MODEL",
             "ORT_DYLIB_PATH",

@@ -133,9 +133,8 @@ impl Decoder {
 
     /// The network that the precision asked for leads to.
     fn network(model: &Model) -> Result<Network, ModelError> {
-        let load = |file, provider| {
-            model.network(file, (&[LATENTS, DEPTH], &[LUMA, CHROMA]), provider)
-        };
+        let load =
+            |file, provider| model.network(file, (&[LATENTS, DEPTH], &[LUMA, CHROMA]), provider);
         let provider = model.provider();
         match (model.precision(), provider) {
             (Precision::Int8, Provider::Cuda(_)) => {

@@ -60,9 +60,15 @@ mod tests {
     #[test]
     fn names_come_back() {
         for precision in [Precision::Auto, Precision::F32, Precision::Int8] {
-            assert_eq!(precision.to_string().parse::<Precision>().unwrap(), precision);
+            assert_eq!(
+                precision.to_string().parse::<Precision>().unwrap(),
+                precision
+            );
         }
         let error = "fp16".parse::<Precision>().unwrap_err().to_string();
-        assert!(error.contains("\"fp16\"") && error.contains("int8"), "{error}");
+        assert!(
+            error.contains("\"fp16\"") && error.contains("int8"),
+            "{error}"
+        );
     }
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::adapt::adapt;
+use super::codebook_files::Cache;
 use super::session::{Network, Port};
 use super::{
-    Decoder, Encoder, Manifest, ModelError, ModelFolder, Precision, Provider, ProviderUsed, Runtime,
-    Temporal, locate,
+    Decoder, Encoder, Manifest, ModelError, ModelFolder, Precision, Provider, ProviderUsed,
+    Runtime, Temporal, locate,
 };
 use crate::codebooks::Codebooks;
 
@@ -26,6 +27,8 @@ pub struct ModelOptions {
     pub precision: Precision,
     /// Threads inside one network; 0 leaves the choice to ONNX Runtime.
     pub threads: usize,
+    /// Folder where codebooks are kept from one start to the next; none: they are made every time.
+    pub cache: Option<PathBuf>,
 }
 
 /// A model folder together with the ONNX Runtime that runs it.
@@ -36,6 +39,7 @@ pub struct Model {
     provider: Provider,
     precision: Precision,
     threads: usize,
+    cache: Option<Cache>,
 }
 
 /// Codebooks that the adapter has just made.
@@ -94,6 +98,7 @@ impl Model {
             provider: options.provider,
             precision: options.precision,
             threads: options.threads,
+            cache: options.cache.as_deref().map(Cache::new),
         })
     }
 
@@ -152,6 +157,22 @@ impl Model {
             provider,
             self.threads,
         )
+    }
+
+    /// The model's codebooks: kept ones with the digest that the manifest names, otherwise as
+    /// [`Self::regenerate`] makes them, which are then kept.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub fn codebooks(&self) -> Result<Codebooks, ModelError> {
+        if let Some(kept) = self.cache.as_ref().and_then(|it| it.load(&self.folder)) {
+            return Ok(kept);
+        }
+        let made = self.regenerate()?;
+        if let Some(cache) = self.cache.as_ref().filter(|_| made.matches_manifest) {
+            cache.store(&made.codebooks);
+        }
+        Ok(made.codebooks)
     }
 
     /// Makes the codebooks from the base codebooks and compares their digest with the manifest's.

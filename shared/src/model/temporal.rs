@@ -16,7 +16,6 @@ use crate::tile::Basis;
 const BASIS: &str = "basis.i16";
 /// The counts of symbols: [`TableCounts`] as JSON.
 const TABLES: &str = "tables.json";
-const MAX_CODEBOOK_BYTES: u64 = 1 << 22;
 
 /// Stages, linear skip and tables of one model: what both ends of a session code updates with.
 #[derive(Debug, Clone)]
@@ -84,53 +83,6 @@ impl Temporal {
             None => Ok(()),
         }
     }
-}
-
-/// Codebooks from files in place of those that the adapter makes: for training, and to measure
-/// what the adapter costs. `dir` holds `NAME.i16` for each codebook of the model: all
-/// `max_codewords` rows, row-major little-endian `i16`.
-///
-/// # Errors
-/// [`ModelError::Codebook`] names the file that is missing or does not fit.
-pub fn read_codebooks(folder: &ModelFolder, dir: &Path) -> Result<Codebooks, ModelError> {
-    let manifest = folder.manifest();
-    let list: Result<Vec<_>, _> = manifest
-        .codebooks
-        .iter()
-        .map(|entry| read_codebook(entry, manifest.codeword_limit, dir))
-        .collect();
-    Codebooks::new(manifest.latent_dim, list?, manifest.stages.clone()).map_err(|e| {
-        ModelError::Codebook {
-            path: dir.to_owned(),
-            reason: e.to_string(),
-        }
-    })
-}
-
-fn read_codebook(entry: &CodebookEntry, limit: i16, dir: &Path) -> Result<Codebook, ModelError> {
-    let path = dir.join(format!("{}.i16", entry.name));
-    let wrong = |reason: String| ModelError::Codebook {
-        path: path.clone(),
-        reason,
-    };
-    let bytes = read_bounded(&path, MAX_CODEBOOK_BYTES).map_err(wrong)?;
-    let (rows, dim) = (entry.max_codewords, entry.shape().dim());
-    if bytes.len() != rows * dim * 2 {
-        return Err(wrong(format!(
-            "it has {} bytes, not {rows} rows of {dim} i16",
-            bytes.len()
-        )));
-    }
-    let values = integers(&bytes);
-    if let Some(value) = values
-        .iter()
-        .find(|value| value.unsigned_abs() > limit.unsigned_abs())
-    {
-        return Err(wrong(format!(
-            "it holds {value}, beyond codeword_limit {limit}"
-        )));
-    }
-    Codebook::named(&entry.name, entry.shape(), values).map_err(|e| wrong(e.to_string()))
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use raq_shared::{
     frame::{Frame, FrameSize},
     latent::Latents,
     model::{
-        Decoder, Encoder, Model, ModelError, ModelOptions, Precision, Provider, Temporal,
-        named, read_codebooks,
+        Decoder, Encoder, Model, ModelError, ModelOptions, Precision, Provider, Temporal, named,
+        read_codebooks,
     },
+    paths::cache_dir,
     tile::TileGrid,
     units::Bitrate,
 };
@@ -49,12 +50,13 @@ impl Opened {
             onnxruntime: None,
             provider: Provider::Cpu,
             precision: Precision::F32,
+            cache: cache_dir().ok(),
             threads: 1,
         })?;
         Temporal::check(opened.folder())?;
         let codebooks = match &model.codebooks {
             Some(folder) => read_codebooks(opened.folder(), folder)?,
-            None => opened.regenerate()?.codebooks,
+            None => opened.codebooks()?,
         };
         let temporal = Temporal::load(opened.folder(), &codebooks)?;
         Ok(Self {
