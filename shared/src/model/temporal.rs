@@ -1,11 +1,9 @@
 //! What the temporal codec needs of a model besides its networks.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use super::manifest::{integers, read_bounded};
-use super::{CodebookEntry, ModelError, ModelFolder};
-use crate::codebook::Codebook;
+use super::manifest::integers;
+use super::{ModelError, ModelFolder};
 use crate::codebooks::Codebooks;
 use crate::coding::Tables;
 use crate::coding::tables::TableCounts;

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::codebook::Codebook;
 use crate::codebooks::Stage;
-use crate::model::Digest;
+use crate::model::{Digest, read_codebooks};
 use crate::tile::basis::PATCH;
 
 const DIM: usize = 2;
