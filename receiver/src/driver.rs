@@ -145,6 +145,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             format,
             dead: dead.clone(),
         }),
+        received: AtomicBool::new(false),
         handshakes: AtomicUsize::new(0),
         stopped,
         #[cfg(feature = "qlog")]
@@ -258,6 +259,8 @@ struct Server {
     gate: Arc<Gate>,
     /// Whoever holds it is being received.
     pipeline: Mutex<Pipeline>,
+    /// Somebody was received, or is.
+    received: AtomicBool,
     handshakes: AtomicUsize,
     stopped: watch::Receiver<bool>,
     /// With the settings that all connections have in common.
@@ -315,8 +318,10 @@ async fn serve(server: Arc<Server>, endpoint: &Endpoint, ends: Ends) -> Result<(
                 }
             }
             Some(attempt) = made.recv() => {
-                // A stranger must not end the session of somebody who was let in.
-                let receiving = server.pipeline.try_lock().is_err();
+                // A stranger must not end the session of somebody who was let in, nor decide how
+                // it ended before that is known.
+                let receiving = server.pipeline.try_lock().is_err()
+                    || (ends.once && server.received.load(Ordering::Relaxed));
                 match attempt {
                     Attempt::Distrust(message) if receiving => tracing::warn!("{message}"),
                     Attempt::Greeting(outcome) if receiving => {
@@ -395,11 +400,15 @@ fn no_socket() -> Failure {
 
 async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
     let address = connecting.remote_address();
-    let connected = connecting.await;
+    let connected = timeout(quic::HANDSHAKE_PATIENCE, connecting).await;
     server.handshakes.fetch_sub(1, Ordering::Relaxed);
     let connection = match connected {
-        Ok(connection) => connection,
-        Err(error) => return no_handshake(address, &error, server.key),
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return no_handshake(address, &error, server.key),
+        Err(_) => {
+            tracing::info!("no session with {address}: it did not end its handshake");
+            return Attempt::Nothing;
+        }
     };
     let key = quic::peer_key(&connection);
     if let Some(key) = key {
@@ -451,6 +460,7 @@ async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
         stop: server.stopped.clone(),
         superseded: taken,
     };
+    server.received.store(true, Ordering::Relaxed);
     let outcome = connection::receive(
         &connection,
         *greeted,

@@ -49,6 +49,11 @@ const STREAM_WINDOW: u32 = 512 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Handshakes of strangers that may be open before they must prove their address (Retry).
 const OPEN_HANDSHAKES: usize = 4;
+/// Handshakes that may be open at all; what comes then is left to try again.
+const MOST_HANDSHAKES: usize = 128;
+/// How long the receiving end waits for a handshake: several round trips of the slowest links, and
+/// a loss or two.
+pub const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 /// Handshakes of strangers that quinn holds back for us at most.
 const MAX_INCOMING: usize = 64;
 
@@ -229,13 +234,17 @@ fn transport() -> TransportConfig {
 }
 
 /// Begins a handshake, or asks the peer to prove its address first where many handshakes are
-/// open; `None` when there is nothing to wait for. `config` gives settings for this connection alone,
+/// open, or takes no notice where too many are; `None` when there is nothing to wait for. `config` gives settings for this connection alone,
 /// where there are any.
 pub fn admit(
     incoming: quinn::Incoming,
     open_handshakes: usize,
     config: impl FnOnce() -> Option<Arc<quinn::ServerConfig>>,
 ) -> Option<quinn::Connecting> {
+    if open_handshakes >= MOST_HANDSHAKES {
+        incoming.ignore();
+        return None;
+    }
     if open_handshakes >= OPEN_HANDSHAKES && !incoming.remote_address_validated() {
         if incoming.may_retry() {
             // It cannot fail: retrying is allowed.

@@ -87,7 +87,9 @@ impl Attack {
 
     /// Runs [`TASKS`] attackers that connect.
     fn connect(self, target: &Target, over: &AtomicBool) -> Result<u64, Box<dyn Error>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let attempts = Arc::new(AtomicU64::new(0));
             let mut attackers = JoinSet::new();
@@ -145,7 +147,9 @@ impl Attack {
                 connection.closed().await;
             }
             Self::Datagrams => loop {
-                connection.send_datagram_wait(vec![0x5a; 1000].into()).await?;
+                connection
+                    .send_datagram_wait(vec![0x5a; 1000].into())
+                    .await?;
             },
             Self::Nothing | Self::Nonsense | Self::HalfHandshakes => {}
         }

@@ -32,7 +32,9 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
     let programs = build::programs()?;
     let (send, recv) = (&programs.send, &programs.recv);
     let mut well = true;
-    say("| attack | attempts a second | frames kept | p95 capture to picture, ms | raq-recv CPU | its memory, MiB |");
+    say(
+        "| attack | attempts a second | frames kept | p95 capture to picture, ms | raq-recv CPU | its memory, MiB |",
+    );
     say("|---|---|---|---|---|---|");
     for attack in Attack::ALL {
         let Stream {

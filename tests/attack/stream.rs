@@ -1,8 +1,7 @@
 //! An admitted stream from raq-send to raq-recv, and what of it arrives.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -55,7 +54,14 @@ pub(crate) fn under(
     let (sent, decoded) = (folder.path().join("sent"), folder.path().join("decoded"));
 
     let mut recv = command(recv, &folder, &decoded);
-    recv.args(["--listen", "127.0.0.1:0", "--once", "--output", "null", "--trust"]);
+    recv.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--once",
+        "--output",
+        "null",
+        "--trust",
+    ]);
     let mut recv = Program::start("raq-recv", recv.arg(&trust))?;
     let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
     let mut send = command(send, &folder, &sent);
@@ -87,7 +93,9 @@ pub(crate) fn under(
     })?;
     let elapsed = began.elapsed().as_secs_f64();
     over.store(true, Ordering::Relaxed);
-    let attempts = attackers.join().map_err(|_| io::Error::other("an attacker fell over"))?;
+    let attempts = attackers
+        .join()
+        .map_err(|_| io::Error::other("an attacker fell over"))?;
     send.well()?;
     recv.finish(PATIENCE)?.well()?;
 
@@ -99,7 +107,11 @@ pub(crate) fn under(
         .collect();
     let mut delays: Vec<u64> = shown
         .iter()
-        .filter_map(|frame| frame.shown_unix_us.checked_sub(*captured.get(&frame.frame)?))
+        .filter_map(|frame| {
+            frame
+                .shown_unix_us
+                .checked_sub(*captured.get(&frame.frame)?)
+        })
         .collect();
     delays.sort_unstable();
     let p95 = delays.get((delays.len() * 95).div_ceil(100).saturating_sub(1));

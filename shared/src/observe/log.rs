@@ -1,10 +1,13 @@
 //! The log, on standard error.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::LogFormat;
+use super::seldom::Seldom;
 use super::status::{Console, LogWriter};
 use crate::exit::{Exit, Failure};
 
@@ -25,6 +28,21 @@ pub(crate) fn start(quiet: bool, verbose: u8, format: LogFormat) -> Console {
     // Programs that read the log have no use for a line that is drawn again and again.
     let console = Console::new(!quiet && format == LogFormat::Text);
     let writer = LogWriter(console.clone());
+    let seldom = Seldom::new({
+        let writer = writer.clone();
+        move |level| {
+            let text = "more lines like the last ones are left out for some seconds";
+            let line = match format {
+                LogFormat::Text => format!("{level:>5} {text}\n"),
+                LogFormat::Json => {
+                    let level = level.as_str();
+                    format!("{}\n", serde_json::json!({"level": level, "message": text}))
+                }
+            };
+            // Where standard error is closed there is nobody to tell.
+            let _ = writer.clone().write_all(line.as_bytes());
+        }
+    });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || writer.clone())
@@ -34,9 +52,12 @@ pub(crate) fn start(quiet: bool, verbose: u8, format: LogFormat) -> Console {
         .with_target(verbose > 0);
     // It fails only where a log was set up before, which then stays.
     let _ = match (format, verbose) {
-        (LogFormat::Json, _) => log.json().with_target(true).flatten_event(true).try_init(),
-        (LogFormat::Text, 0) => log.without_time().try_init(),
-        (LogFormat::Text, _) => log.try_init(),
+        (LogFormat::Json, _) => {
+            let log = log.json().with_target(true).flatten_event(true);
+            log.finish().with(seldom).try_init()
+        }
+        (LogFormat::Text, 0) => log.without_time().finish().with(seldom).try_init(),
+        (LogFormat::Text, _) => log.finish().with(seldom).try_init(),
     };
     console
 }

@@ -7,6 +7,7 @@ pub mod metrics;
 mod options;
 #[cfg(feature = "qlog")]
 pub mod qlog;
+mod seldom;
 mod status;
 
 use std::time::Duration;

@@ -304,3 +304,23 @@ async fn many_open_handshakes_ask_for_proof_of_address() {
     accepted.unwrap();
     connected.unwrap();
 }
+
+#[tokio::test]
+async fn too_many_open_handshakes_leave_others_to_try_again() {
+    let peer = Peer::new();
+    let listener = Endpoint::server(peer.server(), loopback()).unwrap();
+    let dialler = Endpoint::client(loopback()).unwrap();
+    let connecting = dialler
+        .connect_with(peer.client(), listener.local_addr().unwrap(), SERVER_NAME)
+        .unwrap();
+    let accept = async {
+        let first = listener.accept().await.unwrap();
+        assert!(admit(first, MOST_HANDSHAKES, || None).is_none());
+        // What is not answered is said again.
+        let second = listener.accept().await.unwrap();
+        admit(second, 0, || None).unwrap().await
+    };
+    let (accepted, connected) = tokio::join!(accept, connecting);
+    accepted.unwrap();
+    connected.unwrap();
+}
