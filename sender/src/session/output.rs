@@ -115,6 +115,9 @@ impl Counts {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.reports = self.reports.saturating_add(other.reports);
         self.malformed = self.malformed.saturating_add(other.malformed);
+        self.datagrams_dropped = self
+            .datagrams_dropped
+            .saturating_add(other.datagrams_dropped);
         self.codebook_shipped |= other.codebook_shipped;
     }
 }

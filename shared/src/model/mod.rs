@@ -17,6 +17,8 @@ pub mod library;
 #[cfg(feature = "onnx")]
 mod adapt;
 #[cfg(feature = "onnx")]
+mod cache;
+#[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx")]
 mod regenerate;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::adapt::adapt;
-use super::codebook_files::Cache;
+use super::cache::Cache;
 use super::session::{Network, Port};
 use super::{
     Decoder, Encoder, Manifest, ModelError, ModelFolder, Precision, Provider, ProviderUsed,

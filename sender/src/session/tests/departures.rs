@@ -82,6 +82,11 @@ fn what_is_too_old_does_not_leave() {
     let counts = session.counts();
     assert_eq!((counts.frames_sent, counts.bytes), (1, 7972));
     assert_eq!((counts.frames_skipped, counts.datagrams_dropped), (0, 1));
+    // What the program says at its end is the sum over its connections.
+    let mut sum = Counts::default();
+    sum.add(&counts);
+    sum.add(&counts);
+    assert_eq!(sum.datagrams_dropped, 2);
     let reports = at(12) + REPORT_PATIENCE;
     assert_eq!(session.deadline(), Some(reports), "nothing else is awaited");
 }
