@@ -246,7 +246,8 @@ fn demo_leaves_pictures_and_figures() {
 #[test]
 fn the_relay_has_figures_of_both() {
     let sandbox = Sandbox::new();
-    let clip = clips::generate(&sandbox, &clips::format(96, 64, 15), 75);
+    // So little that a busy machine keeps up, which the chore insists on.
+    let clip = clips::generate(&sandbox, &clips::format(48, 32, 10), 50);
     for line in of("cargo xtask relay") {
         // What is measured there takes a minute, and both cores.
         chore(&format!("{line} --duration 5s --input {}", clip.display()));
@@ -255,12 +256,12 @@ fn the_relay_has_figures_of_both() {
     let text = fs::read(folder.join("summary.json")).unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&text).unwrap();
     for figures in [&summary["real"], &summary["simulated"]] {
-        assert_eq!(figures["captured"], 75, "{figures}");
+        assert_eq!(figures["captured"], 50, "{figures}");
         // The link alone delays by 20 ms.
         assert!(
             figures["delay_ms"]["p50"].as_f64().unwrap() > 20.0,
             "{figures}"
         );
-        assert!(figures["shown"].as_u64().unwrap() > 37, "{figures}");
+        assert!(figures["shown"].as_u64().unwrap() > 25, "{figures}");
     }
 }
