@@ -221,19 +221,19 @@ fn demo_leaves_pictures_and_figures() {
     assert_eq!(column("per_rate", "max_kbps"), [60.0, 150.0, 400.0, 1000.0]);
     let all = [2.0, 16.0, 256.0, 4096.0];
     assert_eq!(column("per_codewords", "codewords"), all);
-    let rises = |list: &str, name: &str, from: usize, to: usize| {
+    let rises = |list: &str, name: &str| {
         let column = column(list, name);
-        assert!(column[from] < column[to], "{name} {list}: {column:?}");
+        assert!(
+            column.is_sorted_by(|a, b| a < b),
+            "{name} {list}: {column:?}"
+        );
     };
-    rises("per_codewords", "psnr_y_db", 0, 3);
-    // How far the tests' programs get with the others depends on how busy the machine is; that a
+    rises("per_codewords", "psnr_y_db");
+    // How far the tests' programs get with rates depends on how busy the machine is; that a
     // larger rate is a better picture is seen in end_to_end/loopback.rs.
     if for_release() {
-        for next in 1..4 {
-            rises("per_rate", "psnr_y_db", next - 1, next);
-            rises("per_rate", "kbps", next - 1, next);
-            rises("per_codewords", "psnr_y_db", next - 1, next);
-        }
+        rises("per_rate", "psnr_y_db");
+        rises("per_rate", "kbps");
     }
     for file in ["decoded.y4m", "side-by-side.png"] {
         assert!(

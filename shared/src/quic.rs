@@ -234,8 +234,8 @@ fn transport() -> TransportConfig {
 }
 
 /// Begins a handshake, or asks the peer to prove its address first where many handshakes are
-/// open, or takes no notice where too many are; `None` when there is nothing to wait for. `config` gives settings for this connection alone,
-/// where there are any.
+/// open, or takes no notice where too many are; `None` when there is nothing to wait for. `config`
+/// gives settings for this connection alone, where there are any.
 pub fn admit(
     incoming: quinn::Incoming,
     open_handshakes: usize,
