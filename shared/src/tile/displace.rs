@@ -170,29 +170,35 @@ crate::twice! {
         down: [i32; 6],
         out: &mut LumaQuarter,
     ) -> () {
-        // Taps of one sample change nothing: (64·v + 32) / 64 = v.
-        const NONE: [i32; 6] = [0, 0, 64, 0, 0, 0];
         let mut middle = [[0i16; QUARTER_PIXELS]; WINDOW];
         for (out, row) in middle.iter_mut().zip(window) {
-            if across == NONE {
-                out.copy_from_slice(&row[2..2 + QUARTER_PIXELS]);
-                continue;
-            }
-            for (x, value) in out.iter_mut().enumerate() {
-                let sum: i32 = (0..6).map(|t| across[t] * i32::from(row[x + t])).sum();
-                *value = held((sum + 32) >> 6);
-            }
+            weigh(across, |tap| row[tap..].first_chunk(), out);
         }
-        for (y, row) in out.chunks_exact_mut(QUARTER_PIXELS).enumerate() {
-            if down == NONE {
-                row.copy_from_slice(&middle[y + 2]);
-                continue;
-            }
-            for (x, value) in row.iter_mut().enumerate() {
-                let sum: i32 = (0..6).map(|t| down[t] * i32::from(middle[y + t][x])).sum();
-                *value = held((sum + 32) >> 6);
-            }
+        for (y, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+            weigh(down, |tap| middle.get(y + tap), out);
         }
+    }
+}
+
+/// The sum of six rows, each times its tap; 64 stand for one.
+#[inline(always)]
+fn weigh<'a>(
+    taps: [i32; 6],
+    row: impl Fn(usize) -> Option<&'a [i16; QUARTER_PIXELS]>,
+    out: &mut [i16; QUARTER_PIXELS],
+) {
+    // A row at a time, which lets whole registers be summed.
+    let mut sums = [32; QUARTER_PIXELS];
+    for (tap, &weight) in taps.iter().enumerate() {
+        let Some(row) = row(tap).filter(|_| weight != 0) else {
+            continue;
+        };
+        for (sum, &value) in sums.iter_mut().zip(row) {
+            *sum += weight * i32::from(value);
+        }
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = held(sum >> 6);
     }
 }
 
