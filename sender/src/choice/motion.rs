@@ -10,6 +10,8 @@ use super::sad;
 
 /// Whole pixels to every side of a hint that are looked at.
 const AROUND_HINT: i16 = 8;
+/// Pixels between the places that are looked at first: two at half size.
+const COARSE: usize = 4;
 
 /// How far and how finely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,19 +91,32 @@ impl Luma {
     /// Half the size in both directions: means of 2×2 pixels, `[height / 2, width / 2]`.
     pub fn halve(pixels: &[u8], width: usize, out: &mut Vec<u8>) {
         out.clear();
-        for rows in pixels.chunks_exact(2 * width) {
+        out.resize(pixels.len() / 4, 0);
+        let rows = pixels.chunks_exact(2 * width);
+        for (rows, out) in rows.zip(out.chunks_exact_mut(width / 2)) {
             let (upper, lower) = rows.split_at(width);
-            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-            out.extend(pairs.map(|(u, l)| {
-                let sum: u16 = [u[0], u[1], l[0], l[1]].map(u16::from).iter().sum();
-                ((sum + 2) >> 2) as u8
-            }));
+            halve_rows(upper, lower, out);
         }
     }
 
     /// Brings the half-sized luma up to date.
     pub fn refresh(&mut self) {
         Self::halve(&self.pixels, self.grid.width(), &mut self.halved);
+    }
+}
+
+raq_shared::twice! {
+    /// Means of the squares of two rows, half as many.
+    fn halve_rows [halve_rows_plain, halve_rows_avx2] (
+        upper: &[u8],
+        lower: &[u8],
+        out: &mut [u8],
+    ) -> () {
+        let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+        for (out, (&[a, b], &[c, d])) in out.iter_mut().zip(pairs) {
+            let sum = u16::from(a) + u16::from(b) + u16::from(c) + u16::from(d);
+            *out = ((sum + 2) >> 2) as u8;
+        }
     }
 }
 
@@ -117,8 +132,8 @@ pub struct Target<'a> {
 /// Searches for `tile` of a frame in the picture `known`, which is up to date; around rest and
 /// around `hint`. Differences include the price of the displacement.
 ///
-/// First every second pixel at half size, quarters and whole tile at once; then whole pixels around
-/// the best, then half pixels.
+/// First at half size, quarters and whole tile at once: every second pixel, then all around the
+/// best of each; then whole pixels around the best, then half pixels.
 pub fn search(
     target: Target<'_>,
     known: &Luma,
@@ -164,24 +179,39 @@ pub fn search(
     let small = sad::rows(target.halved, centre, half_width);
     let even = |v: i16| v & !1;
     let hint = (even(hint.dx >> 1), even(hint.dy >> 1));
-    for (centre, reach) in [((0, 0), reach.pixels), (hint, AROUND_HINT)] {
+    let look = |(dx, dy): (i16, i16), best: &mut [((i16, i16), u32); 5]| {
+        let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
+        let sums = sad::quarters(&small, &known.halved, from, half_width);
+        let row = price.along(2 * dy, price.expected.dy);
+        // A quarter of the pixels at half size.
+        let moved = (row + across[(dx - low.0) as usize / 2]) / 4;
+        offer(sums, (dx, dy), moved, best);
+    };
+    for (centre, reach, step) in [((0, 0), reach.pixels, COARSE), (hint, AROUND_HINT, 2)] {
         let reach = even(reach);
         let span = |centre: i16, low: i16, high: i16| {
             let first = (centre - reach).max(low + (low & 1));
-            (first..=(centre + reach).min(high)).step_by(2)
+            (first..=(centre + reach).min(high)).step_by(step)
         };
         for dy in span(centre.1, low.1, high.1) {
-            let row = price.along(2 * dy, price.expected.dy);
             for dx in span(centre.0, low.0, high.0) {
-                let from = (y as i16 + dy) as usize / 2 * half_width + (x as i16 + dx) as usize / 2;
-                let sums = sad::quarters(&small, &known.halved, from, half_width);
-                // A quarter of the pixels at half size.
-                let moved = (row + across[(dx - low.0) as usize / 2]) / 4;
-                offer(sums, (dx, dy), moved, &mut best);
+                look((dx, dy), &mut best);
             }
         }
         if hint == (0, 0) {
             break;
+        }
+    }
+    let mut looked = best.map(|(by, _)| by);
+    looked.sort_unstable();
+    for (n, &by) in looked.iter().enumerate() {
+        if n > 0 && looked[n - 1] == by {
+            continue;
+        }
+        for (dx, dy) in around((by.0 / 2, by.1 / 2)).map(|(x, y)| (2 * x, 2 * y)) {
+            if inside((dx, dy)) {
+                look((dx, dy), &mut best);
+            }
         }
     }
     let squares = places.map(|(x, y)| sad::rows(target.full, y * width + x, width));

@@ -7,7 +7,7 @@ use raq_shared::tile::Operation;
 
 use super::cost::Cost;
 use super::promise::Promises;
-use super::scan::{Best, Scan};
+use super::scan::{Match, Scan};
 use super::speed::Speed;
 use super::tile_work::{Candidate, TileWork, block_of};
 
@@ -99,7 +99,7 @@ impl Refiner {
             }
             let (shortest, longest) = scan.lengths();
             let worth = |&&stage: &&usize| {
-                let scale = f32::from(self.stages.stage(stage).shift).exp2();
+                let scale = scale_of(&self.stages, stage);
                 let fits =
                     shortest < TOO_LONG * scale * length && longest > TOO_SHORT * scale * length;
                 let habitual = all || self.wins[stage][octave] >= habit * total;
@@ -117,7 +117,7 @@ impl Refiner {
             let dim = self.stages.dim();
             work.gather(cover, block, codebook.lead(), dim, &mut self.block);
             let list = |n: usize| &self.biases[stages[n]][..];
-            let mut found = [Best::NONE; SCALES];
+            let mut found = [Match::NONE; SCALES];
             match count {
                 1 => found[..1].copy_from_slice(&scan.best(&self.block, [list(0)], part)),
                 2 => {
@@ -141,11 +141,11 @@ impl Refiner {
                 let operation = Operation {
                     stage: stage as u8,
                     block: block as u8,
-                    index: found.index as u16,
+                    index: found.index,
                 };
-                let gain = work.gain(&self.stages, operation);
+                let gain = found.gain(scale_of(&self.stages, stage));
                 let bits = cost
-                    .operation(stage, work.counts[stage], found.index as usize)
+                    .operation(stage, work.counts[stage], found.index.into())
                     .max(1.0);
                 let ratio = |gain: f32, bits: f32| gain / (bits + work.unpaid);
                 if gain > 0.0 && best.is_none_or(|b| ratio(gain, bits) > ratio(b.gain, b.bits)) {
@@ -157,6 +157,10 @@ impl Refiner {
                 }
             }
         }
+        let best = best.and_then(|found| {
+            let gain = work.gain(&self.stages, found.operation);
+            (gain > 0.0).then_some(Candidate { gain, ..found })
+        });
         if let (true, Some(best)) = (all, best) {
             for stage in self.stages.numbers() {
                 if self.stages.cover(stage) == cover {
@@ -168,4 +172,9 @@ impl Refiner {
         }
         best
     }
+}
+
+/// What a stage divides its codewords by.
+fn scale_of(stages: &Stages, stage: usize) -> f32 {
+    (1u32 << stages.stage(stage).shift) as f32
 }

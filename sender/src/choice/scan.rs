@@ -13,8 +13,7 @@ use raq_shared::stage::{StageCodebook, Stages};
 
 use super::cluster::Clusters;
 use super::exact::{dot, energy};
-pub use super::kernel::Best;
-use super::kernel::{Level, Query, Rows};
+use super::kernel::{Best, Level, Query, Rows};
 use super::principal::Principal;
 
 /// Products of residual and codeword below this fit 32 bits.
@@ -33,6 +32,40 @@ const CLASSES: usize = 16;
 
 /// The part of a product that eight bits may get wrong.
 const BLUR: f32 = 0.04;
+
+/// A codeword that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Match {
+    /// Which one.
+    pub index: u16,
+    /// r·c − bias.
+    score: f32,
+    /// r·c and |c|².
+    terms: (f32, f32),
+}
+
+impl Match {
+    /// Worse than any.
+    pub const NONE: Self = Self {
+        index: 0,
+        score: f32::NEG_INFINITY,
+        terms: (f32::NEG_INFINITY, 0.0),
+    };
+
+    /// By how much the error falls at scale 2^−s, `scale` being 2^s; exactly but for the rounding
+    /// of codewords at that scale.
+    pub fn gain(&self, scale: f32) -> f32 {
+        let (product, energy) = self.terms;
+        (2.0 * product - energy / scale) / scale
+    }
+
+    /// The better of two; the lower index at a tie.
+    fn better(self, other: Self) -> Self {
+        let wins =
+            other.score > self.score || (other.score == self.score && other.index < self.index);
+        if wins { other } else { self }
+    }
+}
 
 /// A codebook laid out for scanning.
 #[derive(Debug, Clone)]
@@ -137,6 +170,7 @@ impl Scan {
 
     /// The best codeword for `residual` under each list of biases, as far as eight bits tell which
     /// ones to compare, out of the clusters that are at least `part` as near as the nearest one.
+    /// With it the terms of what it gains, see [`Match::gain`].
     ///
     /// # Panics
     /// When the residual's length is not that of a codeword, or a list is not one of
@@ -146,7 +180,7 @@ impl Scan {
         residual: &[i16],
         biases: [&[f32]; S],
         part: f32,
-    ) -> [Best; S] {
+    ) -> [Match; S] {
         assert_eq!(
             residual.len(),
             self.dims,
@@ -157,7 +191,7 @@ impl Scan {
         let near = self.clusters.near(&self.values, part);
         let lanes = self.level.scan(&self.rows, &self.query, near, biases);
         let short = energy(residual).sqrt() * self.lengths.1 < PRODUCT_LIMIT;
-        let mut found = [Best::NONE; S];
+        let mut found = [Match::NONE; S];
         for ((found, lanes), list) in found.iter_mut().zip(&lanes).zip(biases) {
             let top = lanes.iter().fold(Best::NONE, |top, &seen| top.better(seen));
             if top.score == Best::NONE.score {
@@ -171,9 +205,11 @@ impl Scan {
                 };
                 let at = usize::from(place.index);
                 let row = &self.exact[at * self.dims..][..self.dims];
-                *found = found.better(Best {
-                    score: dot(residual, row, short) - list[seen.index as usize],
-                    index: place.index.into(),
+                let product = dot(residual, row, short);
+                *found = found.better(Match {
+                    index: place.index,
+                    score: product - list[seen.index as usize],
+                    terms: (product, place.energy),
                 });
             }
         }
@@ -251,8 +287,8 @@ mod tests {
                     // Eight bits: each number is off by up to 1/254 of the largest, in both rows.
                     let step = 8.0 * (dims as f64).sqrt() / 254.0;
                     let blur = step * length * f64::from(scan.lengths.1) / scale + 1e-4 * oracle.abs();
-                    prop_assert!(oracle - value(best.index as usize) <= blur, "{build}");
-                    prop_assert!((best.index as usize) < most);
+                    prop_assert!(oracle - value(best.index.into()) <= blur, "{build}");
+                    prop_assert!(usize::from(best.index) < most);
                 }
             }
             prop_assert!(found.iter().all(|f| f == &found[0]), "builds agree: {found:?}");

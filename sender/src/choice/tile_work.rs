@@ -227,16 +227,21 @@ impl TileWork {
         } else {
             self.limit
         };
-        let ratio = |slot: &Slot| match slot {
-            Slot::Empty => 0.0,
-            Slot::Guess { gain, bits, .. } => gain / (bits + self.unpaid),
-            Slot::Found(c) => c.gain / (c.bits + self.unpaid),
-        };
-        let ratios = self.slots.iter().map(ratio).enumerate();
-        ratios
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(slot, ratio)| (slot, (self.footing.chance * ratio).min(limit)))
-            .filter(|&(_, ratio)| ratio > 0.0)
+        let mut best = (0, 0.0, 1.0);
+        for (slot, known) in self.slots.iter().enumerate() {
+            let (gain, bits) = match known {
+                Slot::Empty => continue,
+                Slot::Guess { gain, bits, .. } => (*gain, bits + self.unpaid),
+                Slot::Found(found) => (found.gain, found.bits + self.unpaid),
+            };
+            // Which ratio is larger, without a division.
+            if gain * best.2 > best.1 * bits {
+                best = (slot, gain, bits);
+            }
+        }
+        let (slot, gain, bits) = best;
+        let ratio = (self.footing.chance * gain / bits).min(limit);
+        (ratio > 0.0).then_some((slot, ratio))
     }
 }
 

@@ -182,16 +182,16 @@ impl Query {
 
 /// A codeword, or the place of one, and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Best {
+pub(super) struct Best {
     /// r·c − bias.
-    pub score: f32,
+    pub(super) score: f32,
     /// Its index.
-    pub index: u32,
+    pub(super) index: u32,
 }
 
 impl Best {
     /// Worse than any.
-    pub const NONE: Self = Self {
+    pub(super) const NONE: Self = Self {
         score: f32::NEG_INFINITY,
         index: 0,
     };
