@@ -173,10 +173,11 @@ def main() -> None:
                     for series, (more, ways) in found.items():
                         points[series] += [point | {"seed": seed} for point in more]
                         curves[series] += [way | {"seed": seed} for way in ways]
+                # Now, so that an interruption loses no more than one run.
+                for name, measured in points.items():
+                    extra = {"convergence": curves[name]} if curves[name] else {}
+                    results.write(options.results, experiment, name, measured, extra)
                 print(f"measured {run.name}-{seed}", flush=True)
-        for name, measured in points.items():
-            extra = {"convergence": curves[name]} if curves[name] else {}
-            results.write(options.results, experiment, name, measured, extra)
         print(f"{len(points)} curves in {options.results}")
     except Exception as error:
         text = explained(error)
