@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use raq_shared::model::Temporal;
 use raq_shared::stage::POSITIONS;
-use raq_shared::tile::TileGrid;
 use raq_shared::tile::scene::{Arrivals, Discard, OPEN};
+use raq_shared::tile::{Scene, TileGrid};
 use raq_shared::wire::datagram::extend_frame_number;
 use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::parity::ParityHeader;
@@ -388,6 +388,24 @@ impl Assembler {
     /// Whether every frame below `number` is closed.
     pub fn is_closed_below(&self, number: u32) -> bool {
         self.closed_below >= number
+    }
+
+    /// The picture's state.
+    pub fn scene(&self) -> &Scene {
+        self.intake.scene()
+    }
+
+    /// Bytes of the picture's state, of frames given out that wait, of buffers for frames to come and
+    /// of datagrams kept for parity.
+    pub fn held(&self) -> usize {
+        let given = self
+            .given
+            .iter()
+            .map(|frame| (&frame.latents, &frame.depths));
+        let spare = self.spare.iter().map(|(latents, depths)| (latents, depths));
+        let floats = given.chain(spare);
+        let floats = floats.map(|(latents, depths)| latents.capacity() + depths.capacity());
+        self.scene().held() + self.kept.bytes() + floats.sum::<usize>() * size_of::<f32>()
     }
 
     /// What became of the datagrams so far.
