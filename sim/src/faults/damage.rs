@@ -19,12 +19,16 @@ const BITS: usize = 8;
 /// The bits of a capture time on the wire.
 const CAPTURE: u32 = 0x00ff_ffff;
 
-/// With one to [`BITS`] bits turned over.
+/// With one to [`BITS`] bits turned over, every other time in the header alone.
 pub(super) fn corrupt(bytes: &[u8], chance: &mut fastrand::Rng) -> Bytes {
     let mut bytes = bytes.to_vec();
     if !bytes.is_empty() {
+        let end = match chance.bool() {
+            true => bytes.len(),
+            false => bytes.len().min(UPDATE_HEADER_LEN),
+        };
         for _ in 0..chance.usize(1..=BITS) {
-            let at = chance.usize(..bytes.len());
+            let at = chance.usize(..end);
             bytes[at] ^= 1 << chance.u8(..8);
         }
     }

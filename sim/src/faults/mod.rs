@@ -15,11 +15,15 @@ mod route;
 mod sample;
 mod script;
 mod sending;
+mod soak;
+mod table;
 mod trial;
 mod watch;
 mod world;
 
 pub use fault::{Fault, Faults};
 pub use script::Script;
+pub use soak::Soak;
+pub use table::{misses, table};
 pub use trial::{HEALED, REPAIRED, Trial};
 pub use watch::{MOST_RECEIVING, MOST_SENDING};

@@ -29,7 +29,7 @@ pub(super) const WHOLE: u8 = 0;
 /// Frames after which the clip begins anew.
 const FRAMES: usize = 60;
 /// The picture.
-const SIZE: (u32, u32) = (128, 96);
+const SIZE: (u32, u32) = (96, 64);
 
 /// What both ends hold, and what is filmed.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ fn film(basis: &Basis, grid: TileGrid, number: usize) -> Filmed {
     let (width, height) = (grid.width(), grid.height());
     let mut chance = fastrand::Rng::with_seed(number as u64);
     let turn = 2.0 * PI * number as f64 / FRAMES as f64;
-    let (dx, dy) = (30.0 * turn.cos(), 20.0 * turn.sin());
+    let (dx, dy) = (25.0 * turn.cos(), 15.0 * turn.sin());
     let texture = |x: f64, y: f64| 128.0 + 50.0 * (0.11 * x).sin() + 40.0 * (0.07 * y).cos();
     let luma = (0..width * height).map(|at| {
         let (x, y) = ((at % width) as f64, (at / width) as f64);

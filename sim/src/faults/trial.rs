@@ -77,6 +77,19 @@ impl Trial {
         if watch.is_bad_now(world) {
             return Err(format!("before any fault {}", watch.bad(world)));
         }
+        self.faults(script, world, watch)
+    }
+
+    /// Faults, until all is well again, and then a tile that is made wrong.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(super) fn faults(
+        &mut self,
+        script: &Script,
+        world: &mut World,
+        watch: &mut Watch,
+    ) -> Result<(), String> {
         world.fail(script);
         watch.run(world, script.length())?;
         world.heal();

@@ -60,7 +60,7 @@ impl World {
     pub(super) fn new(mut chance: fastrand::Rng) -> Self {
         let config = healthy(Way::First);
         let (now, ahead) = (Duration::ZERO, Duration::ZERO);
-        Self {
+        let mut world = Self {
             now,
             sending: SendingEnd::new(now, ahead),
             receiving: ReceivingEnd::new(now, ahead),
@@ -77,7 +77,9 @@ impl World {
             forged: None,
             chance,
             rounds: 0,
-        }
+        };
+        world.carry();
+        world
     }
 
     /// The faults of a script begin.
@@ -176,6 +178,7 @@ impl World {
         self.connection += 1;
         self.said.clear();
         self.back = Duration::ZERO;
+        self.carry();
     }
 
     fn wake(&self) -> Option<Duration> {
