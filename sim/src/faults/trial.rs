@@ -112,3 +112,44 @@ impl Trial {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::{Fault, Faults};
+
+    fn script(faults: Faults, seed: u64, seconds: u32) -> Script {
+        Script {
+            faults,
+            seed,
+            seconds,
+        }
+    }
+
+    #[test]
+    fn without_faults_the_picture_stays_right_and_a_wrong_tile_is_repaired() {
+        let trial = Trial::of(&script(Faults::default(), 1, 1));
+        assert_eq!(trial.misses, [""; 0]);
+        assert_eq!((trial.fresh, trial.equal), Default::default());
+        assert!(trial.repaired > Duration::ZERO && trial.mismatches > 0);
+        assert!(trial.sending > 0 && trial.receiving > 0);
+        assert_eq!(trial.connections, 1);
+    }
+
+    #[test]
+    fn everything_at_once_is_survived_and_can_be_repeated() {
+        let all = script(Faults::ALL, 1, 3);
+        let trial = Trial::of(&all);
+        assert_eq!(trial.misses, [""; 0]);
+        assert_eq!(trial.connections, 2);
+        assert_eq!(trial, Trial::of(&all));
+    }
+
+    #[test]
+    fn numbers_that_are_wrong_do_not_stop_the_picture() {
+        // A frame number thousands ahead came with this seed, and nothing after it.
+        let corruption = Faults::default().with(Fault::Corruption);
+        let trial = Trial::of(&script(corruption, 8, 20));
+        assert_eq!(trial.misses, [""; 0]);
+    }
+}
