@@ -96,18 +96,16 @@ impl Soak {
 
     /// What was held in the second half and not in the first.
     fn grown(&self) -> Option<String> {
-        let of: [(&str, fn(&Held) -> usize); 3] = [
-            ("the sender", |held| held.sending),
-            ("the receiver", |held| held.receiving),
-            ("the process", |held| held.process),
-        ];
         let (first, second) = self.held.split_at(self.held.len() / 2);
-        of.into_iter().find_map(|(who, bytes)| {
+        let grown = |who: &str, bytes: fn(&Held) -> usize| {
             let before = first.iter().map(bytes).max()?;
             let after = second.iter().map(bytes).max()?;
             let grows = after as f64 > before as f64 * GROWTH;
             grows.then(|| format!("{who} held {before} bytes, and later {after}"))
-        })
+        };
+        grown("the sender", |held| held.sending)
+            .or_else(|| grown("the receiver", |held| held.receiving))
+            .or_else(|| grown("the process", |held| held.process))
     }
 
     /// What was held as time went by, and the worst of all scripts.
@@ -186,6 +184,13 @@ mod tests {
         let expected = "the sender held 1000 bytes, and later 1060; again: raq-sim faults --soak 1 \
                         --seed 3; please report this";
         assert_eq!(missed, expected);
+    }
+
+    #[test]
+    fn a_connection_goes_through_scripts() {
+        let soak = Soak::of(1, Duration::from_secs(1));
+        assert_eq!((soak.missed(), soak.held.len()), (None, 1));
+        assert_eq!(soak.worst.connections, 1);
     }
 
     #[test]

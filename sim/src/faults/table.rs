@@ -89,15 +89,14 @@ pub fn table(trials: &[(Script, Trial)]) -> String {
     text
 }
 
-/// A line for every script that missed anything: what, and how to repeat it.
-pub fn misses(trials: &[(Script, Trial)]) -> String {
-    let mut text = String::new();
-    for (script, trial) in trials {
-        for miss in &trial.misses {
-            let _ = writeln!(text, "{miss}; again: {}", script.command());
-        }
-    }
-    text
+/// A line for every script that missed anything, if one did: what, and how to repeat it.
+pub fn misses(trials: &[(Script, Trial)]) -> Option<String> {
+    let lines = trials.iter().flat_map(|(script, trial)| {
+        let again = move |miss: &String| format!("{miss}; again: {}", script.command());
+        trial.misses.iter().map(again)
+    });
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn seconds(time: Duration) -> String {
@@ -139,7 +138,8 @@ mod tests {
         assert_eq!(lines[2][6], "1.20");
         assert_eq!((lines[2][9], lines[2][11]), ("4", "1"));
         let expected = "the picture burns; again: raq-sim faults --only loss,duplication --seed 1 \
-                        --seconds 6\n";
-        assert_eq!(misses(&trials), expected);
+                        --seconds 6";
+        assert_eq!(misses(&trials).as_deref(), Some(expected));
+        assert_eq!(misses(&trials[..2]), None);
     }
 }

@@ -138,10 +138,15 @@ impl World {
         }
         self.now = self.now.max(next);
         let now = self.now;
-        while let Some((_, event)) = self.events.pop_front_if(|(at, _)| *at <= now) {
+        while let Some(&(at, event)) = self.events.front()
+            && at <= now
+        {
+            self.events.pop_front();
             self.happen(event);
         }
-        while let Some(said) = self.said.pop_front_if(|said| said.at <= now) {
+        while self.said.front().is_some_and(|said| said.at <= now)
+            && let Some(said) = self.said.pop_front()
+        {
             if said.to_receiver {
                 self.receiving.tell(now, Received::Control(&said.bytes));
             } else {

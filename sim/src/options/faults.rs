@@ -62,7 +62,9 @@ impl FaultOptions {
         let scripts: Vec<_> = scripts.collect();
         let trials = play(&scripts, super::jobs(self.jobs));
         super::print(&table(&trials))?;
-        super::tell(misses(&trials).trim_end());
+        if let Some(misses) = misses(&trials) {
+            super::tell(&misses);
+        }
         let missed = trials.iter().filter(|(_, trial)| !trial.misses.is_empty());
         match missed.count() {
             0 => Ok(()),
