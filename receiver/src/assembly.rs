@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use raq_shared::model::Temporal;
 use raq_shared::stage::POSITIONS;
-use raq_shared::tile::TileGrid;
 use raq_shared::tile::scene::{Arrivals, Discard, OPEN};
+use raq_shared::tile::{Scene, TileGrid};
 use raq_shared::wire::datagram::extend_frame_number;
 use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::parity::ParityHeader;
@@ -25,6 +25,7 @@ use raq_shared::wire::update::UpdateHeader;
 use self::frame::OpenFrame;
 use crate::arrivals::ArrivalLog;
 use crate::closings::Closings;
+use crate::distant::{Distant, Look};
 use crate::intake::{Intake, Refused, Taken};
 use crate::parity::{ParityStore, Restored};
 use crate::reordering::Reordering;
@@ -61,6 +62,8 @@ pub struct Assembler {
     closed_below: u32,
     /// No frame below this number is given out any more.
     given_below: u32,
+    /// What nothing agrees with yet.
+    distant: Distant,
     /// In order of their numbers, at most [`OPEN`].
     open: VecDeque<OpenFrame>,
     /// In order of their numbers, at most [`WAITING`].
@@ -101,6 +104,7 @@ impl Assembler {
             newest: None,
             closed_below: 0,
             given_below: 0,
+            distant: Distant::default(),
             open: VecDeque::with_capacity(OPEN + 1),
             given: VecDeque::with_capacity(WAITING + 1),
             spread: Spread::default(),
@@ -133,6 +137,25 @@ impl Assembler {
         if let Some(parsed) = ParityHeader::parse(bytes) {
             return self.parity(now, parsed);
         }
+        if let Some((header, frame)) = self.header(bytes) {
+            let place = (frame, header.index);
+            match self.distant.look(now, self.newest, place, bytes) {
+                Look::Near => {}
+                Look::Alone => {
+                    self.advance(now);
+                    return Err(Refused::Far(header.frame));
+                }
+                Look::Agrees(held) => {
+                    let taken = self.take(held.at, &held.bytes);
+                    tracing::trace!(?taken, "a jump of the frames' numbers");
+                }
+            }
+        }
+        self.take(now, bytes)
+    }
+
+    /// Takes a datagram of updates whose frame may be the newest.
+    fn take(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Refused> {
         let logged = self.log(now, bytes);
         let taken = self.intake.datagram(bytes);
         match &taken {
@@ -164,11 +187,16 @@ impl Assembler {
 
     /// Logs the arrival of any datagram of updates; gives its frame, where it comes first.
     fn log(&mut self, now: Duration, bytes: &[u8]) -> Option<u32> {
-        let (header, _) = UpdateHeader::parse(bytes).ok()?;
-        let frame = extend_frame_number(self.newest, header.frame)?;
+        let (header, frame) = self.header(bytes)?;
         let sent = header.capture.wrapping_add(header.send_delay.into());
         let first = self.arrivals.note(now, frame, header.index, sent);
         first.then_some(frame)
+    }
+
+    /// The header of a datagram of updates, and its frame's number.
+    fn header(&self, bytes: &[u8]) -> Option<(UpdateHeader, u32)> {
+        let (header, _) = UpdateHeader::parse(bytes).ok()?;
+        Some((header, extend_frame_number(self.newest, header.frame)?))
     }
 
     fn note(&mut self, now: Duration, taken: &Taken) {
@@ -388,6 +416,27 @@ impl Assembler {
     /// Whether every frame below `number` is closed.
     pub fn is_closed_below(&self, number: u32) -> bool {
         self.closed_below >= number
+    }
+
+    /// The picture's state.
+    pub fn scene(&self) -> &Scene {
+        self.intake.scene()
+    }
+
+    /// Bytes of the picture's state, of frames given out that wait, of buffers for frames to come and
+    /// of datagrams kept for parity.
+    pub fn held(&self) -> usize {
+        let given = self
+            .given
+            .iter()
+            .map(|frame| (&frame.latents, &frame.depths));
+        let spare = self.spare.iter().map(|(latents, depths)| (latents, depths));
+        let floats = given.chain(spare);
+        let floats = floats.map(|(latents, depths)| latents.capacity() + depths.capacity());
+        self.scene().held()
+            + self.kept.bytes()
+            + self.distant.bytes()
+            + floats.sum::<usize>() * size_of::<f32>()
     }
 
     /// What became of the datagrams so far.

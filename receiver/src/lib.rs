@@ -14,6 +14,7 @@
 pub mod arrivals;
 pub mod assembly;
 mod closings;
+mod distant;
 pub mod intake;
 mod parity;
 pub mod playout;

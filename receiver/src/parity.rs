@@ -123,7 +123,6 @@ impl ParityStore {
     }
 
     /// Bytes of all that is kept.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

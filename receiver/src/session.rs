@@ -23,7 +23,7 @@ use raq_shared::codebooks::Codebooks;
 use raq_shared::flood::Flood;
 use raq_shared::frame::FrameSize;
 use raq_shared::model::Temporal;
-use raq_shared::tile::TileGrid;
+use raq_shared::tile::{Scene, TileGrid};
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
 use raq_shared::wire::heartbeat::Heartbeat;
@@ -216,6 +216,16 @@ impl Session {
             .as_ref()
             .map(Assembler::counts)
             .unwrap_or_default()
+    }
+
+    /// The picture's state, once there is one.
+    pub fn scene(&self) -> Option<&Scene> {
+        self.assembler.as_ref().map(Assembler::scene)
+    }
+
+    /// Bytes of the picture's state and of what waits; frames that were given out and not taken count.
+    pub fn held(&self) -> usize {
+        self.assembler.as_ref().map_or(0, Assembler::held)
     }
 
     /// What the sender told last of the path, if it has.

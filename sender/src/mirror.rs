@@ -86,6 +86,13 @@ impl Mirror {
         &self.hoped
     }
 
+    /// Bytes of both scenes and of what is pending, buffers that are kept included.
+    pub fn held(&self) -> usize {
+        let pending = self.pending.iter().map(|sent| &sent.lists);
+        let lists = pending.chain(&self.spare).flatten();
+        self.proven.held() + self.hoped.held() + lists.map(UpdateList::held).sum::<usize>()
+    }
+
     /// The floor that frame `frame` may name.
     pub fn floor(&self, frame: u32) -> Option<u32> {
         self.floor.filter(|floor| frame - floor <= MAX_DELTA.into())

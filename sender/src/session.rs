@@ -242,6 +242,11 @@ impl Session {
         self.streaming.bandwidth()
     }
 
+    /// Bytes of datagrams that wait to leave.
+    pub fn held_bytes(&self) -> usize {
+        self.streaming.held_bytes()
+    }
+
     /// What was sent so far.
     pub fn counts(&self) -> Counts {
         self.streaming.counts

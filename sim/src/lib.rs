@@ -11,6 +11,7 @@
 
 pub mod agree;
 pub mod cubic;
+pub mod faults;
 pub mod flow;
 pub mod html;
 pub mod link;

@@ -246,3 +246,28 @@ fn a_model_that_cannot_code_updates_is_left_out_or_an_error() {
         assert!(said(&output).contains(says), "{}", said(&output));
     }
 }
+
+#[test]
+fn faults_are_survived_and_told_in_a_table() {
+    let run = |set: &str| {
+        let args = ["faults", "--seconds", "1", "--only", set];
+        program().args(args).output().unwrap()
+    };
+    let output = run("loss,clock");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let table = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = table.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("faults "),
+        "{table}"
+    );
+    assert!(lines[1].starts_with("every two "), "{table}");
+    assert_eq!(said(&output).trim(), "");
+    let output = run("fire");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).contains("\"fire\" is no fault"),
+        "{}",
+        said(&output)
+    );
+}

@@ -6,6 +6,7 @@ use raq_shared::wire::datagram::{DatagramError, extend_frame_number};
 use raq_shared::wire::parity::ParityHeader;
 
 use super::{Assembler, Refused};
+use crate::distant::NEAR;
 
 impl Assembler {
     /// Takes a datagram of parity that arrived at `now`, as [`ParityHeader::parse`] has split it.
@@ -16,6 +17,9 @@ impl Assembler {
     ) -> Result<(), Refused> {
         let (header, shard) = parsed.inspect_err(|_| self.counts.malformed += 1)?;
         let number = extend_frame_number(self.newest, header.frame);
+        // What it protects says first that numbers jump.
+        let near = self.newest.unwrap_or(0).saturating_add(NEAR);
+        let number = number.filter(|&number| number <= near);
         let Some(number) = number else {
             self.counts.stale += 1;
             return Err(Refused::Far(header.frame));

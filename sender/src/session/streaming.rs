@@ -349,6 +349,11 @@ impl Streaming {
         self.coding.is_empty() && self.pacer.is_empty()
     }
 
+    /// Bytes of datagrams that wait to leave.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pacer.bytes()
+    }
+
     /// When [`Self::pump`] is due.
     pub(super) fn wake(&self) -> Option<Duration> {
         let leaves = match self.held {

@@ -106,6 +106,11 @@ impl UpdateList {
         }));
     }
 
+    /// Bytes of the updates and of those whose buffers wait to be used again.
+    pub fn held(&self) -> usize {
+        self.updates.iter().map(Update::held).sum()
+    }
+
     /// Becomes equal to `updates`.
     pub fn assign(&mut self, updates: &[Update]) {
         self.clear();

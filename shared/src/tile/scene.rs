@@ -18,7 +18,7 @@ use super::content::Content;
 use super::grid::TileGrid;
 use super::ring::{Generation, Ring};
 use super::update::{Base, Start, Update};
-use crate::stage::Stages;
+use crate::stage::{POSITIONS, Stages};
 
 /// The most frames that are open at a time; a report tells of so many.
 pub const OPEN: usize = 16;
@@ -177,6 +177,13 @@ impl Scene {
     /// Updates applied, dropped for want of a base, and sums that saturated, since the beginning.
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.applied, self.dropped, self.saturated)
+    }
+
+    /// Bytes of all contents, spare or not, and of the updates that wait for their bases.
+    pub fn held(&self) -> usize {
+        let content = self.updater.stages().dim() * POSITIONS * size_of::<i16>() + POSITIONS;
+        let waiting = self.open.iter().flat_map(|open| &open.waiting);
+        self.contents * content + waiting.map(Update::held).sum::<usize>()
     }
 
     /// Takes a datagram's updates. Frames more than [`OPEN`] before the newest are closed.

@@ -65,4 +65,11 @@ impl Update {
             operations: Vec::new(),
         }
     }
+
+    /// Bytes that it takes, room that is kept included.
+    pub fn held(&self) -> usize {
+        size_of::<Self>()
+            + self.source_bases.capacity() * size_of::<Base>()
+            + self.operations.capacity() * size_of::<Operation>()
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod agree;
 pub mod completions;
+pub mod faults;
 pub mod link;
 pub mod list;
 pub mod merge;
@@ -61,6 +62,8 @@ pub enum Instrument {
     Sweep(sweep::SweepOptions),
     /// Whether sessions, quic and the relay give the same figures; exits with 1 where they do not
     Agree(agree::AgreeOptions),
+    /// Everything that can go wrong, in scripts; exits with 1 where a picture stays old or wrong
+    Faults(faults::FaultOptions),
     /// Joins the results of runs and sweeps
     Merge(merge::MergeOptions),
     /// Draws summary and report of a run anew from its records
@@ -206,6 +209,7 @@ impl Options {
             Instrument::Run(options) => options.run(),
             Instrument::Sweep(options) => options.run(),
             Instrument::Agree(options) => options.run(),
+            Instrument::Faults(options) => options.run(),
             Instrument::Merge(options) => options.run(),
             Instrument::Report(options) => options.run(),
             Instrument::Link(options) => options.run(),

@@ -218,7 +218,7 @@ fn open_frames_are_bounded() {
     deliver(&mut assembler, ms(600), 18, &[0], 2);
     assert_eq!(assembler.open.len(), OPEN);
     assert_eq!(numbers(&mut assembler), [2], "the oldest makes room");
-    deliver(&mut assembler, ms(600), 1000, &[0], 2);
+    deliver(&mut assembler, ms(600), 80, &[0], 2);
     assert_eq!(assembler.open.len(), 1);
     assert_eq!(assembler.closings.tell().unwrap().0, 18);
 }
@@ -288,4 +288,35 @@ fn two_reports_in_a_row_may_get_lost() {
     assert!(known.len() > 55);
     assert!(known.iter().all(|(&frame, of)| *of == expected(frame)));
     assert!(known.keys().copied().eq(0..known.len()), "without a gap");
+}
+
+#[test]
+fn one_number_that_is_wrong_does_not_stop_the_frames_that_follow() {
+    let mut assembler = assembler();
+    for frame in 0..200 {
+        let at = ms(33 * u64::from(frame));
+        if frame == 20 {
+            let wrong = datagram(GRID, 20 + 8192, 0, 1);
+            assert_eq!(assembler.datagram(at, &wrong), Err(Refused::Far(8212)));
+        }
+        let whole = datagram(GRID, frame, 0, 1);
+        assembler.datagram(at, &whole).unwrap();
+        assert_eq!(numbers(&mut assembler), [frame]);
+    }
+}
+
+#[test]
+fn after_a_jump_nothing_of_the_new_frames_is_missing() {
+    let mut assembler = assembler();
+    assembler.datagram(ms(0), &datagram(GRID, 0, 0, 1)).unwrap();
+    assert_eq!(numbers(&mut assembler), [0]);
+    let parts = datagrams(GRID, 900, 2);
+    let first = assembler.datagram(ms(30_000), &parts[0]);
+    assert_eq!(first, Err(Refused::Far(900)), "nothing agrees with it yet");
+    assembler.datagram(ms(30_005), &parts[1]).unwrap();
+    let frame = assembler.next_frame().unwrap();
+    assert!(frame.number == 900 && frame.is_complete());
+    let report = assembler.report(ms(30_005), 0).unwrap();
+    let arrivals: Vec<_> = report.arrivals.iter().map(|it| (it.frame, it.at)).collect();
+    assert_eq!(arrivals[1..], [(900, 30_000_000), (900, 30_005_000)]);
 }

@@ -130,7 +130,7 @@ fn what_is_kept_is_bounded() {
         count: 200,
         parity: 55,
     };
-    for frame in 1..=300 {
+    for frame in 1..=60 {
         for index in 0..55 {
             let forged = [&header(frame, index).encode()[..], &[7; 2048]].concat();
             assembler.datagram(ms(50), &forged).unwrap();
@@ -141,8 +141,8 @@ fn what_is_kept_is_bounded() {
         "{}",
         assembler.kept.bytes()
     );
-    let whole = datagram(GRID, 301, 0, 1);
+    let whole = datagram(GRID, 61, 0, 1);
     assembler.datagram(ms(60), &whole).unwrap();
-    assert_eq!(numbers(&mut assembler), [301]);
+    assert_eq!(numbers(&mut assembler), [61]);
     assert_eq!(assembler.kept.bytes(), 0, "all are closed");
 }
