@@ -10,14 +10,14 @@ use super::sad;
 
 /// Whole pixels to every side of a hint that are looked at.
 const AROUND_HINT: i16 = 8;
-/// Pixels between the places that are looked at first: two at half size.
-const COARSE: usize = 4;
 
 /// How far and how finely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// Whole pixels to every side of rest.
     pub pixels: i16,
+    /// Pixels between the places that are looked at first, even: 2 are neighbours at half size.
+    pub step: usize,
     /// Whether each quarter may go its own way.
     pub quarters: bool,
 }
@@ -132,8 +132,8 @@ pub struct Target<'a> {
 /// Searches for `tile` of a frame in the picture `known`, which is up to date; around rest and
 /// around `hint`. Differences include the price of the displacement.
 ///
-/// First at half size, quarters and whole tile at once: every second pixel, then all around the
-/// best of each; then whole pixels around the best, then half pixels.
+/// First at half size, quarters and whole tile at once, then all around the best of each; then whole
+/// pixels around the best, then half pixels.
 pub fn search(
     target: Target<'_>,
     known: &Luma,
@@ -187,7 +187,7 @@ pub fn search(
         let moved = (row + across[(dx - low.0) as usize / 2]) / 4;
         offer(sums, (dx, dy), moved, best);
     };
-    for (centre, reach, step) in [((0, 0), reach.pixels, COARSE), (hint, AROUND_HINT, 2)] {
+    for (centre, reach, step) in [((0, 0), reach.pixels, reach.step), (hint, AROUND_HINT, 2)] {
         let reach = even(reach);
         let span = |centre: i16, low: i16, high: i16| {
             let first = (centre - reach).max(low + (low & 1));
@@ -353,19 +353,24 @@ mod tests {
     #[test]
     fn it_finds_whole_and_half_pixels() {
         let luma = known();
-        let reach = Reach {
-            pixels: 16,
-            quarters: true,
-        };
-        for (dx, dy) in [(0.0, 0.0), (7.0, -13.0), (-16.0, 16.0), (2.5, -0.5)] {
-            let target = target(dx, dy);
-            let found = find(&target, &luma, 5, Displacement::default(), reach);
-            let by = Displacement {
-                dx: (2.0 * dx) as i16,
-                dy: (2.0 * dy) as i16,
+        let moves = [(0.0, 0.0), (-16.0, 16.0), (2.5, -0.5), (7.0, -13.0)];
+        // From every second place this texture's own likenesses hide the last one.
+        for (step, moves) in [(2, &moves[..]), (4, &moves[..3])] {
+            let reach = Reach {
+                pixels: 16,
+                step,
+                quarters: true,
             };
-            assert_eq!(found.whole.0, by);
-            assert_eq!(found.quarters.unwrap().0, [by; 4]);
+            for &(dx, dy) in moves {
+                let target = target(dx, dy);
+                let found = find(&target, &luma, 5, Displacement::default(), reach);
+                let by = Displacement {
+                    dx: (2.0 * dx) as i16,
+                    dy: (2.0 * dy) as i16,
+                };
+                assert_eq!(found.whole.0, by);
+                assert_eq!(found.quarters.unwrap().0, [by; 4]);
+            }
         }
     }
 
@@ -374,6 +379,7 @@ mod tests {
         let luma = known();
         let reach = Reach {
             pixels: 16,
+            step: 4,
             quarters: false,
         };
         let target = target(9.0, 9.0);

@@ -33,14 +33,17 @@ impl Speed {
         match self {
             Self::Fast => Reach {
                 pixels: 16,
+                step: 4,
                 quarters: false,
             },
             Self::Medium => Reach {
                 pixels: 24,
+                step: 4,
                 quarters: true,
             },
             Self::Thorough => Reach {
                 pixels: 31,
+                step: 2,
                 quarters: true,
             },
         }

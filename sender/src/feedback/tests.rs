@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use raq_recv::assembly::Assembler;
+use raq_recv::intake::Refused;
 use raq_shared::coding::Tables;
 use raq_shared::coding::tables::TableCounts;
 use raq_shared::frame::Grid;
@@ -60,6 +61,8 @@ struct Ends {
     allowance: Allowance,
     /// Datagrams of the last frame.
     count: usize,
+    /// Datagrams that wait for another one, since their frames are far ahead.
+    far: usize,
     /// The frame that was given out last, its updates applied, and tiles that were never received.
     shown: (u32, u32, u32),
 }
@@ -77,6 +80,7 @@ impl Ends {
             number: 0,
             allowance: Allowance::of(500, Some(3)),
             count: 0,
+            far: 0,
             shown: (0, 0, 0),
         }
     }
@@ -101,7 +105,10 @@ impl Ends {
         self.count = datagrams.len();
         for datagram in datagrams {
             if arrives() {
-                self.assembler.datagram(now, datagram).unwrap();
+                match self.assembler.datagram(now, datagram) {
+                    Err(Refused::Far(_)) => self.far += 1,
+                    taken => taken.unwrap(),
+                }
             }
         }
         let later = now + FRAME / 2;
@@ -206,6 +213,7 @@ fn after_five_seconds_of_silence_frames_are_decodable() {
             ends.frame(pattern(n), || !outage);
         }
         let report = ends.frame(pattern(160), || true).unwrap();
+        assert_eq!(ends.far, usize::from(outage), "the second one agrees");
         ends.feedback.take(&mut ends.coder, &report);
         let mut total = 0;
         for n in 161..180 {

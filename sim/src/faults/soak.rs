@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_connection_goes_through_scripts() {
-        let soak = Soak::of(1, Duration::from_secs(1));
+        let soak = Soak::of(1, Duration::from_secs(3));
         assert_eq!((soak.missed(), soak.held.len()), (None, 1));
         assert_eq!(soak.worst.connections, 1);
     }

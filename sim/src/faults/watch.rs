@@ -46,7 +46,9 @@ impl Watch {
             if self.receiving > MOST_RECEIVING {
                 return Err(format!("the receiver holds {} bytes", self.receiving));
             }
-            if let Some(end) = world.ended() {
+            if let Some(end) = world.ended()
+                && !world.greets_again()
+            {
                 return Err(format!("{end} at {:?}", world.now));
             }
         }

@@ -186,6 +186,15 @@ impl World {
         self.carry();
     }
 
+    /// Connects again, as raq-send does, where faults kept the ends from greeting each other.
+    pub(super) fn greets_again(&mut self) -> bool {
+        let again = self.faults.is_some() && self.receiving.scene().is_none();
+        if again {
+            self.restart();
+        }
+        again
+    }
+
     fn wake(&self) -> Option<Duration> {
         let times = [
             self.sending.wake(),
