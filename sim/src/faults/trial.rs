@@ -14,7 +14,7 @@ const STEADY: Duration = Duration::from_secs(3);
 /// How long after the faults the picture may be old or wrong.
 pub const HEALED: Duration = Duration::from_secs(10);
 /// How long a tile may be wrong without faults.
-pub const REPAIRED: Duration = Duration::from_secs(5);
+pub const REPAIRED: Duration = HEALED;
 
 /// What became of a script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
