@@ -132,8 +132,8 @@ pub struct Target<'a> {
 /// Searches for `tile` of a frame in the picture `known`, which is up to date; around rest and
 /// around `hint`. Differences include the price of the displacement.
 ///
-/// First at half size, quarters and whole tile at once, then all around the best of each; then whole
-/// pixels around the best, then half pixels.
+/// First at half size, quarters and whole tile at once, then what was left out around the best of each;
+/// then whole pixels around the best, then half pixels.
 pub fn search(
     target: Target<'_>,
     known: &Luma,
@@ -205,7 +205,8 @@ pub fn search(
     let mut looked = best.map(|(by, _)| by);
     looked.sort_unstable();
     for (n, &by) in looked.iter().enumerate() {
-        if n > 0 && looked[n - 1] == by {
+        // Where no place was left out there is nothing between them.
+        if reach.step <= 2 || (n > 0 && looked[n - 1] == by) {
             continue;
         }
         for (dx, dy) in around((by.0 / 2, by.1 / 2)).map(|(x, y)| (2 * x, 2 * y)) {
