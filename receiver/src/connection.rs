@@ -38,9 +38,9 @@ pub(crate) struct Pipeline {
     /// Whether the output takes only one format.
     pub(crate) one_format: bool,
     /// That one, once it has a frame.
-    pub(crate) format: Arc<OnceLock<VideoFormat>>,
+    pub(crate) format: OnceLock<VideoFormat>,
     /// The decoder or the output answers no more, so that nobody should wait for its thread.
-    pub(crate) dead: Arc<AtomicBool>,
+    pub(crate) dead: AtomicBool,
 }
 
 /// What ends a session from outside by turning true.

@@ -127,6 +127,11 @@ impl Greeted {
         farewell(connection, self.control, &end, None).await;
         Outcome::new(end, None)
     }
+
+    /// Ends it because of a failure of this end.
+    pub(crate) async fn fail(self, connection: &Connection, failure: &Failure) {
+        farewell(connection, self.control, &End::Stopped, Some(failure)).await;
+    }
 }
 
 /// A peer that takes nothing must not hold up everything else.

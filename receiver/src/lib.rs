@@ -1,11 +1,13 @@
 //! The receiving half of raq.
 //!
 //! ```text
-//! driver: listens, admits one sender at a time
-//!   connection: QUIC in and out
-//!     session: handshake, datagrams to pictures, reports (no sockets, clocks, threads)
-//!   decode thread: decoder network
-//!   present threads: window or page (each frame in its time, [`playout`]), files
+//! driver: opens and listens
+//!   server: who connects, and which seat he gets
+//!     connection: QUIC in and out
+//!       session: handshake, datagrams to pictures, reports (no sockets, clocks, threads)
+//!   station: what a sender is received with
+//!     decode thread: decoder network
+//!     present threads: window or page (each frame in its time, [`playout`]), files
 //! ```
 //!
 //! [`session::Session`] with [`assembly`] and [`intake`], and [`playout`], build without the feature
@@ -38,8 +40,6 @@ mod event;
 #[cfg(feature = "program")]
 mod figures;
 #[cfg(feature = "program")]
-mod gate;
-#[cfg(feature = "program")]
 mod greeting;
 #[cfg(feature = "program")]
 mod invitation;
@@ -47,6 +47,12 @@ mod invitation;
 pub mod options;
 #[cfg(feature = "program")]
 mod present;
+#[cfg(feature = "program")]
+mod seats;
+#[cfg(feature = "program")]
+mod server;
+#[cfg(feature = "program")]
+mod station;
 #[cfg(feature = "program")]
 mod tally;
 #[cfg(feature = "program")]

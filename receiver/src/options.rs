@@ -2,6 +2,7 @@
 
 mod invite;
 mod output;
+mod peer_file;
 mod web_address;
 
 use std::net::{Ipv6Addr, SocketAddr};
@@ -9,7 +10,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use raq_shared::cli::CommonArgs;
-use raq_shared::exit::EXIT_CODES;
+use raq_shared::exit::{EXIT_CODES, Exit, Failure};
 use raq_shared::identity::Verb;
 use raq_shared::model::{ModelOptions, Precision};
 
@@ -35,6 +36,15 @@ pub struct Options {
     /// End after one session, also after one that was refused or lost
     #[arg(long)]
     pub once: bool,
+    /// How many senders are received at a time, 1 to 256
+    ///
+    /// From two on each fills files of its own, in whose names {peer} stands for its number, as in
+    /// --output camera-{peer}.mkv --stats camera-{peer}.csv; --output null shows nothing. A sender whose connection was
+    /// lost goes on with its file; one that has ended leaves it complete, and raq-recv takes the next one. Further
+    /// senders are told that it is busy.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub max_peers: u16,
     /// Largest frame that is taken
     #[arg(long, value_name = "WxH", default_value = "4096x2304")]
     pub max_size: MaxSize,
@@ -56,10 +66,70 @@ pub struct Options {
 impl Options {
     /// The model to open.
     pub fn model(&self) -> ModelOptions {
+        let options = self.common.model_options();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ModelOptions {
             precision: self.precision,
-            ..self.common.model_options()
+            threads: match options.threads {
+                // Every decoder gets its share of the machine.
+                0 if self.max_peers > 1 => (cores / usize::from(self.max_peers)).max(1),
+                threads => threads,
+            },
+            ..options
         }
+    }
+
+    /// The options of the peer with this number: names of files with the number in the place of `{peer}`.
+    pub(crate) fn of_peer(&self, number: u32) -> Self {
+        let mut options = self.clone();
+        let named = options.output.files_mut();
+        for path in named.chain(&mut options.common.observe.stats) {
+            *path = peer_file::of_peer(path, number);
+        }
+        options
+    }
+
+    /// Looks whether there is a place of its own for everything of several peers.
+    ///
+    /// # Errors
+    /// [`Failure`] where they would have to share one.
+    pub(crate) fn check_peers(&self) -> Result<(), Failure> {
+        if self.max_peers == 1 {
+            return Ok(());
+        }
+        let wrong = |text: String| Err(Failure::new(Exit::Usage, text));
+        if self.once {
+            return wrong("--once ends after one sender; leave it or --max-peers out".to_owned());
+        }
+        #[cfg(feature = "metrics")]
+        if self.common.observe.metrics.is_some() {
+            return wrong(
+                "--metrics tells of one sender; leave it or --max-peers out, and give --stats a name \
+                 with {peer} instead"
+                    .to_owned(),
+            );
+        }
+        if let Some(output) = self.output.shown() {
+            let what = output.map_or_else(|| "the default".to_owned(), ToString::to_string);
+            return wrong(format!(
+                "--output {what} shows one sender; with --max-peers give files with {{peer}} in their \
+                 names, or null"
+            ));
+        }
+        let files = self.output.files().map(|path| ("--output", path));
+        let albums = self.output.snapshot.iter();
+        let albums = albums.map(|path| ("--snapshot", path.as_path()));
+        let stats = self.common.observe.stats.iter();
+        let stats = stats.map(|path| ("--stats", path.as_path()));
+        for (flag, path) in files.chain(albums).chain(stats) {
+            if !peer_file::has_number(path) {
+                return wrong(format!(
+                    "with --max-peers {flag} {} would be shared by all; put {{peer}} into the name",
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -152,6 +222,64 @@ mod tests {
         assert!(parse(&[]).is_err());
         assert!(parse(&["--print-id"]).is_ok());
         assert!(parse(&["--print-id", "--print-model"]).is_err());
+    }
+
+    #[test]
+    fn several_peers_share_nothing() {
+        let check = |args: &[&str]| {
+            let all = ["--listen", "1", "--max-peers", "2"].iter().chain(args);
+            let all: Vec<&str> = all.copied().collect();
+            parse(&all).unwrap().check_peers()
+        };
+        assert_eq!(check(&["--output", "null"]), Ok(()));
+        let own = ["--output", "a/{peer}.mkv", "--stats", "{peer}.csv"];
+        assert_eq!(check(&own), Ok(()));
+        let shared = [
+            vec![],
+            vec!["--output", "window"],
+            vec!["--output", "web"],
+            vec!["--output", "-"],
+            vec!["--output", "/dev/video7"],
+            vec!["--output", "a.mkv"],
+            vec!["--output", "{peer}.y4m", "--output", "b.y4m"],
+            vec!["--output", "null", "--stats", "-"],
+            vec!["--output", "null", "--stats", "a.csv"],
+            vec!["--output", "null", "--snapshot", "a"],
+            vec!["--output", "null", "--once"],
+            vec!["--output", "null", "--metrics", "0"],
+        ];
+        for args in shared {
+            let failure = check(&args).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage, "{args:?}: {failure}");
+            assert!(failure.message.contains("--max-peers"), "{failure}");
+        }
+        assert!(parse(&["--listen", "1", "--max-peers", "0"]).is_err());
+        assert!(parse(&["--listen", "1", "--max-peers", "257"]).is_err());
+        assert_eq!(parse(&["--listen", "1"]).unwrap().check_peers(), Ok(()));
+    }
+
+    #[test]
+    fn each_peer_has_files_of_its_own() {
+        let options = parse(&[
+            "--listen",
+            "1",
+            "--output",
+            "a-{peer}.mkv",
+            "--output",
+            "{peer}.y4m",
+            "--stats",
+            "{peer}.csv",
+            "--snapshot",
+            "{peer}",
+        ]);
+        let third = options.unwrap().of_peer(3);
+        let outputs: Vec<_> = third.output.files().collect();
+        assert_eq!(outputs, ["a-3.mkv", "3.y4m"].map(std::path::Path::new));
+        assert_eq!(
+            third.common.observe.stats,
+            ["3.csv"].map(std::path::PathBuf::from)
+        );
+        assert_eq!(third.output.snapshot, Some("3".into()));
     }
 
     #[test]

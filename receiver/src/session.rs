@@ -187,10 +187,10 @@ impl Session {
         self.backlog.into()
     }
 
-    /// Another sender is being received: refuses this one, whose Hello fits.
+    /// As many others as can be are being received: refuses this one, whose Hello fits.
     pub fn refuse_busy(&mut self) {
         if matches!(self.state, State::Preparing(_)) {
-            let reason = "another one is being received".to_owned();
+            let reason = "others are being received".to_owned();
             self.refuse(Refusal::Busy, reason);
         }
     }

@@ -12,7 +12,7 @@ use std::{
 
 use raq_shared::identity::Identity;
 use tempfile::TempDir;
-use xtask::{program::Program, stats};
+use xtask::{delay::Delay, process, program::Program, stats};
 
 use super::attackers::{Attack, Target};
 
@@ -22,9 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const FRAMES: u32 = 300;
 const RATE: u32 = 15;
 const SIZE: &str = "320x240";
-
-/// In which Linux tells processor time, on every machine.
-const TICKS_A_SECOND: f64 = 100.0;
 
 /// What a run showed.
 pub(crate) struct Stream {
@@ -81,7 +78,7 @@ pub(crate) fn under(
     };
     let over = Arc::new(AtomicBool::new(false));
     let began = Instant::now();
-    let before = processor_seconds(recv.id());
+    let before = process::processor_seconds(recv.id());
     let attackers = {
         let over = over.clone();
         thread::spawn(move || attack.run(&target, &over))
@@ -89,8 +86,8 @@ pub(crate) fn under(
     let (mut mebibytes, mut spent) = (0.0f64, 0.0);
     let length = Duration::from_secs(u64::from(FRAMES / RATE));
     let send = send.finish_with(3 * length + PATIENCE, || {
-        mebibytes = mebibytes.max(peak_mebibytes(recv.id()).unwrap_or(0.0));
-        spent = processor_seconds(recv.id()).unwrap_or(spent);
+        mebibytes = mebibytes.max(process::peak_mebibytes(recv.id()).unwrap_or(0.0));
+        spent = process::processor_seconds(recv.id()).unwrap_or(spent);
     })?;
     let elapsed = began.elapsed().as_secs_f64();
     over.store(true, Ordering::Relaxed);
@@ -102,24 +99,11 @@ pub(crate) fn under(
 
     let (frames, _) = stats::sender(&sent)?;
     let (shown, summary) = stats::receiver(&decoded)?;
-    let captured: std::collections::HashMap<_, _> = frames
-        .iter()
-        .map(|frame| (frame.frame, frame.capture_unix_us))
-        .collect();
-    let mut delays: Vec<u64> = shown
-        .iter()
-        .filter_map(|frame| {
-            frame
-                .shown_unix_us
-                .checked_sub(*captured.get(&frame.frame)?)
-        })
-        .collect();
-    delays.sort_unstable();
-    let p95 = delays.get((delays.len() * 95).div_ceil(100).saturating_sub(1));
+    let delay = Delay::between(&frames, &shown);
     Ok(Stream {
         attempts: attempts as f64 / elapsed,
         kept: f64::from(summary.frames_decoded) / frames.len().max(1) as f64,
-        delay_ms: p95.map_or(f64::NAN, |&us| us as f64 / 1000.0),
+        delay_ms: delay.map_or(f64::NAN, |delay| delay.p95),
         cpu: (spent - before.unwrap_or(0.0)) / elapsed,
         mebibytes,
     })
@@ -135,20 +119,4 @@ fn command(program: &Path, folder: &TempDir, stats: &Path) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     command
-}
-
-/// User and system time of a process so far.
-fn processor_seconds(process: u32) -> Option<f64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name, which may hold blanks: state is field 3, the times are 14 and 15.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
-    Some((ticks(14)? + ticks(15)?) / TICKS_A_SECOND)
-}
-
-/// The most memory that a process had resident so far.
-fn peak_mebibytes(process: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }

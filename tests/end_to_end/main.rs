@@ -10,6 +10,7 @@ mod pairing;
 mod recording;
 mod refusal;
 mod service;
+mod several;
 mod signals;
 mod sizes;
 mod trust;

@@ -133,10 +133,9 @@ pub fn interrupt(program: &Program) {
 /// # Panics
 /// Where the program has gone.
 pub fn signal(program: &Program, name: &str) {
-    let script = format!("kill -s {name} \"$0\"");
-    let kill = ["-c", &script, &program.id().to_string()].map(str::to_owned);
-    let status = Command::new("sh").args(kill).status().expect("a shell");
-    assert!(status.success(), "the program is there for SIG{name}");
+    program
+        .signal(name)
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Fails unless `ended` gave this exit code and one line on standard error with all of `words`.

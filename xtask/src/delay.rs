@@ -7,9 +7,11 @@ use serde::Serialize;
 
 /// The median and the 95th percentile of delays, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Delay {
-    pub(crate) p50: f64,
-    pub(crate) p95: f64,
+pub struct Delay {
+    /// Half of them are not longer.
+    pub p50: f64,
+    /// 95 of 100 are not longer.
+    pub p95: f64,
 }
 
 impl Delay {
@@ -28,7 +30,7 @@ impl Delay {
     }
 
     /// From the capture of frames to their picture; none where no frame arrived.
-    pub(crate) fn between(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
+    pub fn between(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
         let capture: HashMap<_, _> = sent
             .iter()
             .map(|frame| (frame.frame, frame.capture_unix_us))

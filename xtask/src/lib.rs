@@ -7,9 +7,11 @@
 mod bench;
 pub mod build;
 mod clip;
-mod delay;
+pub mod delay;
 pub mod demo;
+mod load;
 mod options;
+pub mod process;
 pub mod program;
 mod progress;
 pub mod relay;

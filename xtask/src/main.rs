@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | relay | soak | bench | structure | test`: see [`xtask`].
+//! `cargo xtask setup | demo | relay | soak | load | bench | structure | test`: see [`xtask`].
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand};
 use raq_shared::units::parse_duration;
 
-use crate::{bench, demo, relay, setup, soak, structure, test};
+use crate::{bench, demo, load, relay, setup, soak, structure, test};
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -53,9 +53,20 @@ enum Chore {
     },
     /// Stream for a long time with a browser looking on; whether memory stays flat
     Soak {
-        /// 2m to 24h
+        /// 4m to 24h
         #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
         duration: Duration,
+        /// Over a link that loses, reorders and repeats datagrams, jumps and fails, with a second sender that is
+        /// killed every 30 s, and without the browser
+        #[arg(long)]
+        faults: bool,
+    },
+    /// Stream from several senders to one receiver at a time; what each of them keeps
+    Load {
+        /// How many senders, one run each: 1 to 256
+        #[arg(long, value_name = "N,N…", value_delimiter = ',', default_value = "1,8,32",
+            value_parser = clap::value_parser!(u16).range(1..=256))]
+        senders: Vec<u16>,
     },
     /// Measure how long frames and searches take, beside x264 and FAISS in the same run
     Bench,
@@ -80,7 +91,8 @@ impl Options {
                 duration,
                 seed,
             } => relay::run(&scenario, input.as_deref(), duration, seed),
-            Chore::Soak { duration } => soak::run(duration),
+            Chore::Soak { duration, faults } => soak::run(duration, faults),
+            Chore::Load { senders } => load::run(&senders),
             Chore::Bench => bench::run(),
             Chore::Structure => structure::run(),
             Chore::Test => test::run(),

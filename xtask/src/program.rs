@@ -110,6 +110,24 @@ impl Program {
         self.child.stdout.take()
     }
 
+    /// Sends it a signal, named without SIG.
+    ///
+    /// # Errors
+    /// Where it has gone.
+    pub fn signal(&self, name: &str) -> Result<(), ProgramError> {
+        let script = format!("kill -s {name} \"$0\"");
+        let mut kill = Command::new("sh");
+        kill.args(["-c", &script, &self.child.id().to_string()]);
+        match kill.status() {
+            Ok(status) if status.success() => Ok(()),
+            _ => Err(ProgramError {
+                name: self.name.clone(),
+                reason: format!("is not there for SIG{name}"),
+                stderr: self.stderr.clone(),
+            }),
+        }
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

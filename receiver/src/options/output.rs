@@ -155,6 +155,37 @@ impl OutputArgs {
         Ok(outputs)
     }
 
+    /// Files, by name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.output.iter().filter_map(|it| match it {
+            OutputArg::File(path) | OutputArg::Encoded(path) => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
+    /// Names of files and of the folder for pictures.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let files = self.output.iter_mut().filter_map(|it| match it {
+            OutputArg::File(path) | OutputArg::Encoded(path) => Some(path),
+            _ => None,
+        });
+        files.chain(&mut self.snapshot)
+    }
+
+    /// The first output that only one sender fits into; none inside where nothing was given.
+    pub(super) fn shown(&self) -> Option<Option<&OutputArg>> {
+        if self.output.is_empty() {
+            return Some(None);
+        }
+        let fits = |it: &&OutputArg| {
+            matches!(
+                it,
+                OutputArg::Null | OutputArg::File(_) | OutputArg::Encoded(_)
+            )
+        };
+        self.output.iter().find(|it| !fits(it)).map(Some)
+    }
+
     /// Whether there can be a window that nobody asked for.
     fn default_output(&self) -> Result<(), Failure> {
         let display = std::env::var_os("DISPLAY").is_some_and(|value| !value.is_empty());

@@ -27,7 +27,7 @@ mod web;
 mod window;
 mod y4m;
 
-pub(crate) use fanout::{Presenter, Shown, start};
+pub(crate) use fanout::{Presenter, Presenting, Shown, start};
 pub use y4m::Target;
 
 use std::sync::Arc;

@@ -32,6 +32,11 @@ impl Console {
         Self { bar }
     }
 
+    /// Without a status line.
+    pub fn hidden() -> Self {
+        Self::new(false)
+    }
+
     /// Writes text for whoever sits there.
     pub fn print(&self, text: &str) {
         // Where standard error is closed nobody reads it.

@@ -143,10 +143,10 @@ pub enum Refusal {
         /// Highest frame taken, luma pixels.
         max_height: u32,
     },
-    /// Another sender is being received.
+    /// As many senders as it takes are being received.
     #[error(
-        "the receiver is busy with another sender; try again when that one has ended, \
-            about a minute later if it was killed"
+        "the receiver is busy with as many senders as it takes; try again when one has ended, \
+            about a minute later if it was killed, or raise its --max-peers"
     )]
     Busy,
     /// Anything else about the format.

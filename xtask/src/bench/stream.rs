@@ -1,7 +1,6 @@
 //! raq-send and raq-recv over loopback: how long frames take, and what both cost.
 
 use std::{
-    fs,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -11,7 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{KILOBITS, TIMES, machine};
-use crate::{build::Programs, clip::Clip, delay::Delay, program::Program, stats};
+use crate::{build::Programs, clip::Clip, delay::Delay, process, program::Program, stats};
 
 /// For what takes no longer than loading the model.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -74,10 +73,10 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
     let mut most = [0.0f64; 2];
     let mut sample = || {
         for (most, id) in most.iter_mut().zip(ids) {
-            *most = most.max(peak_mib(id).unwrap_or(0.0));
+            *most = most.max(process::peak_mebibytes(id).unwrap_or(0.0));
         }
     };
-    let seconds = || machine::seconds_of_children().unwrap_or(f64::NAN);
+    let seconds = || process::seconds_of_children().unwrap_or(f64::NAN);
     let before = seconds();
     send.finish_with(2 * TIMES * clip.duration() + PATIENCE, &mut sample)?
         .well()?;
@@ -113,22 +112,13 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The most memory that a process had resident so far.
-fn peak_mib(process: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes / 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn medians_and_memory() {
+    fn medians_are_values() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert!(median(std::iter::empty()).is_nan());
-        assert!(peak_mib(std::process::id()).unwrap() > 0.1);
     }
 }

@@ -136,11 +136,7 @@ impl Sending<'_> {
 
 /// Ends a relay as ctrl-C does; what it says of the datagrams.
 fn said(mut relay: Program) -> Result<String> {
-    let script = ["-c", "kill -s INT \"$0\"", &relay.id().to_string()].map(str::to_owned);
-    let killed = Command::new("sh").args(script).status();
-    if !killed.context("cannot run sh")?.success() {
-        bail!("raq-sim link cannot be interrupted");
-    }
+    relay.signal("INT")?;
     let output = relay.stdout();
     relay.finish(PATIENCE)?.well()?;
     let mut text = String::new();

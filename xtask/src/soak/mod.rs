@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: both programs and a browser for a long time, to see that memory stays flat.
 
-mod memory;
+mod storm;
+mod usage;
 
 use std::{
     fmt,
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use self::memory::Memory;
+use self::usage::Usage;
 use crate::{
     build::{self, Programs},
     program::{Ended, Program},
@@ -25,17 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const FLAT: f64 = 0.05;
 /// Less says nothing, and more belongs elsewhere.
 const LENGTHS: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(120)..=Duration::from_secs(24 * 3600);
+    Duration::from_secs(240)..=Duration::from_secs(24 * 3600);
 
 /// Streams the built-in scene at 320×240 and 30 frames a second over loopback for `length` while
-/// Chromium shows raq-recv's page, and prints the memory of both programs for every minute.
+/// Chromium shows raq-recv's page, and prints what both programs take for every minute; with `faults`
+/// over a bad link and without the page ([`storm`]).
 ///
 /// # Errors
 /// What failed; also where memory after the first minute was not flat within 5 %, or a program
 /// logged an error or a warning.
-pub(crate) fn run(length: Duration) -> Result<()> {
+pub(crate) fn run(length: Duration, faults: bool) -> Result<()> {
     if !LENGTHS.contains(&length) {
-        bail!("--duration: give 2m to 24h");
+        bail!("--duration: give 4m to 24h");
+    }
+    if faults {
+        return storm::run(length);
     }
     setup::run(false, false)?;
     let programs = build::programs()?;
@@ -48,14 +53,13 @@ pub(crate) fn run(length: Duration) -> Result<()> {
     send.args(["--duration", &format!("{}s", length.as_secs())]);
     let send = Program::start("raq-send", &mut send)?;
 
-    let (mut sender, mut receiver) = (Memory::of(send.id()), Memory::of(recv.id()));
-    say(format_args!("minute   raq-send MiB   raq-recv MiB"));
+    let (mut sender, mut receiver) = (Usage::of(send.id()), Usage::of(recv.id()));
+    say(format_args!(
+        "minute   raq-send                          raq-recv"
+    ));
     let send = send.finish_with(length + PATIENCE, || {
-        if let (Some(minute), Some(_)) = (sender.sample(), receiver.sample()) {
-            let (sent, received) = (sender.mebibytes(), receiver.mebibytes());
-            say(format_args!(
-                "{minute:>6}   {sent:>12.1}   {received:>12.1}"
-            ));
+        if let (Some((minute, sent)), Some((_, received))) = (sender.sample(), receiver.sample()) {
+            say(format_args!("{minute:>6}   {sent}   {received}"));
         }
     })?;
     // It ends with the sender, or ended before; then this has its reason.
@@ -63,9 +67,9 @@ pub(crate) fn run(length: Duration) -> Result<()> {
     drop(browser);
     let send = send.well()?;
 
-    for (ended, memory) in [(&send, &sender), (&recv, &receiver)] {
+    for (ended, usage) in [(&send, &sender), (&recv, &receiver)] {
         say(format_args!(
-            "{}: {memory}; {}",
+            "{}: {usage}; {}",
             ended.name,
             last_words(ended)
         ));
@@ -74,13 +78,13 @@ pub(crate) fn run(length: Duration) -> Result<()> {
 }
 
 /// What is wrong with a run.
-fn judge(programs: &[(&Ended, &Memory)]) -> Result<()> {
-    for (ended, memory) in programs {
+fn judge(programs: &[(&Ended, &Usage)]) -> Result<()> {
+    for (ended, usage) in programs {
         let complaint = |line: &&str| line.contains("WARN") || line.contains("ERROR");
         if let Some(line) = ended.stderr.lines().find(complaint) {
             bail!("{} complained: {line}", ended.name);
         }
-        match memory.deviation() {
+        match usage.deviation() {
             None => bail!("{} ended within a minute", ended.name),
             Some(deviation) if deviation > FLAT => bail!(
                 "the memory of {} moved by {:.1} % about its median, more than {:.0} %",

@@ -1,0 +1,149 @@
+//! `cargo xtask load`: one raq-recv with several senders at a time, on loopback.
+
+mod peer;
+mod report;
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use self::{peer::Peer, report::Load};
+use crate::{
+    build::{self, Programs},
+    process,
+    program::Program,
+    setup, stats,
+};
+
+/// For what takes no longer than loading the model, many times on one machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// What each sends: frames, how many a second, their size, and the most bits a second. Little, so that the
+/// senders, which share the machine, can keep up.
+const FRAMES: u32 = 100;
+const RATE: u32 = 5;
+const SIZE: &str = "128x96";
+const KILOBITS: u32 = 100;
+/// Every admitted stream keeps at least this part of the frames that were sent.
+const KEPT: f64 = 0.95;
+
+/// Streams from each of these numbers of raq-sends to one raq-recv that takes so many; prints a table.
+///
+/// # Errors
+/// What failed; also where a stream did not keep 95 % of its frames, or one sender too many was not told
+/// that the receiver is busy.
+pub(crate) fn run(senders: &[u16]) -> Result<()> {
+    setup::run(false, false)?;
+    let programs = build::programs()?;
+    say(&report::HEAD);
+    let mut least = 1.0f64;
+    for &count in senders {
+        let load = load(&programs, count).with_context(|| format!("{count} senders"))?;
+        say(&load);
+        least = least.min(load.least_kept());
+    }
+    if least < KEPT {
+        bail!(
+            "a stream kept {:.1} % of its frames, less than {:.0} %",
+            100.0 * least,
+            100.0 * KEPT
+        );
+    }
+    Ok(())
+}
+
+/// On standard output. Where nobody reads it, the run goes on.
+fn say(text: &dyn fmt::Display) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+#[allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+fn load(programs: &Programs, count: u16) -> Result<Load> {
+    let folder = tempfile::tempdir().context("no place for a key; set TMPDIR")?;
+    let mut recv = command(&programs.recv, folder.path());
+    recv.args(["--listen", "127.0.0.1:0", "--output", "null"]);
+    recv.args(["--max-peers", &count.to_string()]);
+    recv.arg("--stats").arg(folder.path().join("{peer}.jsonl"));
+    if count == 1 {
+        // As it does by itself after the only one of its kind.
+        recv.arg("--once");
+    }
+    let mut recv = Program::start("raq-recv", &mut recv)?;
+    let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
+
+    let mut peers = Vec::new();
+    for number in 1..=count {
+        let sent = folder.path().join(format!("sent-{number}.jsonl"));
+        let mut send = command(&programs.send, folder.path());
+        send.args(["--test-pattern", "motion", "--size", SIZE]);
+        send.args(["--fps", &RATE.to_string()]);
+        send.args(["--frames", &FRAMES.to_string()]);
+        send.args(["--max-rate", &format!("{KILOBITS}k")]);
+        send.args(["--peer", &address.to_string(), "--no-reconnect"]);
+        let mut send = Program::start("raq-send", send.arg("--stats").arg(&sent))?;
+        // One after the other, so that files and senders have the same numbers.
+        send.wait_for("the session", PATIENCE, |line| {
+            line.contains("connected").then_some(())
+        })?;
+        peers.push((send, sent));
+    }
+    let refused = refused(programs, folder.path(), &address.to_string())?;
+
+    let (began, before) = (Instant::now(), process::processor_seconds(recv.id()));
+    let (mut mebibytes, mut spent) = (0.0f64, before.unwrap_or(0.0));
+    let mut ended = Vec::new();
+    for (send, sent) in peers {
+        let mut sample = || {
+            mebibytes = mebibytes.max(process::peak_mebibytes(recv.id()).unwrap_or(0.0));
+            spent = process::processor_seconds(recv.id()).unwrap_or(spent);
+        };
+        send.finish_with(PATIENCE, &mut sample)?.well()?;
+        ended.push(sent);
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    if count > 1 {
+        recv.signal("INT")?;
+    }
+    recv.finish(PATIENCE)?.well()?;
+
+    let peers = ended.iter().enumerate().map(|(index, sent)| {
+        let decoded = folder.path().join(format!("{}.jsonl", index + 1));
+        Peer::read(sent, &decoded)
+    });
+    Ok(Load {
+        peers: peers.collect::<Result<_>>()?,
+        refused,
+        cpu: (spent - before.unwrap_or(0.0)) / elapsed,
+        mebibytes,
+    })
+}
+
+/// How one sender too many ends.
+fn refused(programs: &Programs, folder: &Path, address: &str) -> Result<i32> {
+    let mut send = command(&programs.send, folder);
+    send.args(["--test-pattern", "motion", "--size", SIZE]);
+    send.args(["--frames", "5", "--peer", address, "--no-reconnect"]);
+    let ended = Program::start("raq-send", &mut send)?.finish(PATIENCE)?;
+    if !ended.stderr.contains("busy") {
+        bail!(
+            "one sender too many was not told that the receiver is busy; it says:\n{}",
+            ended.stderr.trim_end()
+        );
+    }
+    ended.status.code().context("it was killed")
+}
+
+/// A program with a key of its own, which leaves the user's alone; all hold it, so they trust it.
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("RAQ_CONFIG_DIR", folder.join("identity"));
+    // The log must say where raq-recv listens, whatever the user filters.
+    command.env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
