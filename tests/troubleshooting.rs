@@ -83,7 +83,7 @@ fn string(letters: &mut Peekable<Chars>) -> String {
     text
 }
 
-/// `text` as the page writes it: placeholders and runs of them are `…`, no backticks.
+/// `text` as it is compared: placeholders and runs of them are `…`, no backticks.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut depth = 0_u32;
@@ -121,7 +121,7 @@ fn both() -> (Vec<String>, Vec<String>) {
         said.extend(strings(&text));
     }
     let page = fs::read_to_string(root.join("shared/docs/TROUBLESHOOTING.md")).unwrap();
-    let quoted = |line: &str| Some(line.strip_prefix("| `")?.split_once("` |")?.0.to_owned());
+    let quoted = |line: &str| Some(plain(line.strip_prefix("| `")?.split_once("` |")?.0));
     let listed: Vec<_> = page.lines().filter_map(quoted).collect();
     assert!(listed.len() > 50, "the page's tables are not found");
     (said.iter().map(|text| plain(text)).collect(), listed)

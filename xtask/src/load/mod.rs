@@ -4,7 +4,7 @@ mod peer;
 mod report;
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Write as _},
     path::Path,
     process::{Command, Stdio},
@@ -29,6 +29,9 @@ const FRAMES: u32 = 100;
 const RATE: u32 = 5;
 const SIZE: &str = "128x96";
 const KILOBITS: u32 = 100;
+/// Whose keys there are: one that all but one have, so that they trust it, and another one.
+const OWN: &str = "own";
+const STRANGER: &str = "stranger";
 /// Every admitted stream keeps at least this part of the frames that were sent.
 const KEPT: f64 = 0.95;
 
@@ -65,7 +68,14 @@ fn say(text: &dyn fmt::Display) {
 #[allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 fn load(programs: &Programs, count: u16) -> Result<Load> {
     let folder = tempfile::tempdir().context("no place for a key; set TMPDIR")?;
-    let mut recv = command(&programs.recv, folder.path());
+    let trust = folder.path().join("trust");
+    fs::write(
+        &trust,
+        format!("{}\n", id(&programs.send, folder.path(), STRANGER)?),
+    )?;
+    let own = id(&programs.recv, folder.path(), OWN)?;
+    let mut recv = command(&programs.recv, folder.path(), OWN);
+    recv.arg("--trust").arg(&trust);
     recv.args(["--listen", "127.0.0.1:0", "--output", "null"]);
     recv.args(["--max-peers", &count.to_string()]);
     recv.arg("--stats").arg(folder.path().join("{peer}.jsonl"));
@@ -79,7 +89,7 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
     let mut peers = Vec::new();
     for number in 1..=count {
         let sent = folder.path().join(format!("sent-{number}.jsonl"));
-        let mut send = command(&programs.send, folder.path());
+        let mut send = command(&programs.send, folder.path(), OWN);
         send.args(["--test-pattern", "motion", "--size", SIZE]);
         send.args(["--fps", &RATE.to_string()]);
         send.args(["--frames", &FRAMES.to_string()]);
@@ -92,7 +102,7 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
         })?;
         peers.push((send, sent));
     }
-    let refused = refused(programs, folder.path(), &address.to_string())?;
+    let refused = refused(programs, folder.path(), &address.to_string(), &own)?;
 
     let (began, before) = (Instant::now(), process::processor_seconds(recv.id()));
     let (mut mebibytes, mut spent) = (0.0f64, before.unwrap_or(0.0));
@@ -123,9 +133,11 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
     })
 }
 
-/// How one sender too many ends.
-fn refused(programs: &Programs, folder: &Path, address: &str) -> Result<i32> {
-    let mut send = command(&programs.send, folder);
+/// How one sender too many ends: one with another key, since one with the same would take over from a single
+/// sender. `receiver` is the receiver's key.
+fn refused(programs: &Programs, folder: &Path, address: &str, receiver: &str) -> Result<i32> {
+    let mut send = command(&programs.send, folder, STRANGER);
+    send.args(["--pin", receiver]);
     send.args(["--test-pattern", "motion", "--size", SIZE]);
     send.args(["--frames", "5", "--peer", address, "--no-reconnect"]);
     let ended = Program::start("raq-send", &mut send)?.finish(PATIENCE)?;
@@ -138,10 +150,23 @@ fn refused(programs: &Programs, folder: &Path, address: &str) -> Result<i32> {
     ended.status.code().context("it was killed")
 }
 
-/// A program with a key of its own, which leaves the user's alone; all hold it, so they trust it.
-fn command(program: &Path, folder: &Path) -> Command {
+/// The key that a program has as `who`.
+fn id(program: &Path, folder: &Path, who: &str) -> Result<String> {
+    let output = command(program, folder, who)
+        .arg("--print-id")
+        .stdout(Stdio::piped())
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let id = text
+        .split_whitespace()
+        .find(|word| word.starts_with("raq1"));
+    id.map(str::to_owned).context("--print-id prints no key")
+}
+
+/// A program with the key of `who`, which leaves the user's alone.
+fn command(program: &Path, folder: &Path, who: &str) -> Command {
     let mut command = Command::new(program);
-    command.env("RAQ_CONFIG_DIR", folder.join("identity"));
+    command.env("RAQ_CONFIG_DIR", folder.join(who));
     // The log must say where raq-recv listens, whatever the user filters.
     command.env_remove("RUST_LOG");
     command.stdin(Stdio::null()).stdout(Stdio::null());
