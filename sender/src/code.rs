@@ -14,6 +14,7 @@ use crate::closing_queue::ClosingQueue;
 use crate::event::{Encoded, Event};
 use crate::feedback::Feedback;
 use crate::frame_coder::{Allowance, FrameCoder};
+use crate::tempo::Tempo;
 
 /// Makes a coder that knows of no receiver.
 pub(crate) type MakeCoder = Box<dyn Fn() -> FrameCoder + Send>;
@@ -39,6 +40,8 @@ pub(crate) enum Job {
 /// What the code thread works with.
 pub(crate) struct CodeThread {
     pub(crate) make: MakeCoder,
+    /// What there is time for, where that decides.
+    pub(crate) tempo: Option<Tempo>,
     pub(crate) clock: Clock,
     /// How long the choice may take for a frame.
     pub(crate) patience: Duration,
@@ -50,7 +53,7 @@ pub(crate) struct CodeThread {
 
 impl CodeThread {
     /// Codes until no more jobs can come.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(mut self) {
         let mut current: Option<Current> = None;
         while let Ok(job) = self.jobs.recv() {
             if let Some(current) = &mut current {
@@ -91,13 +94,16 @@ impl CodeThread {
     }
 
     fn code(
-        &self,
+        &mut self,
         current: &mut Current,
         encoded: Encoded,
         allowance: Allowance,
         mut datagrams: Vec<BytesMut>,
     ) -> Event {
         let coder = &mut current.coder;
+        if let Some(tempo) = &self.tempo {
+            coder.set_speed(tempo.speed());
+        }
         let began = self.clock.now();
         let captured = &encoded.captured;
         let picture = Picture {
@@ -110,11 +116,15 @@ impl CodeThread {
         let coded = coder.encode(captured.number, picture, allowance, capture, expired);
         datagrams.clear();
         datagrams.append(coded);
+        let time = self.clock.now() - began;
+        if let Some(tempo) = &mut self.tempo {
+            tempo.took(time);
+        }
         Event::Coded {
             session: current.session,
             level: coder.chooser().level(),
             codewords: coder.codewords(),
-            time: self.clock.now() - began,
+            time,
             encoded,
             datagrams,
         }

@@ -12,11 +12,12 @@ use raq_shared::observe::Observers;
 use raq_shared::observe::qlog::Qlog;
 use raq_shared::tile::TileGrid;
 
+use crate::choice::Speed;
 use crate::clock::Clock;
 use crate::code::MakeCoder;
 use crate::contact::Contact;
 use crate::frame_coder::FrameCoder;
-use crate::options::Options;
+use crate::options::{Effort, Options};
 use crate::pipeline::{Parts, Pipeline};
 use crate::reconnect::Reconnect;
 use crate::session::Settings;
@@ -61,7 +62,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let manifest = model.manifest();
     let codebooks = Arc::new(codebooks);
     let temporal = Temporal::load(model.folder(), &codebooks)?;
-    let (speed, codewords) = (options.speed, options.codewords);
+    let codewords = options.codewords;
+    let speed = match options.speed {
+        Effort::Fixed(speed) => speed,
+        Effort::Auto => Speed::default(),
+    };
     let coder: MakeCoder = Box::new(move || {
         let Temporal {
             stages,
@@ -106,6 +111,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         encoder,
         dim: manifest.latent_dim,
         coder,
+        effort: options.speed,
     };
     runtime.block_on(async {
         let interrupts = cli::interrupts()?;

@@ -126,6 +126,11 @@ impl FrameCoder {
         self.loss = share.clamp(0.0, 0.99);
     }
 
+    /// Does so much work from the next frame on.
+    pub fn set_speed(&mut self, speed: Speed) {
+        self.chooser.set_speed(speed);
+    }
+
     /// Uses at most `most` codewords in every stage.
     ///
     /// # Panics

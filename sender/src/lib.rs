@@ -65,4 +65,6 @@ mod sessions;
 #[cfg(feature = "program")]
 mod tally;
 #[cfg(feature = "program")]
+mod tempo;
+#[cfg(feature = "program")]
 mod uplink;

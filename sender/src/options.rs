@@ -1,5 +1,6 @@
 //! The command line of raq-send.
 
+mod effort;
 mod source;
 mod trust;
 
@@ -17,8 +18,8 @@ use raq_shared::units::{Bitrate, parse_bitrate, parse_duration};
 
 use crate::bandwidth::EstimatorName;
 use crate::capture::play::Limits;
-use crate::choice::Speed;
 use crate::fec::Fec;
+pub use effort::Effort;
 pub use source::SourceArgs;
 pub use trust::{TicketArg, TrustArgs};
 
@@ -60,9 +61,10 @@ pub struct Options {
     /// padding probes, which raq never sends
     #[arg(long, value_name = "NAME", default_value_t)]
     pub estimator: EstimatorName,
-    /// How much work the choice may do for a frame: fast, medium or thorough
+    /// How much work the choice may do for a frame: fast, brisk, medium, thorough, or auto: medium where there
+    /// is time for it, otherwise less
     #[arg(long, value_name = "SPEED", default_value_t)]
-    pub speed: Speed,
+    pub speed: Effort,
 
     /// What is sent.
     #[command(flatten)]
@@ -197,6 +199,7 @@ impl FromStr for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Speed;
 
     fn parse(args: &[&str]) -> Result<Options, clap::Error> {
         Options::try_parse_from(["raq-send"].iter().chain(args))
@@ -266,7 +269,10 @@ mod tests {
         assert!(parse(&["--frames", "0"]).is_err());
         assert!(parse(&["--codewords", "4097"]).is_err());
         let some = parse(&["--codewords", "300", "--max-rate", "2M", "--speed", "fast"]).unwrap();
-        assert_eq!((some.codewords, some.speed), (Some(300), Speed::Fast));
+        assert_eq!(
+            (some.codewords, some.speed),
+            (Some(300), Effort::Fixed(Speed::Fast))
+        );
         assert_eq!(some.max_rate, Some(Bitrate::from_kilobits_per_second(2000)));
         assert!(parse(&["--max-rate", "much"]).is_err());
         assert_eq!(

@@ -20,6 +20,8 @@ use crate::code::{CodeThread, Job, MakeCoder};
 use crate::encode::EncodeThread;
 use crate::event::{Encoded, Event};
 use crate::mailbox::Mailbox;
+use crate::options::Effort;
+use crate::tempo::Tempo;
 
 /// Pictures under way: one being filled, one waiting, one being encoded, one being coded.
 const FRAMES: usize = 4;
@@ -36,6 +38,7 @@ pub(crate) struct Parts {
     /// Components of a latent.
     pub(crate) dim: usize,
     pub(crate) coder: MakeCoder,
+    pub(crate) effort: Effort,
 }
 
 /// The threads' ends that the driver holds.
@@ -81,6 +84,7 @@ impl Pipeline {
             encoder,
             dim,
             coder,
+            effort,
         } = parts;
         let format = source.format();
         let size = format.size();
@@ -108,10 +112,12 @@ impl Pipeline {
             empty,
             events: tell.clone(),
         };
+        let interval = format.frame_rate.time_of(1);
         let code = CodeThread {
             make: coder,
+            tempo: (effort == Effort::Auto).then(|| Tempo::new(interval)),
             clock,
-            patience: patience(format.frame_rate.time_of(1)),
+            patience: patience(interval),
             jobs: job_receiver,
             closings: closings.clone(),
             events: tell.clone(),

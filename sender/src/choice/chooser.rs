@@ -143,6 +143,13 @@ impl Chooser {
         }
     }
 
+    /// Does so much work from the next frame on.
+    pub fn set_speed(&mut self, speed: Speed) {
+        self.speed = speed;
+        self.refiner.set_speed(speed);
+        self.promises.set_hope(speed.hope());
+    }
+
     /// Uses at most `most` codewords in every stage, from the next frame on.
     ///
     /// # Panics

@@ -29,4 +29,4 @@ pub mod yields;
 pub use chooser::Chooser;
 pub use frame::{Budget, Picture, Taken};
 pub use prospect::{Known, Standing};
-pub use speed::Speed;
+pub use speed::{ParseSpeedError, Speed};

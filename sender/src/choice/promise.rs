@@ -29,6 +29,11 @@ impl Promises {
         }
     }
 
+    /// Guesses lie `hope` times above the mean from now on.
+    pub fn set_hope(&mut self, hope: f32) {
+        self.hope = hope;
+    }
+
     /// Octave of a block's energy over the price of a bit.
     pub fn octave(energy: f32, lambda: f32) -> usize {
         let whole = (energy / lambda).clamp(1.0, (1 << Self::OCTAVES) as f32) as u32;

@@ -60,6 +60,11 @@ impl Refiner {
         }
     }
 
+    /// Does so much work from now on.
+    pub fn set_speed(&mut self, speed: Speed) {
+        self.speed = speed;
+    }
+
     /// Prices the codewords for a frame.
     pub fn price(&mut self, cost: &Cost<'_>, lambda: f32) {
         for (stage, biases) in self.biases.iter_mut().enumerate() {

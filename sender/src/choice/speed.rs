@@ -7,8 +7,9 @@ use raq_shared::tile::Filter;
 
 use super::motion::Reach;
 
-const NAMES: [(&str, Speed); 3] = [
+const NAMES: [(&str, Speed); 4] = [
     ("fast", Speed::Fast),
+    ("brisk", Speed::Brisk),
     ("medium", Speed::Medium),
     ("thorough", Speed::Thorough),
 ];
@@ -19,6 +20,8 @@ pub enum Speed {
     /// Motion of whole tiles within 16 pixels, two filters; few codewords, of the stages that win
     /// often.
     Fast,
+    /// As medium, but blocks of which little is hoped are not looked at.
+    Brisk,
     /// Motion of quarters within 24 pixels, all filters; codewords that point roughly as the residual does.
     #[default]
     Medium,
@@ -36,7 +39,7 @@ impl Speed {
                 step: 4,
                 quarters: false,
             },
-            Self::Medium => Reach {
+            Self::Brisk | Self::Medium => Reach {
                 pixels: 24,
                 step: 4,
                 quarters: true,
@@ -53,6 +56,7 @@ impl Speed {
     pub(super) fn hope(self) -> f32 {
         match self {
             Self::Fast => 1.6,
+            Self::Brisk => 1.4,
             Self::Medium => 2.0,
             Self::Thorough => 4.0,
         }
@@ -71,7 +75,7 @@ impl Speed {
     pub(super) fn part(self) -> f32 {
         match self {
             Self::Fast => 0.5,
-            Self::Medium => 0.4,
+            Self::Brisk | Self::Medium => 0.4,
             Self::Thorough => f32::NEG_INFINITY,
         }
     }
@@ -80,7 +84,7 @@ impl Speed {
     pub(super) fn habit(self) -> f32 {
         match self {
             Self::Fast => 0.12,
-            Self::Medium => 0.09,
+            Self::Brisk | Self::Medium => 0.09,
             Self::Thorough => 0.0,
         }
     }
@@ -95,7 +99,7 @@ impl fmt::Display for Speed {
 
 /// No name of a speed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no speed; give fast, medium or thorough")]
+#[error("{0:?} is no speed; give fast, brisk, medium or thorough")]
 pub struct ParseSpeedError(String);
 
 impl FromStr for Speed {

@@ -87,7 +87,7 @@ pub struct ModelArgs {
     /// Take the codebooks from DIR/NAME.i16 instead of the adapter: all rows, little-endian
     #[arg(long, value_name = "DIR")]
     pub codebooks: Option<PathBuf>,
-    /// How long to look for what is worth its bits: fast, medium or thorough [default: medium]
+    /// How long to look for what is worth its bits: fast, brisk, medium or thorough [default: medium]
     #[arg(long, value_name = "NAME")]
     pub speed: Option<Speed>,
 }

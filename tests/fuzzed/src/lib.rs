@@ -10,6 +10,7 @@ mod receiving;
 mod sample;
 mod sending;
 mod tape;
+mod users;
 
 pub use bodies::body;
 pub use control::control;
@@ -18,19 +19,24 @@ pub use files::{manifest, shipment, tables, y4m};
 pub use receiving::receiver;
 pub use sample::seeds;
 pub use sending::sender;
+pub use users::{keys, scenario, stats, trace};
 
 /// A function that is fuzzed.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their folders of seeds.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("body", body),
     ("control", control),
     ("datagram", datagram),
+    ("keys", keys),
     ("manifest", manifest),
     ("receiver", receiver),
+    ("scenario", scenario),
     ("sender", sender),
     ("shipment", shipment),
+    ("stats", stats),
     ("tables", tables),
+    ("trace", trace),
     ("y4m", y4m),
 ];

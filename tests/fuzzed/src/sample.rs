@@ -6,6 +6,7 @@ use raq_shared::codebook::{Codebook, CodewordShape};
 use raq_shared::codebooks::{Codebooks, Stage};
 use raq_shared::coding::tables::TableCounts;
 use raq_shared::coding::{Framing, Sink, Tables, write};
+use raq_shared::identity::KeyId;
 use raq_shared::model::Temporal;
 use raq_shared::stage::{POSITIONS, Stages};
 use raq_shared::tile::{Basis, Operation, Start, TileGrid, Update};
@@ -28,6 +29,25 @@ pub(crate) const GRID: TileGrid = TileGrid {
     columns: 4,
     rows: 2,
 };
+
+/// A line of each program.
+const STATS: &[u8] = br#"{"schema":"raq-stats/1","type":"connection","change":"made","unix_us":5,"peer":"192.0.2.1:1"}
+{"schema":"raq-stats/1","type":"skipped","frame":7,"capture_unix_us":9,"reason":"room","estimate_kbps":1.5,"queue_ms":0}
+{"schema":"raq-stats/1","type":"frame","frame":1,"shown_unix_us":2,"playout_wait_ms":0.5,"late":false,"superseded":false,"level":5,"codewords":[2,3],"datagrams_received":1,"datagrams_expected":2,"concealed_tiles":3,"decode_ms":4.5}
+"#;
+/// A ticket, long over.
+const TICKET: &[u8] = b"raqt1aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqeaq\
+    caibaeaqcaibaeaqcaibaeayeaudoptx5";
+/// A scenario that says most of what one can.
+const SCENARIO: &[u8] = b"description = \"all\"\nduration = \"30s\"\nseed = 5\n[media]\nmax-rate = \"900kbit\"\n\
+    [link.down]\ndelay = \"20ms\"\njitter = \"5ms\"\nqueue = \"256 packets\"\nloss = 0.1\nburst = 3.0\nreorder = 0.2\n\
+    duplicate = 0.1\nstep = [{ at = \"0s\", rate = \"1Mbit\" }, { at = \"9s\", rate = \"200kbit\" }]\n\
+    outage = [{ at = \"12s\", length = \"700ms\" }]\n[link.up]\nrate = \"1Mbit\"\n\
+    [[phase]]\nname = \"first\"\nat = \"0s\"\n";
+/// Traces in the two forms that have names.
+const CSV: &[u8] =
+    b"time,throughput_mbps\n2024-05-28T11:36:34.796737,11.0\n2024-05-28T11:36:35.291438,10.8\n";
+const JSON: &[u8] = br#"{"type":"video","downlink":{},"uplink":{"trace_pattern":[{"duration":60000,"capacity":500,"loss":0}]}}"#;
 
 /// A frame rate of 25/s at a size that has [`GRID`].
 pub(crate) fn video() -> VideoFormat {
@@ -181,6 +201,10 @@ pub fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     ]
     .concat();
     let clip = b"YUV4MPEG2 W4 H2 F25:1 Ip A1:1 C420jpeg\nFRAME\n123456781234FRAME\n12345678abcd";
+    let id = KeyId::of_public_key(b"somebody");
+    let peers = format!(
+        "# raq\nreceiver 192.0.2.1:4433 {id} 2026-11-23T10:00:00Z\nsender 192.0.2.7 {id} 2026-11-23T10:00:01Z\n"
+    );
     vec![
         ("body", "resets", body),
         ("control", "hello", cut(greeting())),
@@ -195,6 +219,9 @@ pub fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("datagram", "parity", parity),
         ("datagram", "report", told),
         ("datagram", "update", update),
+        ("keys", "id", id.to_string().into_bytes()),
+        ("keys", "peers", peers.into_bytes()),
+        ("keys", "ticket", TICKET.to_vec()),
         (
             "manifest",
             "several",
@@ -202,13 +229,19 @@ pub fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ),
         ("receiver", "frames", stages),
         ("receiver", "raw", vec![0, 4, 2, 0, 1, 6, 255, 255]),
+        ("scenario", "all", SCENARIO.to_vec()),
         (
             "sender",
             "reports",
             vec![1, 0, 9, 1, 4, 0, 0, 40, 2, 8, 0, 0, 20, 9, 1, 4, 0, 0, 90],
         ),
         ("shipment", "whole", shipment::encode(&codebooks())),
+        ("stats", "lines", STATS.to_vec()),
         ("tables", "flat", tables),
+        ("trace", "cooked", b"0 1.5\n0.5 2\n2 0.1\n".to_vec()),
+        ("trace", "csv", CSV.to_vec()),
+        ("trace", "json", JSON.to_vec()),
+        ("trace", "mahimahi", b"0\n3\n3\n40\n1000\n".to_vec()),
         ("y4m", "two", clip.to_vec()),
     ]
 }
