@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// What each sends: frames, how many a second, their size, and the most bits a second. Little, so that the
 /// senders, which share the machine, can keep up.
 const FRAMES: u32 = 100;
+/// So many more for each sender: as long as one takes to start.
+const FRAMES_MORE: u32 = 6;
 const RATE: u32 = 5;
 const SIZE: &str = "128x96";
 const KILOBITS: u32 = 100;
@@ -86,19 +88,21 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
     let mut recv = Program::start("raq-recv", &mut recv)?;
     let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
 
+    // The first goes on until the last has begun and has its time.
+    let frames = FRAMES + FRAMES_MORE * u32::from(count);
     let mut peers = Vec::new();
     for number in 1..=count {
         let sent = folder.path().join(format!("sent-{number}.jsonl"));
         let mut send = command(&programs.send, folder.path(), OWN);
         send.args(["--test-pattern", "motion", "--size", SIZE]);
         send.args(["--fps", &RATE.to_string()]);
-        send.args(["--frames", &FRAMES.to_string()]);
+        send.args(["--frames", &frames.to_string()]);
         send.args(["--max-rate", &format!("{KILOBITS}k")]);
         send.args(["--peer", &address.to_string(), "--no-reconnect"]);
-        let mut send = Program::start("raq-send", send.arg("--stats").arg(&sent))?;
+        let send = Program::start("raq-send", send.arg("--stats").arg(&sent))?;
         // One after the other, so that files and senders have the same numbers.
-        send.wait_for("the session", PATIENCE, |line| {
-            line.contains("connected").then_some(())
+        recv.wait_for("the session", PATIENCE, |line| {
+            line.contains("receiving").then_some(())
         })?;
         peers.push((send, sent));
     }
