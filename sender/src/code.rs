@@ -118,7 +118,7 @@ impl CodeThread {
         datagrams.append(coded);
         let time = self.clock.now() - began;
         if let Some(tempo) = &mut self.tempo {
-            tempo.took(time);
+            tempo.took(time, began.saturating_sub(encoded.captured.captured));
         }
         Event::Coded {
             session: current.session,

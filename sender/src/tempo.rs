@@ -10,6 +10,8 @@ const STEPS: [Speed; 3] = [Speed::Medium, Speed::Brisk, Speed::Fast];
 const BUSY: f32 = 0.85;
 /// … and below this one the last is taken back: a step is worth a fifth to a quarter of the work.
 const IDLE: f32 = 0.6;
+/// Frames that are older than so many intervals have waited for others.
+const OLD: u32 = 3;
 /// How fast the mean follows.
 const PACE: f32 = 0.125;
 /// Frames after which a step shows in the mean.
@@ -51,10 +53,14 @@ impl Tempo {
         STEPS[self.step]
     }
 
-    /// A frame took so long.
-    pub(crate) fn took(&mut self, time: Duration) {
+    /// A frame took so long, and was so old when its choice began.
+    pub(crate) fn took(&mut self, time: Duration, age: Duration) {
         // One that waited for a machine that stood still says nothing of the next.
-        let part = time.div_duration_f32(self.interval).min(2.0);
+        let mut part = time.div_duration_f32(self.interval).min(2.0);
+        if age > OLD * self.interval {
+            // Frames queue up before this one: there is no time to spare, whatever it took.
+            part = part.max(1.0);
+        }
         self.mean += PACE * (part - self.mean);
         self.settled = self.settled.saturating_add(1);
         if self.mean > BUSY && self.settled >= SETTLED && self.step + 1 < STEPS.len() {
@@ -94,7 +100,7 @@ mod tests {
                 _ => 1.0,
             };
             counts[tempo.step] += 1;
-            tempo.took(Duration::from_secs_f32(medium * part / 1000.0));
+            tempo.took(Duration::from_secs_f32(medium * part / 1000.0), INTERVAL);
         }
         counts
     }
@@ -120,8 +126,17 @@ mod tests {
     fn one_slow_frame_changes_nothing() {
         let mut tempo = Tempo::new(INTERVAL);
         play(&mut tempo, 20.0, 100);
-        tempo.took(Duration::from_secs(3));
+        tempo.took(Duration::from_secs(3), INTERVAL);
         assert_eq!(play(&mut tempo, 20.0, 100), [100, 0, 0]);
+    }
+
+    #[test]
+    fn frames_that_queue_up_are_hurried() {
+        let mut tempo = Tempo::new(INTERVAL);
+        for _ in 0..100 {
+            tempo.took(Duration::from_millis(20), 5 * INTERVAL);
+        }
+        assert_eq!(tempo.speed(), Speed::Fast);
     }
 
     #[test]
@@ -135,7 +150,7 @@ mod tests {
                 Speed::Medium => 32,
                 _ => 17,
             };
-            tempo.took(Duration::from_millis(milliseconds));
+            tempo.took(Duration::from_millis(milliseconds), INTERVAL);
             changes += u32::from(tempo.speed() != before);
             before = tempo.speed();
         }

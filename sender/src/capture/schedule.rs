@@ -6,6 +6,9 @@ use raq_shared::video::FrameRate;
 
 /// A machine that keeps up may be so late now and then: nothing is left out for it.
 pub const TOLERANCE: Duration = Duration::from_millis(500);
+/// One that stays late for so long, by more than two frames, does not keep up either: what it is late it
+/// would be late for good.
+const LINGER: Duration = Duration::from_secs(1);
 /// One that was later is hurried for so long after the last frame that was left out: beyond the
 /// tolerance a queue would only add its delay to every frame.
 const HURRY: Duration = Duration::from_secs(10);
@@ -18,6 +21,8 @@ pub struct Schedule {
     start: Duration,
     /// Until when only the newest frame counts.
     hurried: Duration,
+    /// Since when every frame was more than two intervals late.
+    late: Option<Duration>,
 }
 
 impl Schedule {
@@ -27,6 +32,7 @@ impl Schedule {
             rate,
             start,
             hurried: Duration::ZERO,
+            late: None,
         }
     }
 
@@ -38,7 +44,8 @@ impl Schedule {
     /// Whether frame `number` is too late at `now` to be worth sending: by the tolerance, or by a
     /// frame's interval where the machine cannot keep up.
     pub fn is_late(&self, number: u32, now: Duration) -> bool {
-        let most = match self.is_hurried(now) {
+        let lingers = self.late.is_some_and(|since| now > since + LINGER);
+        let most = match lingers || self.is_hurried(now) {
             true => self.rate.time_of(1),
             false => TOLERANCE,
         };
@@ -61,6 +68,10 @@ impl Schedule {
     /// itself is late (a pipe whose writer is slow), the schedule waits for: the time after the
     /// frame was due and this program wanted it. What this program is late, it does not wait for.
     pub fn read(&mut self, number: u32, began: Duration, ended: Duration) {
+        self.late = match began > self.due(number) + self.rate.time_of(2) {
+            true => self.late.or(Some(began)),
+            false => None,
+        };
         let wanted = self.due(number).max(began);
         let waited = ended.saturating_sub(began);
         // Reading takes some time in any case; a source that waits takes longer than its interval.
@@ -123,6 +134,29 @@ mod tests {
         assert!(schedule.left_out(now) && !schedule.left_out(now));
         let still = now + HURRY - at(1);
         assert!(schedule.is_hurried(still) && !schedule.is_hurried(still + at(1)));
+    }
+
+    #[test]
+    fn what_a_machine_is_late_does_not_stay() {
+        // Once it was 450 ms late, and since then it takes exactly the time there is.
+        let (mut schedule, mut now) = (schedule(), at(1450));
+        let mut delays = Vec::new();
+        for number in 0..100 {
+            now = now.max(schedule.due(number));
+            let began = now;
+            if schedule.is_late(number, now) {
+                schedule.left_out(now);
+            } else {
+                now += at(100);
+                delays.push(now - schedule.due(number));
+            }
+            schedule.read(number, began, began);
+        }
+        assert!(delays.len() >= 94, "{}", delays.len());
+        assert!(
+            delays[14..].iter().all(|&delay| delay <= at(200)),
+            "{delays:?}"
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
     };
     let energy = machine::joules();
     let mut recv = command(&programs.recv, &decoded);
-    recv.args(["--listen", "127.0.0.1:0", "--once", "--output", "null"]);
+    // The page is a screen, which a file is not: frames that are late give way to newer ones.
+    recv.args(["--listen", "127.0.0.1:0", "--once", "--output", "web"]);
+    recv.args(["--latency", "0ms"]);
     let mut recv = Program::start("raq-recv", &mut recv)?;
     let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
     let frames = clip.frames * TIMES;
