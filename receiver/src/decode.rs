@@ -128,7 +128,8 @@ impl Jobs {
     }
 }
 
-/// Starts the thread; it ends after [`Jobs::close`], and with it the presenter's.
+/// Starts the thread; it ends after [`Jobs::close`], and with it the presenter's. The decoder is given to
+/// `after` then.
 ///
 /// # Errors
 /// [`Failure`] where the system gives no thread.
@@ -137,6 +138,7 @@ pub(crate) fn start(
     jobs: Arc<Jobs>,
     presenter: Presenter,
     events: UnboundedSender<Event>,
+    after: impl FnOnce(Decoder) + Send + 'static,
 ) -> Result<JoinHandle<()>, Failure> {
     let panicked = {
         let events = events.clone();
@@ -154,6 +156,7 @@ pub(crate) fn start(
         while let Some(job) = decoding.jobs.next() {
             decoding.job(job);
         }
+        after(decoding.decoder);
     };
     worker::spawn("decode", run, panicked)
 }

@@ -95,7 +95,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         format: None,
     };
     let stations = match outfit {
-        Some(outfit) => Stations::one(outfit.furnish(&model)?),
+        Some(outfit) => Stations::one(outfit.furnish(model.decoder()?, drop)?),
         None => Stations::several(options, model, stop.clone()),
     };
     let ends = Ends {

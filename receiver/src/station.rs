@@ -1,18 +1,19 @@
 //! What a sender is received with: a decoder and outputs, on threads of their own.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::KeyId;
-use raq_shared::model::Model;
+use raq_shared::model::{Decoder, Model};
 use raq_shared::observe::{Console, Observers};
 use raq_shared::stats::columns;
 use raq_shared::video::VideoFormat;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{self, watch};
 use tokio::task::spawn_blocking;
 
 use crate::connection::{Outcome, Pipeline};
@@ -96,16 +97,21 @@ impl Outfit {
         })
     }
 
-    /// Starts a decoder of `model`, and opens what `--stats` names.
+    /// Starts `decoder`, and opens what `--stats` names. Once the station is closed the decoder is given to
+    /// `after`.
     ///
     /// # Errors
-    /// [`Failure`] where the model cannot be run, the system gives no thread, or a file cannot be written.
-    pub(crate) fn furnish(mut self, model: &Model) -> Result<Station, Failure> {
-        let decoder = model.decoder()?;
+    /// [`Failure`] where the system gives no thread, or a file cannot be written.
+    pub(crate) fn furnish(
+        mut self,
+        decoder: Decoder,
+        after: impl FnOnce(Decoder) + Send + 'static,
+    ) -> Result<Station, Failure> {
         let provider = decoder.provider().to_string();
         tracing::debug!(provider, precision = %decoder.precision(), "decoder ready");
         let jobs = Arc::new(Jobs::new(self.limit));
-        let decode_thread = decode::start(decoder, jobs.clone(), self.presenter, self.told)?;
+        let (presenter, told) = (self.presenter, self.told);
+        let decode_thread = decode::start(decoder, jobs.clone(), presenter, told, after)?;
         let observe = &self.options.common.observe;
         self.observers
             .open(observe, &columns::receiver(observe.rows()))?;
@@ -154,7 +160,7 @@ impl Station {
 #[derive(Debug)]
 pub(crate) struct Stations {
     /// Whoever holds one is being received there.
-    seats: Vec<Mutex<Option<Station>>>,
+    seats: Vec<sync::Mutex<Option<Station>>>,
     /// Makes one for each sender; otherwise there is one for all of them, one after the other.
     maker: Option<Arc<Maker>>,
 }
@@ -165,13 +171,37 @@ struct Maker {
     model: Model,
     stop: watch::Sender<bool>,
     made: AtomicU32,
+    spare: Arc<Spare>,
+}
+
+/// Decoders of stations that were closed: making one takes longer than all else.
+#[derive(Default)]
+struct Spare(Mutex<Vec<Decoder>>);
+
+impl Spare {
+    fn lock(&self) -> MutexGuard<'_, Vec<Decoder>> {
+        // Nothing can panic while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Spare").field(&self.lock().len()).finish()
+    }
 }
 
 impl Maker {
     fn make(&self) -> Result<Station, Failure> {
         let number = self.made.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let console = Console::hidden();
-        Outfit::open(&self.options, number, &console, &self.stop)?.furnish(&self.model)
+        let outfit = Outfit::open(&self.options, number, &Console::hidden(), &self.stop)?;
+        let spare = self.spare.lock().pop();
+        let decoder = match spare {
+            Some(decoder) => decoder,
+            None => self.model.decoder()?,
+        };
+        let spare = self.spare.clone();
+        outfit.furnish(decoder, move |decoder| spare.lock().push(decoder))
     }
 }
 
@@ -179,14 +209,14 @@ impl Stations {
     /// The only one.
     pub(crate) fn one(station: Station) -> Self {
         Self {
-            seats: vec![Mutex::new(Some(station))],
+            seats: vec![sync::Mutex::new(Some(station))],
             maker: None,
         }
     }
 
     /// One for each of up to `--max-peers` senders, made when it comes.
     pub(crate) fn several(options: &Options, model: Model, stop: watch::Sender<bool>) -> Self {
-        let seats = (0..options.max_peers).map(|_| Mutex::new(None));
+        let seats = (0..options.max_peers).map(|_| sync::Mutex::new(None));
         Self {
             seats: seats.collect(),
             maker: Some(Arc::new(Maker {
@@ -194,6 +224,7 @@ impl Stations {
                 model,
                 stop,
                 made: AtomicU32::new(0),
+                spare: Arc::default(),
             })),
         }
     }
@@ -204,7 +235,7 @@ impl Stations {
     }
 
     /// Waits until nobody is received at a seat.
-    pub(crate) async fn take(&self, seat: usize) -> MutexGuard<'_, Option<Station>> {
+    pub(crate) async fn take(&self, seat: usize) -> sync::MutexGuard<'_, Option<Station>> {
         self.seats[seat].lock().await
     }
 
