@@ -125,7 +125,9 @@ def _remade(
     if name in experiment.measure.reduce:
         work.append(clustered.reduced(trained, [s for s in sizes if s < own], seeds))
     if name in experiment.measure.expand:
-        work.append(clustered.expanded(trained, [s for s in sizes if s > own], seeds))
+        # Few sizes lie above it, so those between count as well.
+        larger = sorted(s for s in {*sizes, *experiment.measure.unseen} if s > own)
+        work.append(clustered.expanded(trained, larger, seeds))
     for makers in work:
         for made in tqdm(makers, f"made from {name}", mininterval=5):
             point = measure_codebook(network, made.codebook, made.size, test, scales)
