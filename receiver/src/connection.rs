@@ -38,7 +38,7 @@ pub(crate) struct Pipeline {
     /// Whether the output takes only one format.
     pub(crate) one_format: bool,
     /// That one, once it has a frame.
-    pub(crate) format: OnceLock<VideoFormat>,
+    pub(crate) format: Arc<OnceLock<VideoFormat>>,
     /// The decoder or the output answers no more, so that nobody should wait for its thread.
     pub(crate) dead: AtomicBool,
 }

@@ -124,7 +124,7 @@ impl Outfit {
                 gauge: self.gauge,
                 provider,
                 one_format: self.streams,
-                format: OnceLock::new(),
+                format: Arc::default(),
                 dead: AtomicBool::new(false),
             },
             key: None,
@@ -163,6 +163,8 @@ pub(crate) struct Stations {
     seats: Vec<sync::Mutex<Option<Station>>>,
     /// Makes one for each sender; otherwise there is one for all of them, one after the other.
     maker: Option<Arc<Maker>>,
+    /// The only format that the only station takes, once it has a frame: known also while it is used.
+    format: Arc<OnceLock<VideoFormat>>,
 }
 
 #[derive(Debug)]
@@ -209,6 +211,7 @@ impl Stations {
     /// The only one.
     pub(crate) fn one(station: Station) -> Self {
         Self {
+            format: station.pipeline.format.clone(),
             seats: vec![sync::Mutex::new(Some(station))],
             maker: None,
         }
@@ -218,6 +221,7 @@ impl Stations {
     pub(crate) fn several(options: &Options, model: Model, stop: watch::Sender<bool>) -> Self {
         let seats = (0..options.max_peers).map(|_| sync::Mutex::new(None));
         Self {
+            format: Arc::default(),
             seats: seats.collect(),
             maker: Some(Arc::new(Maker {
                 options: options.clone(),
@@ -246,9 +250,7 @@ impl Stations {
 
     /// The only format that the only station takes, once it has a frame.
     pub(crate) fn only_format(&self) -> Option<VideoFormat> {
-        let station = self.seats[0].try_lock().ok()?;
-        let format = station.as_ref()?.pipeline.format.get().copied();
-        format.filter(|_| !self.are_several())
+        self.format.get().copied()
     }
 
     /// Makes a station ready for a sender: the one that is there, if it suits.

@@ -209,6 +209,25 @@ fn a_file_goes_on_when_its_sender_is_back() {
     );
 }
 
+/// With the same key it would take over, were it not for its format.
+#[test]
+fn one_whose_format_the_file_cannot_take_leaves_the_session_alone() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.path("received.y4m");
+    let mut recv = Watched::start(sandbox.recv().arg("--output").arg(&output));
+    let address = recv.receiver.address;
+    let first = start_sender(&mut endless(&sandbox), address);
+    recv.frames(5);
+    let mut other = sandbox.send();
+    let other = other.args(["--test-pattern", "bars", "--size", "64x64"]);
+    let other = start_sender(other, address).finish(PATIENCE).unwrap();
+    assert_error(&other, 3, &["160x96", "--output"]);
+    recv.frames(5);
+    interrupt(&first);
+    first.finish(PATIENCE).unwrap().well().unwrap();
+    recv.receiver.finish().well().unwrap();
+}
+
 #[test]
 fn a_second_sender_with_the_same_key_takes_over() {
     let sandbox = Sandbox::new();
