@@ -70,33 +70,9 @@ pub(crate) fn model() -> Model {
     let tables = Tables::new(&TableCounts::flat(&stages), &stages).expect("tables");
     Model {
         stages: Arc::new(stages),
-        basis: Arc::new(cosine()),
+        basis: Arc::new(Basis::cosine(DIM).expect("at most 64 rows")),
         tables: Arc::new(tables),
     }
-}
-
-fn cosine() -> Basis {
-    let wave = |k: usize, x: usize| {
-        let scale: f64 = if k == 0 { 0.125 } else { 0.25 };
-        scale.sqrt() * (PI * (x as f64 + 0.5) * k as f64 / 8.0).cos()
-    };
-    let mut order: Vec<(usize, usize)> = (0..64).map(|i| (i / 8, i % 8)).collect();
-    order.sort_by_key(|&(a, b)| (a + b, a));
-    let mut values = Vec::new();
-    for row in 0..DIM {
-        let mut samples = [0.0; PATCH];
-        match row {
-            1 | 2 => samples[64 + 16 * (row - 1)..][..16].fill(0.25),
-            _ => {
-                let (v, u) = order[row.saturating_sub(2)];
-                for (i, sample) in samples[..64].iter_mut().enumerate() {
-                    *sample = wave(v, i / 8) * wave(u, i % 8);
-                }
-            }
-        }
-        values.extend(samples.map(|s| (s * 4096.0).round() as i16));
-    }
-    Basis::new(DIM, &values).expect("orthonormal rows")
 }
 
 /// A frame: what the encoder gives, and its luma.

@@ -1,7 +1,6 @@
 //! The encoder and the decoder as ONNX Runtime sessions with reusable buffers.
 
 use ndarray::ArrayView4;
-use ort::memory::Allocator;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{DynValue, Tensor, TensorElementType, TensorRef};
 
@@ -77,7 +76,8 @@ impl Encoder {
             .is_none_or(|buffers| buffers.size != size)
         {
             let Grid { columns, rows } = size.grid();
-            let latents = Tensor::<f32>::new(&Allocator::default(), [1, rows, columns, self.dim])?;
+            let memory = self.network.host_memory();
+            let latents = Tensor::<f32>::new(&memory, [1, rows, columns, self.dim])?;
             let outputs = OutputSelector::default().preallocate(LATENTS.0, latents);
             let options = RunOptions::new()?.with_outputs(outputs);
             self.buffers = Some(EncoderBuffers {
@@ -168,14 +168,14 @@ impl Decoder {
     fn allocate(&mut self, size: FrameSize) -> ort::Result<()> {
         let Grid { columns, rows } = size.grid();
         let (w, h) = (size.padded_width(), size.padded_height());
-        let cpu = Allocator::default();
-        let mut latents = Tensor::<f32>::new(&cpu, [1, rows, columns, self.dim])?;
-        let mut depth = Tensor::<f32>::new(&cpu, [1, rows, columns])?;
+        let memory = self.network.host_memory();
+        let mut latents = Tensor::<f32>::new(&memory, [1, rows, columns, self.dim])?;
+        let mut depth = Tensor::<f32>::new(&memory, [1, rows, columns])?;
         latents.extract_tensor_mut().1.fill(0.0);
         depth.extract_tensor_mut().1.fill(0.0);
         let outputs = OutputSelector::default()
-            .preallocate(LUMA.0, Tensor::<u8>::new(&cpu, [1, 1, h, w])?)
-            .preallocate(CHROMA.0, Tensor::<u8>::new(&cpu, [1, 2, h / 2, w / 2])?);
+            .preallocate(LUMA.0, Tensor::<u8>::new(&memory, [1, 1, h, w])?)
+            .preallocate(CHROMA.0, Tensor::<u8>::new(&memory, [1, 2, h / 2, w / 2])?);
         let options = RunOptions::new()?.with_outputs(outputs);
         self.buffers = Some(DecoderBuffers {
             size,

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use ort::AsPointer;
 use ort::ep::ExecutionProviderDispatch;
 use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, ValueType};
@@ -116,6 +117,29 @@ impl Network {
             }
         }
         Ok(self)
+    }
+
+    /// Where tensors lie that the CPU fills and reads: page-locked memory where a device does the
+    /// work, since copies to and from any other memory go through a buffer of the driver's.
+    pub(super) fn host_memory(&self) -> Allocator {
+        let ProviderUsed::Cuda(device) = self.provider else {
+            return Allocator::default();
+        };
+        MemoryInfo::new(
+            AllocationDevice::CUDA_PINNED,
+            device as i32,
+            AllocatorType::Device,
+            MemoryType::CPUInput,
+        )
+        .and_then(|pinned| Allocator::new(&self.session, pinned))
+        .unwrap_or_else(|error| {
+            tracing::debug!(
+                file = self.file,
+                "no page-locked memory: {}",
+                error.message()
+            );
+            Allocator::default()
+        })
     }
 
     /// An error of a run.

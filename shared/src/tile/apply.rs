@@ -219,7 +219,6 @@ pub fn render(basis: &Basis, tile: usize, sums: &[i16], samples: &mut Samples) {
 mod tests {
     use super::*;
     use crate::stage::{Cover, Stage, StageCodebook};
-    use crate::tile::basis::tests::cosine;
     use crate::tile::update::{Base, Operation};
     use proptest::prelude::*;
 
@@ -233,7 +232,7 @@ mod tests {
         let book = StageCodebook::new(Cover::Quarter, 8, rows).unwrap();
         let stage = |shift| Stage { codebook: 0, shift };
         let stages = Stages::new(12, vec![book], vec![stage(0), stage(2)]).unwrap();
-        Updater::new(GRID, Arc::new(stages), Arc::new(cosine(12)))
+        Updater::new(GRID, Arc::new(stages), Arc::new(Basis::cosine(12).unwrap()))
     }
 
     fn noise(seed: u32) -> Content {

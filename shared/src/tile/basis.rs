@@ -84,6 +84,36 @@ impl Basis {
         })
     }
 
+    /// A basis that nobody trained: the lowest waves of a two-dimensional cosine transform of the
+    /// luma block, and the means of both chroma blocks. For tests and models of samples.
+    ///
+    /// # Errors
+    /// [`BasisError::Shape`] where `dim` is 0 or above [`MAX_LATENT`].
+    pub fn cosine(dim: usize) -> Result<Self, BasisError> {
+        let wave = |k: usize, x: usize| {
+            let scale: f64 = if k == 0 { 0.125 } else { 0.25 };
+            scale.sqrt() * (std::f64::consts::PI * (x as f64 + 0.5) * k as f64 / 8.0).cos()
+        };
+        let mut order: Vec<(usize, usize)> = (0..64).map(|i| (i / 8, i % 8)).collect();
+        order.sort_by_key(|&(a, b)| (a + b, a));
+        let mut values = Vec::new();
+        for row in 0..dim.min(MAX_LATENT) {
+            let mut samples = [0.0; PATCH];
+            match row {
+                1 | 2 => samples[64 + 16 * (row - 1)..][..16].fill(0.25),
+                _ => {
+                    let (v, u) = order[row.saturating_sub(2)];
+                    for (i, sample) in samples[..64].iter_mut().enumerate() {
+                        *sample = wave(v, i / 8) * wave(u, i % 8);
+                    }
+                }
+            }
+            let one = f64::from(1 << BASIS_BITS);
+            values.extend(samples.map(|sample| (sample * one).round() as i16));
+        }
+        Self::new(dim, &values)
+    }
+
     /// Numbers per latent, D.
     pub fn dim(&self) -> usize {
         self.rows.len()
@@ -131,39 +161,12 @@ impl Basis {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    /// An orthonormal basis with something in every sample: the first `dim` vectors of a
-    /// two-dimensional cosine transform of the luma block and of both chroma blocks.
-    pub(crate) fn cosine(dim: usize) -> Basis {
-        let wave = |n: usize, k: usize, x: usize| {
-            let scale = if k == 0 { 1.0 } else { 2.0 } / n as f64;
-            let angle = std::f64::consts::PI * (x as f64 + 0.5) * k as f64 / n as f64;
-            scale.sqrt() * angle.cos()
-        };
-        let mut order: Vec<(usize, usize)> = (0..64).map(|i| (i / 8, i % 8)).collect();
-        order.sort_by_key(|&(a, b)| (a + b, a));
-        let mut values = Vec::new();
-        for row in 0..dim {
-            let mut samples = [0.0; PATCH];
-            match row {
-                1 | 2 => samples[64 + 16 * (row - 1)..][..16].fill(0.25),
-                _ => {
-                    let (v, u) = order[row.saturating_sub(2)];
-                    for (i, sample) in samples[..64].iter_mut().enumerate() {
-                        *sample = wave(8, v, i / 8) * wave(8, u, i % 8);
-                    }
-                }
-            }
-            values.extend(samples.map(|s| (s * 4096.0).round() as i16));
-        }
-        Basis::new(dim, &values).unwrap()
-    }
 
     #[test]
     fn analysis_undoes_synthesis() {
-        let basis = cosine(40);
+        let basis = Basis::cosine(40).unwrap();
         let latent: Vec<i16> = (0..40).map(|i| (i * 37 % 101 - 50) * 5).collect();
         let (mut samples, mut back) = ([0; PATCH], vec![0; 40]);
         basis.synthesise(&latent, &mut samples);
@@ -177,14 +180,15 @@ pub(crate) mod tests {
     fn synthesis_counts_eighths_of_a_pixel() {
         // A mean of 10 pixels over 64 luma samples is a first component of 80 pixels, 160 units.
         let mut samples = [0; PATCH];
-        cosine(8).synthesise(&[160, 0, 0, 0, 0, 0, 0, 0], &mut samples);
+        let basis = Basis::cosine(8).unwrap();
+        basis.synthesise(&[160, 0, 0, 0, 0, 0, 0, 0], &mut samples);
         assert_eq!(samples[..64], [80; 64]);
         assert_eq!(samples[64..], [0; 32]);
     }
 
     #[test]
     fn extreme_sums_saturate() {
-        let basis = cosine(64);
+        let basis = Basis::cosine(64).unwrap();
         for latent in [[i16::MAX; 64], [i16::MIN; 64]] {
             let (mut samples, mut back) = ([0; PATCH], [0; 64]);
             basis.synthesise(&latent, &mut samples);
@@ -202,6 +206,9 @@ pub(crate) mod tests {
             Err(BasisError::Shape { .. })
         ));
         assert!(matches!(Basis::new(0, &[]), Err(BasisError::Shape { .. })));
+        for dim in [0, MAX_LATENT + 1] {
+            assert!(matches!(Basis::cosine(dim), Err(BasisError::Shape { .. })));
+        }
         let mut values = vec![0i16; 2 * PATCH];
         (values[0], values[PATCH]) = (4096, 4096);
         let error = Basis::new(2, &values);

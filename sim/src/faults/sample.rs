@@ -76,7 +76,7 @@ impl Sample {
         let tables = Tables::new(&TableCounts::flat(&stages), &stages).expect("flat tables");
         let temporal = Temporal {
             stages: Arc::new(stages),
-            basis: Arc::new(cosine()),
+            basis: Arc::new(Basis::cosine(DIM).expect("at most 64 rows")),
             tables: Arc::new(tables),
         };
         let clip = (0..FRAMES)
@@ -112,31 +112,6 @@ fn codebooks() -> Codebooks {
     let stages = [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)];
     let stages = stages.map(|(codebook, shift)| Stage { codebook, shift });
     Codebooks::new(DIM, list, stages.to_vec()).expect("they go together")
-}
-
-/// The lowest waves of a cosine transform of luma, and the means of both chromas.
-fn cosine() -> Basis {
-    let wave = |k: usize, x: usize| {
-        let scale: f64 = if k == 0 { 0.125 } else { 0.25 };
-        scale.sqrt() * (PI * (x as f64 + 0.5) * k as f64 / 8.0).cos()
-    };
-    let mut order: Vec<(usize, usize)> = (0..64).map(|i| (i / 8, i % 8)).collect();
-    order.sort_by_key(|&(a, b)| (a + b, a));
-    let mut values = Vec::new();
-    for row in 0..DIM {
-        let mut samples = [0.0; PATCH];
-        match row {
-            1 | 2 => samples[64 + 16 * (row - 1)..][..16].fill(0.25),
-            _ => {
-                let (v, u) = order[row.saturating_sub(2)];
-                for (i, sample) in samples[..64].iter_mut().enumerate() {
-                    *sample = wave(v, i / 8) * wave(u, i % 8);
-                }
-            }
-        }
-        values.extend(samples.map(|sample| (sample * 4096.0).round() as i16));
-    }
-    Basis::new(DIM, &values).expect("orthonormal rows")
 }
 
 /// Frame `number`: a pattern over which something moves in a circle.

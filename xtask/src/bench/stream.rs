@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
+use raq_shared::calendar::unix_now;
 use serde::Serialize;
 
 use super::{KILOBITS, TIMES, machine};
@@ -29,6 +30,9 @@ pub(super) struct Stream {
     pub(super) shown: f64,
     /// From capture to picture; loopback adds nothing to speak of.
     pub(super) delay_ms: Option<Delay>,
+    /// From the start of raq-send, which loads its model first, to the first picture; none where
+    /// none was shown.
+    pub(super) first_picture_ms: Option<f64>,
     pub(super) kbps: f64,
     /// Processor seconds per minute of video, start-up included.
     pub(super) send_cpu_s: f64,
@@ -70,6 +74,7 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
         "--max-rate",
         &format!("{KILOBITS}k"),
     ]);
+    let started = unix_now();
     let send = Program::start("raq-send", &mut send)?;
     let ids = [send.id(), recv.id()];
     let mut most = [0.0f64; 2];
@@ -97,6 +102,11 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
         decode_ms: median(decoded.iter().map(|frame| frame.decode_ms)),
         shown: f64::from(receiver.frames_decoded) / f64::from(frames),
         delay_ms: Delay::between(&sent, &decoded),
+        first_picture_ms: decoded
+            .iter()
+            .map(|frame| frame.shown_unix_us)
+            .min()
+            .map(|us| (Duration::from_micros(us).saturating_sub(started)).as_secs_f64() * 1e3),
         kbps: sender.bytes as f64 * 8.0 / 1000.0 / (60.0 * minutes),
         send_cpu_s: (between - before) / minutes,
         recv_cpu_s: (after - between) / minutes,

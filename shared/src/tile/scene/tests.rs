@@ -1,6 +1,6 @@
 use super::*;
 use crate::stage::{Cover, Stage, StageCodebook};
-use crate::tile::basis::tests::cosine;
+use crate::tile::Basis;
 use crate::tile::{Displacement, Filter, Operation};
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn scene() -> Scene {
         shift: 0,
     };
     let stages = Stages::new(6, vec![book], vec![stage]).unwrap();
-    Scene::new(GRID, Arc::new(stages), Arc::new(cosine(6)))
+    Scene::new(GRID, Arc::new(stages), Arc::new(Basis::cosine(6).unwrap()))
 }
 
 fn head(frame: u32, floor: Option<u32>) -> FrameHead {
