@@ -1,6 +1,6 @@
 //! Reading what the programs say: their `--stats` files and the address that raq-recv prints.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, time::SystemTime};
 
 use anyhow::{Context as _, Result};
 use raq_shared::stats::{
@@ -16,6 +16,13 @@ pub fn listening(line: &str) -> Option<SocketAddr> {
         .next()?
         .parse()
         .ok()
+}
+
+/// Now, as the programs count it: microseconds since 1970.
+#[allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+pub(crate) fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u64)
 }
 
 /// The frames of raq-send's `--stats` file, and its summary.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Result;
-use raq_shared::calendar::unix_now;
 use serde::Serialize;
 
 use super::{KILOBITS, TIMES, machine};
@@ -74,7 +73,7 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
         "--max-rate",
         &format!("{KILOBITS}k"),
     ]);
-    let started = unix_now();
+    let started = stats::unix_us();
     let send = Program::start("raq-send", &mut send)?;
     let ids = [send.id(), recv.id()];
     let mut most = [0.0f64; 2];
@@ -106,7 +105,7 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
             .iter()
             .map(|frame| frame.shown_unix_us)
             .min()
-            .map(|us| (Duration::from_micros(us).saturating_sub(started)).as_secs_f64() * 1e3),
+            .map(|us| us.saturating_sub(started) as f64 / 1000.0),
         kbps: sender.bytes as f64 * 8.0 / 1000.0 / (60.0 * minutes),
         send_cpu_s: (between - before) / minutes,
         recv_cpu_s: (after - between) / minutes,

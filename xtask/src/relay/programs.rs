@@ -6,7 +6,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -128,7 +128,7 @@ impl Sending<'_> {
         relay.args(["--listen", "127.0.0.1:0", "--to", &to.to_string()]);
         relay.arg("--out").arg(records).stdout(Stdio::piped());
         let mut relay = Program::start("raq-sim link", &mut relay)?;
-        let listening = |line: &str| Some((stats::listening(line)?, now()));
+        let listening = |line: &str| Some((stats::listening(line)?, stats::unix_us()));
         let (address, began) = relay.wait_for("where it listens", PATIENCE, listening)?;
         Ok((relay, address, began))
     }
@@ -144,10 +144,4 @@ fn said(mut relay: Program) -> Result<String> {
         output.read_to_string(&mut text)?;
     }
     Ok(text.trim_end().to_owned())
-}
-
-#[allow(clippy::disallowed_methods, reason = "real programs run in real time")]
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_micros() as u64)
 }
