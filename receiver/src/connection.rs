@@ -222,7 +222,12 @@ impl Receiving<'_> {
                 }
             }
             Output::Frame(frame) => {
-                self.pipeline.jobs.push(Job::Frame(frame));
+                let arrived_unix_us = unix_now().as_micros() as u64;
+                let job = Job::Frame {
+                    frame,
+                    arrived_unix_us,
+                };
+                self.pipeline.jobs.push(job);
                 self.undecoded += 1;
                 while let Some(dropped) = self.pipeline.jobs.overrun() {
                     tracing::debug!(frame = dropped.number, "left out: the decoder is behind");

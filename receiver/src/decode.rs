@@ -24,7 +24,11 @@ pub(crate) enum Job {
     /// A session begins; answered with [`Event::Prepared`].
     Prepare(VideoFormat),
     /// A frame; answered with [`Event::Decoded`].
-    Frame(ReceivedFrame),
+    Frame {
+        frame: ReceivedFrame,
+        /// When nothing more of it was waited for.
+        arrived_unix_us: u64,
+    },
     /// The session is over; answered with [`Event::Drained`] when all is written.
     Drain {
         /// Frames that the sender sent.
@@ -75,7 +79,7 @@ impl Jobs {
     /// Adds a job; [`Self::overrun`] says what gives way to it.
     pub(crate) fn push(&self, job: Job) {
         let mut waiting = self.lock();
-        waiting.frames += usize::from(matches!(job, Job::Frame(_)));
+        waiting.frames += usize::from(matches!(job, Job::Frame { .. }));
         waiting.jobs.push_back(job);
         self.changed.notify_one();
     }
@@ -89,9 +93,9 @@ impl Jobs {
         if fits || waiting.frames <= 1 {
             return None;
         }
-        let is_frame = |job: &Job| matches!(job, Job::Frame(_));
+        let is_frame = |job: &Job| matches!(job, Job::Frame { .. });
         let oldest = waiting.jobs.iter().position(is_frame)?;
-        let Some(Job::Frame(frame)) = waiting.jobs.remove(oldest) else {
+        let Some(Job::Frame { frame, .. }) = waiting.jobs.remove(oldest) else {
             return None;
         };
         waiting.frames -= 1;
@@ -114,7 +118,7 @@ impl Jobs {
         let mut waiting = self.lock();
         loop {
             if let Some(job) = waiting.jobs.pop_front() {
-                waiting.frames -= usize::from(matches!(job, Job::Frame(_)));
+                waiting.frames -= usize::from(matches!(job, Job::Frame { .. }));
                 return Some(job);
             }
             if waiting.closed {
@@ -183,7 +187,10 @@ impl Decoding {
     fn job(&mut self, job: Job) {
         let done = match job {
             Job::Prepare(format) => self.prepare(format),
-            Job::Frame(frame) => self.frame(frame),
+            Job::Frame {
+                frame,
+                arrived_unix_us,
+            } => self.frame(frame, arrived_unix_us),
             Job::Drain { frames_sent } => {
                 let frames_decoded = self.session.take().map_or(0, |it| it.frames_decoded);
                 self.presenter.finish(frames_sent, frames_decoded);
@@ -213,7 +220,7 @@ impl Decoding {
     }
 
     #[allow(clippy::disallowed_methods, reason = "this is where frames are ready")]
-    fn frame(&mut self, received: ReceivedFrame) -> Result<(), Failure> {
+    fn frame(&mut self, received: ReceivedFrame, arrived_unix_us: u64) -> Result<(), Failure> {
         let Some(current) = self.session.as_mut().filter(|current| !current.failed) else {
             return Ok(());
         };
@@ -230,6 +237,7 @@ impl Decoding {
         self.last = Some(Instant::now());
         let record = FrameDecoded {
             frame: received.number,
+            arrived_unix_us,
             shown_unix_us: unix_now().as_micros() as u64,
             playout_wait_ms: 0.0,
             late: false,

@@ -224,6 +224,7 @@ mod tests {
     fn frame(number: u32, shown_ms: u64) -> FrameDecoded {
         FrameDecoded {
             frame: number,
+            arrived_unix_us: 0,
             shown_unix_us: 1000 * shown_ms,
             playout_wait_ms: 0.0,
             late: false,

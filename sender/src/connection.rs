@@ -259,6 +259,7 @@ impl Sending<'_> {
             } if session == self.number => {
                 self.tally.coded(Times {
                     number: encoded.captured.number,
+                    coded: now,
                     encode: encoded.time,
                     code: time,
                 });

@@ -22,6 +22,8 @@ use crate::session::{Counts, Sent};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) number: u32,
+    /// When its coding was over.
+    pub(crate) coded: Duration,
     pub(crate) encode: Duration,
     pub(crate) code: Duration,
 }
@@ -154,14 +156,17 @@ impl Tally {
         {
             self.times.pop_front();
         }
-        let (encode, code) = match self.times.pop_front() {
-            Some(times) => (times.encode, times.code),
-            None => (Duration::ZERO, Duration::ZERO),
-        };
-        tracing::trace!(?sent, ?encode, ?code, "frame");
+        let times = self.times.pop_front().unwrap_or(Times {
+            number: sent.number,
+            coded: now,
+            encode: Duration::ZERO,
+            code: Duration::ZERO,
+        });
+        tracing::trace!(?sent, ?times, "frame");
         let record = FrameSent {
             frame: sent.number,
             capture_unix_us: self.clock.unix_us(sent.captured),
+            coded_unix_us: self.clock.unix_us(times.coded),
             sent_unix_us: self.clock.unix_us(now),
             level: sent.level,
             codewords: used(&sent.codewords),
@@ -173,8 +178,8 @@ impl Tally {
             datagrams: sent.datagrams,
             parity: sent.parity,
             left: sent.left,
-            encode_ms: millis(encode),
-            code_ms: millis(code),
+            encode_ms: millis(times.encode),
+            code_ms: millis(times.code),
         };
         self.window.sent(&record);
         let told = self.observers.frame(&SenderRecord::Frame(record));

@@ -31,13 +31,31 @@ impl Delay {
 
     /// From the capture of frames to their picture; none where no frame arrived.
     pub fn between(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
-        let capture: HashMap<_, _> = sent
-            .iter()
-            .map(|frame| (frame.frame, frame.capture_unix_us))
-            .collect();
+        Self::of_each(sent, decoded, |sent, decoded| {
+            decoded.shown_unix_us.checked_sub(sent.capture_unix_us)
+        })
+    }
+
+    /// The part of that which the programs take: without the time from the end of coding to the
+    /// arrival, in which datagrams leave as fast as the path carries them.
+    pub(crate) fn added(sent: &[FrameSent], decoded: &[FrameDecoded]) -> Option<Self> {
+        Self::of_each(sent, decoded, |sent, decoded| {
+            let coding = sent.coded_unix_us.checked_sub(sent.capture_unix_us)?;
+            let showing = decoded.shown_unix_us.checked_sub(decoded.arrived_unix_us)?;
+            Some(coding + showing)
+        })
+    }
+
+    /// Of what `delay` gives, in microseconds, of frames that arrived.
+    fn of_each(
+        sent: &[FrameSent],
+        decoded: &[FrameDecoded],
+        delay: impl Fn(&FrameSent, &FrameDecoded) -> Option<u64>,
+    ) -> Option<Self> {
+        let sent: HashMap<_, _> = sent.iter().map(|frame| (frame.frame, frame)).collect();
         let delays = decoded
             .iter()
-            .filter_map(|frame| frame.shown_unix_us.checked_sub(*capture.get(&frame.frame)?));
+            .filter_map(|frame| delay(sent.get(&frame.frame)?, frame));
         Self::of(delays.collect())
     }
 }
@@ -79,5 +97,15 @@ mod tests {
             Delay::between(&all[..1], &[decoded(0, 7000)]),
             Some(Delay { p50: 7.0, p95: 7.0 })
         );
+    }
+
+    #[test]
+    fn what_the_path_takes_is_not_added() {
+        let (mut sent, mut decoded) = (sent(3, 10_000), decoded(3, 90_000));
+        (sent.coded_unix_us, decoded.arrived_unix_us) = (15_000, 70_000);
+        let all = Delay::between(&[sent.clone()], &[decoded.clone()]);
+        assert_eq!(all.map(|delay| delay.p50), Some(80.0));
+        let added = Delay::added(&[sent], &[decoded]);
+        assert_eq!(added.map(|delay| delay.p50), Some(25.0));
     }
 }

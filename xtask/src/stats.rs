@@ -102,6 +102,7 @@ pub(crate) mod sample {
         FrameSent {
             frame,
             capture_unix_us,
+            coded_unix_us: capture_unix_us,
             sent_unix_us: 0,
             level: 50,
             codewords: vec![2],
@@ -122,6 +123,7 @@ pub(crate) mod sample {
     pub(crate) fn decoded(frame: u32, shown_unix_us: u64) -> FrameDecoded {
         FrameDecoded {
             frame,
+            arrived_unix_us: shown_unix_us,
             shown_unix_us,
             playout_wait_ms: 0.0,
             late: false,

@@ -19,7 +19,7 @@ fn order(jobs: &Jobs) -> Vec<i64> {
     jobs.close();
     std::iter::from_fn(|| jobs.next())
         .map(|job| match job {
-            Job::Frame(frame) => i64::from(frame.number),
+            Job::Frame { frame, .. } => i64::from(frame.number),
             Job::Drain { .. } => -1,
             Job::Prepare(_) => -2,
         })
@@ -32,7 +32,10 @@ fn jobs(frames: usize, time: Duration) -> Jobs {
 
 /// Adds a frame; numbers of those that give way to it.
 fn push(jobs: &Jobs, number: u32) -> Vec<u32> {
-    jobs.push(Job::Frame(frame(number)));
+    jobs.push(Job::Frame {
+        frame: frame(number),
+        arrived_unix_us: 0,
+    });
     let gone = std::iter::from_fn(|| jobs.overrun());
     gone.map(|frame| frame.number).collect()
 }
@@ -52,7 +55,7 @@ fn room_comes_back_as_frames_are_taken() {
     let jobs = jobs(1, Duration::MAX);
     for number in 0..5 {
         assert!(push(&jobs, number).is_empty());
-        assert!(matches!(jobs.next(), Some(Job::Frame(_))));
+        assert!(matches!(jobs.next(), Some(Job::Frame { .. })));
     }
     assert!(order(&jobs).is_empty());
 }

@@ -1,12 +1,12 @@
 //! The encoder and the decoder as ONNX Runtime sessions with reusable buffers.
 
-use ndarray::ArrayView4;
+use ndarray::{ArrayView, Dimension, IntoDimension};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{DynValue, Tensor, TensorElementType, TensorRef};
 
 use super::session::{Network, Port};
 use super::{Model, ModelError, Precision, Provider, ProviderUsed, quick_bytes};
-use crate::frame::{Frame, FrameSize, Grid};
+use crate::frame::{BLOCK, Frame, FrameSize, Grid};
 
 const LUMA: Port<'static> = ("luma", TensorElementType::Uint8, 4);
 const CHROMA: Port<'static> = ("chroma", TensorElementType::Uint8, 4);
@@ -117,6 +117,8 @@ pub struct Decoder {
 
 struct DecoderBuffers {
     size: FrameSize,
+    /// Rows of positions that show: those of padding below them are not decoded.
+    rows: usize,
     latents: Tensor<f32>,
     depth: Tensor<f32>,
     options: RunOptions<HasSelectedOutputs>,
@@ -167,7 +169,8 @@ impl Decoder {
 
     fn allocate(&mut self, size: FrameSize) -> ort::Result<()> {
         let Grid { columns, rows } = size.grid();
-        let (w, h) = (size.padded_width(), size.padded_height());
+        let visible = size.height().div_ceil(BLOCK as usize);
+        let (w, h) = (size.padded_width(), visible * BLOCK as usize);
         let memory = self.network.host_memory();
         let mut latents = Tensor::<f32>::new(&memory, [1, rows, columns, self.dim])?;
         let mut depth = Tensor::<f32>::new(&memory, [1, rows, columns])?;
@@ -179,6 +182,7 @@ impl Decoder {
         let options = RunOptions::new()?.with_outputs(outputs);
         self.buffers = Some(DecoderBuffers {
             size,
+            rows: visible,
             latents,
             depth,
             options,
@@ -198,7 +202,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes the inputs into `frame`, which has the prepared size.
+    /// Decodes the inputs into `frame`, which has the prepared size. Its padding below the picture
+    /// keeps what it was.
     ///
     /// # Errors
     /// [`ModelError::Run`], also where `frame` has another size than the prepared one.
@@ -212,22 +217,28 @@ impl Decoder {
                 "the decoder was not prepared for this size",
             ));
         };
-        let inputs = ort::inputs![&buffers.latents, &buffers.depth];
+        let (rows, columns) = (buffers.rows, buffers.size.grid().columns);
+        let latents = &buffers.latents.extract_tensor().1[..rows * columns * self.dim];
+        let depth = &buffers.depth.extract_tensor().1[..rows * columns];
+        let inputs = ort::inputs![
+            TensorRef::from_array_view(view([1, rows, columns, self.dim], latents)?)?,
+            TensorRef::from_array_view(view([1, rows, columns], depth)?)?,
+        ];
         let outputs = self
             .network
             .session
             .run_with_options(inputs, &buffers.options)?;
         let (luma, chroma) = frame.tensors_mut();
         for (port, plane) in [(LUMA, luma), (CHROMA, chroma)] {
-            let (_, values) = outputs[port.0].try_extract_tensor::<u8>()?;
-            if values.len() != plane.len() {
-                return Err(ort::Error::new(format!(
-                    "{} has {} values",
-                    port.0,
-                    values.len()
-                )));
+            let (shape, values) = outputs[port.0].try_extract_tensor::<u8>()?;
+            let planes = shape[1] as usize;
+            let each = values.len() / planes;
+            for (plane, values) in plane
+                .chunks_exact_mut(plane.len() / planes)
+                .zip(values.chunks_exact(each))
+            {
+                plane[..each].copy_from_slice(values);
             }
-            plane.copy_from_slice(values);
         }
         Ok(())
     }
@@ -247,6 +258,10 @@ impl Decoder {
 }
 
 /// A tensor's shape over a slice, without a copy.
-fn view(shape: [usize; 4], values: &[u8]) -> ort::Result<ArrayView4<'_, u8>> {
-    ArrayView4::from_shape(shape, values).map_err(|e| ort::Error::new(e.to_string()))
+fn view<T, D: Dimension>(
+    shape: impl IntoDimension<Dim = D>,
+    values: &[T],
+) -> ort::Result<ArrayView<'_, T, D>> {
+    ArrayView::from_shape(shape.into_dimension(), values)
+        .map_err(|e| ort::Error::new(e.to_string()))
 }

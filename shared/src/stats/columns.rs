@@ -23,9 +23,10 @@ const INTERVAL: [&str; 19] = [
     "concealed",
     "decode_ms",
 ];
-const FRAME_SENT: [&str; 16] = [
+const FRAME_SENT: [&str; 17] = [
     "frame",
     "capture_unix_us",
+    "coded_unix_us",
     "sent_unix_us",
     "level",
     "codewords",
@@ -56,8 +57,9 @@ const SENDER: [&str; 13] = [
     "codebook_digest",
     "codebook_shipped",
 ];
-const FRAME_DECODED: [&str; 11] = [
+const FRAME_DECODED: [&str; 12] = [
     "frame",
+    "arrived_unix_us",
     "shown_unix_us",
     "playout_wait_ms",
     "late",

@@ -97,6 +97,8 @@ pub struct FrameSent {
     pub frame: u32,
     /// When it was captured (for a file: when it was due).
     pub capture_unix_us: u64,
+    /// When it was coded: from then on its datagrams leave one by one, as the path carries them.
+    pub coded_unix_us: u64,
     /// When its last datagram was handed to QUIC, or dropped.
     pub sent_unix_us: u64,
     /// Quality level, 0 to 96.
@@ -170,6 +172,8 @@ pub struct SenderSummary {
 pub struct FrameDecoded {
     /// Frame number.
     pub frame: u32,
+    /// When nothing more of it was waited for.
+    pub arrived_unix_us: u64,
     /// When it came onto the screen, or gave way to a newer one; without a window when it was
     /// decoded.
     pub shown_unix_us: u64,

@@ -33,7 +33,7 @@ pub(crate) const GRID: TileGrid = TileGrid {
 /// A line of each program.
 const STATS: &[u8] = br#"{"schema":"raq-stats/1","type":"connection","change":"made","unix_us":5,"peer":"192.0.2.1:1"}
 {"schema":"raq-stats/1","type":"skipped","frame":7,"capture_unix_us":9,"reason":"room","estimate_kbps":1.5,"queue_ms":0}
-{"schema":"raq-stats/1","type":"frame","frame":1,"shown_unix_us":2,"playout_wait_ms":0.5,"late":false,"superseded":false,"level":5,"codewords":[2,3],"datagrams_received":1,"datagrams_expected":2,"concealed_tiles":3,"decode_ms":4.5}
+{"schema":"raq-stats/1","type":"frame","frame":1,"arrived_unix_us":1,"shown_unix_us":2,"playout_wait_ms":0.5,"late":false,"superseded":false,"level":5,"codewords":[2,3],"datagrams_received":1,"datagrams_expected":2,"concealed_tiles":3,"decode_ms":4.5}
 "#;
 /// A ticket, long over.
 const TICKET: &[u8] = b"raqt1aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqeaq\

@@ -13,23 +13,25 @@ pub(super) fn print(summary: &Summary) -> Result<()> {
     writeln!(out, "{}, {} cores\n", machine.processor, machine.cores)?;
     writeln!(
         out,
-        "| picture | threads | encode + code, ms | decode, ms | frames shown | delay p50 / p95, ms | first picture, ms | processor s per minute, send / receive | memory, MiB |"
+        "| picture | threads | encode + code, ms | decode, ms | frames shown | delay p50 / p95, ms | of it in the programs, ms | first picture, ms | processor s per minute, send / receive | memory, MiB |"
     )?;
     writeln!(
         out,
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     )?;
     for it in &summary.streams {
-        let delay = it.delay_ms.map_or_else(
-            || "none".to_owned(),
-            |delay| format!("{:.0} / {:.0}", delay.p50, delay.p95),
-        );
+        let [delay, added] = [it.delay_ms, it.added_ms].map(|delay| {
+            delay.map_or_else(
+                || "none".to_owned(),
+                |delay| format!("{:.0} / {:.0}", delay.p50, delay.p95),
+            )
+        });
         let first = it
             .first_picture_ms
             .map_or_else(|| "none".to_owned(), |ms| format!("{ms:.0}"));
         writeln!(
             out,
-            "| {}×{}, {:.0} kbit/s | {} | {:.1} + {:.1} | {:.1} | {:.0} % | {delay} | {first} | {:.1} / {:.1} | {:.0} / {:.0} |",
+            "| {}×{}, {:.0} kbit/s | {} | {:.1} + {:.1} | {:.1} | {:.0} % | {delay} | {added} | {first} | {:.1} / {:.1} | {:.0} / {:.0} |",
             it.width,
             it.height,
             it.kbps,
@@ -47,7 +49,7 @@ pub(super) fn print(summary: &Summary) -> Result<()> {
     for it in &summary.x264 {
         writeln!(
             out,
-            "| x264 ultrafast, {}×{}, {:.0} kbit/s | {} | | | | | | {:.1} / {:.1} | |",
+            "| x264 ultrafast, {}×{}, {:.0} kbit/s | {} | | | | | | | {:.1} / {:.1} | |",
             it.width, it.height, it.kbps, it.threads, it.encode_cpu_s, it.decode_cpu_s,
         )?;
     }

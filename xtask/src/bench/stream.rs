@@ -29,6 +29,8 @@ pub(super) struct Stream {
     pub(super) shown: f64,
     /// From capture to picture; loopback adds nothing to speak of.
     pub(super) delay_ms: Option<Delay>,
+    /// What the programs add to that.
+    pub(super) added_ms: Option<Delay>,
     /// From the start of raq-send, which loads its model first, to the first picture; none where
     /// none was shown.
     pub(super) first_picture_ms: Option<f64>,
@@ -101,6 +103,7 @@ pub(super) fn run(programs: &Programs, clip: &Clip, threads: u16, folder: &Path)
         decode_ms: median(decoded.iter().map(|frame| frame.decode_ms)),
         shown: f64::from(receiver.frames_decoded) / f64::from(frames),
         delay_ms: Delay::between(&sent, &decoded),
+        added_ms: Delay::added(&sent, &decoded),
         first_picture_ms: decoded
             .iter()
             .map(|frame| frame.shown_unix_us)

@@ -13,6 +13,7 @@ use super::super::Picture;
 pub(in super::super) fn record(number: u32) -> FrameDecoded {
     FrameDecoded {
         frame: number,
+        arrived_unix_us: 6,
         shown_unix_us: 7,
         playout_wait_ms: 0.0,
         late: false,

@@ -7,6 +7,7 @@ fn sent(frame: u32, delay_ms: u64) -> FrameSent {
     FrameSent {
         frame,
         capture_unix_us,
+        coded_unix_us: capture_unix_us,
         sent_unix_us: capture_unix_us + 1000 * delay_ms,
         level: 40,
         codewords: vec![9, 1, 5],
@@ -26,6 +27,7 @@ fn sent(frame: u32, delay_ms: u64) -> FrameSent {
 fn decoded(frame: u32) -> FrameDecoded {
     FrameDecoded {
         frame,
+        arrived_unix_us: 0,
         shown_unix_us: 0,
         playout_wait_ms: 0.0,
         late: false,

@@ -12,6 +12,7 @@ use crate::meter::Figures;
 fn frame(frame: u32) -> ReceiverRecord {
     ReceiverRecord::Frame(FrameDecoded {
         frame,
+        arrived_unix_us: 1,
         shown_unix_us: 1,
         playout_wait_ms: 2.5,
         late: true,
@@ -76,6 +77,7 @@ fn sender_records() -> [SenderRecord; 5] {
         SenderRecord::Frame(FrameSent {
             frame: 1,
             capture_unix_us: 2,
+            coded_unix_us: 3,
             sent_unix_us: 3,
             level: 4,
             codewords: vec![5],
