@@ -8,6 +8,7 @@ use std::{
     io::{self, Write as _},
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,8 @@ use crate::{
 
 /// For what takes no longer than loading the model, many times on one machine.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How often what may have come is looked for.
+const LOOK: Duration = Duration::from_millis(20);
 /// What each sends: frames, how many a second, their size, and the most bits a second. Little, so that the
 /// senders, which share the machine, can keep up.
 const FRAMES: u32 = 100;
@@ -101,9 +104,7 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
         send.args(["--peer", &address.to_string(), "--no-reconnect"]);
         let send = Program::start("raq-send", send.arg("--stats").arg(&sent))?;
         // One after the other, so that files and senders have the same numbers.
-        recv.wait_for("the session", PATIENCE, |line| {
-            line.contains("receiving").then_some(())
-        })?;
+        begun(&folder.path().join(format!("{number}.jsonl")))?;
         peers.push((send, sent));
     }
     let refused = refused(programs, folder.path(), &address.to_string(), &own)?;
@@ -135,6 +136,19 @@ fn load(programs: &Programs, count: u16) -> Result<Load> {
         cpu: (spent - before.unwrap_or(0.0)) / elapsed,
         mebibytes,
     })
+}
+
+/// Waits for the file of a session. The log does not tell of each: of many lines of a kind it leaves out some.
+#[allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+fn begun(file: &Path) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !file.exists() {
+        if Instant::now() >= deadline {
+            bail!("raq-recv began no session in {} s", PATIENCE.as_secs());
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(())
 }
 
 /// How one sender too many ends: one with another key, since one with the same would take over from a single
