@@ -5,7 +5,7 @@ mod source;
 mod trust;
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -189,11 +189,21 @@ impl FromStr for Peer {
             None if host.is_empty() || host.contains(':') => return Err(wrong()),
             None => host,
         };
+        if host.parse().is_ok_and(names_many) {
+            return Err(format!(
+                "{host} stands for many machines; give the receiver's own address, or localhost for this machine"
+            ));
+        }
         Ok(Self {
             host: host.to_owned(),
             port,
         })
     }
+}
+
+/// Whether an address is no single machine's: any, a group or everybody.
+fn names_many(address: IpAddr) -> bool {
+    address.is_unspecified() || address.is_multicast() || address == Ipv4Addr::BROADCAST
 }
 
 #[cfg(test)]
@@ -238,6 +248,20 @@ mod tests {
         ] {
             let error = bad.parse::<Peer>().unwrap_err();
             assert!(error.contains("HOST:PORT"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_peer_is_one_machine() {
+        for many in [
+            "0.0.0.0:1",
+            "[::]:1",
+            "224.0.0.1:1",
+            "255.255.255.255:1",
+            "[ff02::1]:1",
+        ] {
+            let error = many.parse::<Peer>().unwrap_err();
+            assert!(error.contains("many machines; give"), "{many}: {error}");
         }
     }
 
