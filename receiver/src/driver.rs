@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use quinn::{Endpoint, ServerConfig, TokioRuntime};
@@ -109,7 +109,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         seats: Arc::new(Seats::new(options.max_peers.into())),
         stations,
         received: AtomicBool::new(false),
-        handshakes: AtomicUsize::new(0),
+        doorway: Arc::default(),
         stopped,
         #[cfg(feature = "qlog")]
         qlog: qlog.map(|qlog| (qlog, config.clone())),

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quinn::{Connecting, Connection, ConnectionError, Endpoint, ServerConfig};
 use raq_shared::exit::{Exit, Failure};
 use raq_shared::identity::KeyId;
 #[cfg(feature = "qlog")]
 use raq_shared::observe::qlog::Qlog;
-use raq_shared::quic::{self, Close, Distrust};
+use raq_shared::quic::{self, Close, Counted, Distrust, Doorway};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) stations: Stations,
     /// Somebody was received, or is.
     pub(crate) received: AtomicBool,
-    pub(crate) handshakes: AtomicUsize,
+    pub(crate) doorway: Arc<Doorway>,
     pub(crate) stopped: watch::Receiver<bool>,
     /// With the settings that all connections have in common.
     #[cfg(feature = "qlog")]
@@ -86,12 +86,11 @@ pub(crate) async fn serve(
         tokio::select! {
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return Err(no_socket()) };
-                let open = server.handshakes.load(Ordering::Relaxed);
-                if let Some(connecting) = quic::admit(incoming, open, || server.settings_of_its_own()) {
+                let own = || server.settings_of_its_own();
+                if let Some((connecting, counted)) = server.doorway.admit(endpoint, incoming, own) {
                     let (server, attempts) = (server.clone(), attempts.clone());
-                    server.handshakes.fetch_add(1, Ordering::Relaxed);
                     tokio::spawn(async move {
-                        let _ = attempts.send(attempt(&server, connecting).await);
+                        let _ = attempts.send(attempt(&server, connecting, counted).await);
                     });
                 }
             }
@@ -192,10 +191,9 @@ fn no_socket() -> Failure {
     Failure::new(Exit::Connection, text)
 }
 
-async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
+async fn attempt(server: &Server, connecting: Connecting, mut counted: Counted) -> Attempt {
     let address = connecting.remote_address();
     let connected = timeout(quic::HANDSHAKE_PATIENCE, connecting).await;
-    server.handshakes.fetch_sub(1, Ordering::Relaxed);
     let connection = match connected {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return no_handshake(address, &error, server.key),
@@ -204,6 +202,7 @@ async fn attempt(server: &Server, connecting: Connecting) -> Attempt {
             return Attempt::Nothing;
         }
     };
+    counted.enter();
     let key = quic::peer_key(&connection);
     if let Some(key) = key {
         tracing::debug!(%address, %key, "connected");

@@ -1,8 +1,10 @@
 //! QUIC settings that both ends share, and what its errors mean here.
 
+mod doorway;
 mod reset;
 pub mod window;
 
+pub use doorway::{Counted, Doorway};
 pub use reset::listener_config;
 
 use std::sync::Arc;
@@ -47,10 +49,6 @@ const DATAGRAM_RECEIVE_BUFFER: usize = 1 << 20;
 /// are read as they come.
 const STREAM_WINDOW: u32 = 512 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
-/// Handshakes of strangers that may be open before they must prove their address (Retry).
-const OPEN_HANDSHAKES: usize = 4;
-/// Handshakes that may be open at all; what comes then is left to try again.
-const MOST_HANDSHAKES: usize = 128;
 /// How long the receiving end waits for a handshake: several round trips of the slowest links, and
 /// a loss or two.
 pub const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
@@ -231,40 +229,6 @@ fn transport() -> TransportConfig {
         // Bursts handed to the network card in one piece hide the spacing that is measured.
         .enable_segmentation_offload(false);
     config
-}
-
-/// Begins a handshake, or asks the peer to prove its address first where many handshakes are
-/// open, or takes no notice where too many are; `None` when there is nothing to wait for. `config`
-/// gives settings for this connection alone, where there are any.
-pub fn admit(
-    incoming: quinn::Incoming,
-    open_handshakes: usize,
-    config: impl FnOnce() -> Option<Arc<quinn::ServerConfig>>,
-) -> Option<quinn::Connecting> {
-    if open_handshakes >= MOST_HANDSHAKES {
-        incoming.ignore();
-        return None;
-    }
-    if open_handshakes >= OPEN_HANDSHAKES && !incoming.remote_address_validated() {
-        if incoming.may_retry() {
-            // It cannot fail: retrying is allowed.
-            let _ = incoming.retry();
-        } else {
-            incoming.ignore();
-        }
-        return None;
-    }
-    let accepted = match config() {
-        Some(config) => incoming.accept_with(config),
-        None => incoming.accept(),
-    };
-    match accepted {
-        Ok(connecting) => Some(connecting),
-        Err(error) => {
-            tracing::debug!("an incoming packet began no handshake: {error}");
-            None
-        }
-    }
 }
 
 /// The key that the peer of an established connection has proven.

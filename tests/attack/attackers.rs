@@ -34,8 +34,10 @@ pub(crate) struct Target {
 }
 
 /// What the attackers do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Attack {
+    /// Nothing, for comparison.
+    #[value(name = "none")]
     Nothing,
     /// Packets of random bytes to its port.
     Nonsense,
@@ -66,16 +68,6 @@ impl fmt::Display for Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Nothing,
-        Self::Nonsense,
-        Self::HalfHandshakes,
-        Self::Strangers,
-        Self::SlowLoris,
-        Self::Oversize,
-        Self::Datagrams,
-    ];
-
     /// Attacks until it is `over`; how many packets, connections or messages it were.
     pub(crate) fn run(self, target: &Target, over: &AtomicBool) -> u64 {
         match self {

@@ -18,8 +18,7 @@ use super::attackers::{Attack, Target};
 
 /// For what takes no longer than loading the model.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Frames of the stream, a second of them, and their size: little enough for two cores that also attack.
-const FRAMES: u32 = 300;
+/// Frames a second, and their size: little enough for two cores that also attack.
 const RATE: u32 = 15;
 const SIZE: &str = "320x240";
 
@@ -37,10 +36,11 @@ pub(crate) struct Stream {
     pub(crate) mebibytes: f64,
 }
 
-/// Streams while `attack` goes on.
+/// Streams `frames` while `attack` goes on.
 #[allow(clippy::disallowed_methods, reason = "what it measures happens now")]
 pub(crate) fn under(
     attack: Attack,
+    frames: u32,
     send: &Path,
     recv: &Path,
 ) -> Result<Stream, Box<dyn std::error::Error>> {
@@ -64,7 +64,7 @@ pub(crate) fn under(
     let address = recv.wait_for("where it listens", PATIENCE, stats::listening)?;
     let mut send = command(send, &folder, &sent);
     send.args(["--test-pattern", "motion", "--size", SIZE, "--fps"]);
-    send.args([RATE.to_string(), "--frames".into(), FRAMES.to_string()]);
+    send.args([RATE.to_string(), "--frames".into(), frames.to_string()]);
     send.args(["--max-rate", "500k", "--peer", &address.to_string()]);
     let mut send = Program::start("raq-send", &mut send)?;
     send.wait_for("the session", PATIENCE, |line| {
@@ -84,7 +84,7 @@ pub(crate) fn under(
         thread::spawn(move || attack.run(&target, &over))
     };
     let (mut mebibytes, mut spent) = (0.0f64, 0.0);
-    let length = Duration::from_secs(u64::from(FRAMES / RATE));
+    let length = Duration::from_secs(u64::from(frames / RATE));
     let send = send.finish_with(3 * length + PATIENCE, || {
         mebibytes = mebibytes.max(process::peak_mebibytes(recv.id()).unwrap_or(0.0));
         spent = process::processor_seconds(recv.id()).unwrap_or(spent);
@@ -97,12 +97,12 @@ pub(crate) fn under(
     send.well()?;
     recv.finish(PATIENCE)?.well()?;
 
-    let (frames, _) = stats::sender(&sent)?;
+    let (coded, _) = stats::sender(&sent)?;
     let (shown, summary) = stats::receiver(&decoded)?;
-    let delay = Delay::between(&frames, &shown);
+    let delay = Delay::between(&coded, &shown);
     Ok(Stream {
         attempts: attempts as f64 / elapsed,
-        kept: f64::from(summary.frames_decoded) / frames.len().max(1) as f64,
+        kept: f64::from(summary.frames_decoded) / coded.len().max(1) as f64,
         delay_ms: delay.map_or(f64::NAN, |delay| delay.p95),
         cpu: (spent - before.unwrap_or(0.0)) / elapsed,
         mebibytes,
