@@ -7,6 +7,8 @@ import pytest
 
 # Threads that wait for each other crawl where another program has one of two cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As in raq_train, for tests that import ONNX Runtime first.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _NEEDED = (
     "torch",

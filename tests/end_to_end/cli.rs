@@ -127,6 +127,21 @@ fn print_model_tells_the_facts_as_json() {
 }
 
 #[test]
+fn onnx_runtime_keeps_nothing_to_send_to_its_makers() {
+    let sandbox = Sandbox::new();
+    let cache = sandbox.path("cache");
+    std::fs::create_dir(&cache).unwrap();
+    for mut command in [sandbox.send(), sandbox.recv()] {
+        command
+            .env("XDG_CACHE_HOME", &cache)
+            .env_remove("ORT_DISABLE_TELEMETRY");
+        stdout(command.args(["--print-model", "--provider", "cpu"]));
+    }
+    let left: Vec<_> = std::fs::read_dir(&cache).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn cameras_can_be_listed_where_there_are_none() {
     let sandbox = Sandbox::new();
     run(sandbox.send().arg("--list-cameras")).well().unwrap();

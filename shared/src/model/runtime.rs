@@ -19,7 +19,21 @@ pub struct Runtime {
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 static LOADING: Mutex<()> = Mutex::new(());
 
+/// Where ONNX Runtime looks whether it may send usage data to Microsoft, as its own builds since 1.31
+/// do otherwise. It looks while it makes its environment; the call that turns telemetry off comes later.
+const TELEMETRY_VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+
 impl Runtime {
+    /// Keeps ONNX Runtime from looking up servers of Microsoft, and from keeping a device's id and what
+    /// it would send in the user's cache: the first call of a program that loads it.
+    ///
+    /// # Safety
+    /// No other thread may run yet: libraries in C read the environment without a lock.
+    pub unsafe fn forbid_telemetry() {
+        // SAFETY: no other thread runs, as the caller sees to.
+        unsafe { std::env::set_var(TELEMETRY_VARIABLE, "1") };
+    }
+
     /// Loads the library that `flag` names, or else the first of the usual places that works
     /// (`model::library`). Once loaded, the same one is returned whatever is asked for.
     ///
