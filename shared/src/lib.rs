@@ -33,6 +33,7 @@ pub mod quic;
 pub mod settings;
 pub mod stage;
 pub mod stats;
+pub mod text_file;
 pub mod tile;
 pub mod twice;
 pub mod units;

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -68,7 +69,8 @@ pub fn cache_dir() -> Result<PathBuf, NoHome> {
     per_user(CACHE_DIR_VARIABLE, |strategy| strategy.cache_dir())
 }
 
-/// Whether two names are of one file, which need not exist. Devices and pipes are none: several may use them.
+/// Whether two names are of one file, which need not exist; hard links are. Devices and pipes are none:
+/// several may use them.
 pub fn same_file(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| {
         if let Ok(path) = path.canonicalize() {
@@ -83,7 +85,9 @@ pub fn same_file(one: &Path, other: &Path) -> bool {
         let about = path.metadata();
         about.is_ok_and(|about| !about.is_file() && !about.is_dir())
     };
-    place(one) == place(other) && !is_shared(one)
+    let node = |path: &Path| path.metadata().ok().map(|it| (it.dev(), it.ino()));
+    let linked = || node(one).is_some_and(|it| node(other) == Some(it));
+    (place(one) == place(other) || linked()) && !is_shared(one)
 }
 
 /// Where set-up makes the Python environment for training.
@@ -139,4 +143,24 @@ fn per_user(
 fn given(variable: &str) -> Option<PathBuf> {
     let value = env::var_os(variable).filter(|value| !value.is_empty())?;
     Some(std::path::absolute(&value).unwrap_or_else(|_| PathBuf::from(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_by_any_of_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, linked, other] = ["one", "linked", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&one, "").unwrap();
+        std::fs::write(&other, "").unwrap();
+        std::fs::hard_link(&one, &linked).unwrap();
+        assert!(same_file(&one, &folder.path().join("./one")));
+        assert!(same_file(&one, &linked));
+        assert!(!same_file(&one, &other));
+        let missing = folder.path().join("missing");
+        assert!(same_file(&missing, &missing) && !same_file(&missing, &one));
+        assert!(!same_file(Path::new("/dev/null"), Path::new("/dev/null")));
+    }
 }

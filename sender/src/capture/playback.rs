@@ -151,6 +151,11 @@ impl Playback {
                 self.taken += 1;
                 return Ok(true);
             }
+            if self.clip.frames() == 0 {
+                let name = self.path.display();
+                let text = format_args!("{name} holds no frame; give another file");
+                return Err(Failure::new(Exit::Failure, text));
+            }
             if !self.looped {
                 return Ok(false);
             }
@@ -160,11 +165,6 @@ impl Playback {
 
     fn begin_again(&mut self) -> Result<(), Failure> {
         let name = self.path.display();
-        // It would begin again for ever.
-        if self.clip.frames() == 0 {
-            let text = format_args!("{name} holds no frame; give another file");
-            return Err(Failure::new(Exit::Failure, text));
-        }
         let clip = Clip::open(&self.path)?;
         if clip.format() != self.original {
             let text = format_args!("{name} has changed while it was played; start again");
@@ -238,10 +238,12 @@ mod tests {
         assert_eq!(greys(&path, Wishes::default()), (vec![1, 2, 3], true));
         let round = [1, 2, 3];
         assert_eq!(greys(&path, looped), (round.repeat(4), false));
-        let empty = Playback::open(&clip(&folder, 0), looped);
-        let mut frame = Frame::new(FrameSize::new(8, 6).unwrap());
-        let failure = empty.unwrap().read(&mut frame).unwrap_err();
-        assert!(failure.message.contains("no frame"), "{failure}");
+        for wishes in [looped, Wishes::default()] {
+            let empty = Playback::open(&clip(&folder, 0), wishes);
+            let mut frame = Frame::new(FrameSize::new(8, 6).unwrap());
+            let failure = empty.unwrap().read(&mut frame).unwrap_err();
+            assert!(failure.message.contains("no frame"), "{failure}");
+        }
         let failure = Playback::open(Path::new("-"), looped).err().unwrap();
         assert_eq!(failure.exit, Exit::Usage);
     }

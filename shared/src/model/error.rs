@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Digest, Provider};
 
-const CURE: &str = "restore the model folder (git checkout onnx/models) or pass --model DIR";
+const CURE: &str = "restore the model folder (git checkout onnx/models, or cargo xtask setup for the installed copy) or pass --model DIR";
 
 /// A model or ONNX Runtime that is missing, damaged or does not fit.
 #[derive(Debug, thiserror::Error)]

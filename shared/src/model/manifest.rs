@@ -290,11 +290,12 @@ pub(super) fn integers(bytes: &[u8]) -> Vec<i16> {
 
 /// Reads at most `limit` bytes, whatever the file claims to be (a device, a pipe, a growing file).
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let meta = file.metadata().map_err(|e| e.to_string())?;
+    // Before it is opened: opening a pipe waits for whoever writes to it.
+    let meta = path.metadata().map_err(|e| e.to_string())?;
     if !meta.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let file = File::open(path).map_err(|e| e.to_string())?;
     let mut bytes = Vec::with_capacity(meta.len().min(limit) as usize);
     file.take(limit)
         .read_to_end(&mut bytes)

@@ -1,11 +1,12 @@
 //! A source whose frames take the bytes that a recording gives them.
 
-use std::{fmt, fs, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use bytes::BytesMut;
 use raq_send::{closings::Closings, frame_coder::Allowance};
 use raq_shared::{
     exit::{Exit, Failure},
+    text_file,
     units::Bitrate,
     video::FrameRate,
 };
@@ -17,6 +18,8 @@ use super::{
 
 /// The largest frame: what the most datagrams of a frame hold.
 const LARGEST: u32 = 255_000;
+/// What a file of them may take, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
 /// The largest file: a day at 30 frames a second.
 const MOST_FRAMES: usize = 2_592_000;
 
@@ -33,7 +36,7 @@ impl Sizes {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let failure = |what: &dyn fmt::Display| Failure::new(Exit::Failure, what);
-        let text = fs::read_to_string(path).map_err(|error| {
+        let text = text_file::read(path, LARGEST_FILE).map_err(|error| {
             failure(&format_args!(
                 "cannot read the sizes {shown}: {error}; let media.sizes name a text file"
             ))

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::PolicyName;
+
 /// A figure of the summary that must lie within bounds: an `[[expect]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -29,6 +31,9 @@ impl Expectation {
     /// Cause and cure.
     pub fn check(&self) -> Result<(), String> {
         let metric = &self.metric;
+        if let Some(Err(error)) = self.policy.as_deref().map(str::parse::<PolicyName>) {
+            return Err(format!("expect {metric}: {error}"));
+        }
         if [self.least, self.most]
             .into_iter()
             .flatten()
@@ -87,5 +92,12 @@ mod tests {
         assert!(expect(None, None).check().is_err());
         assert!(expect(Some(2.0), Some(1.0)).check().is_err());
         assert_eq!(both.bounds(), "0.3 to 0.5");
+        let of = |policy: &str| Expectation {
+            policy: Some(policy.into()),
+            ..both.clone()
+        };
+        assert!(of("fixed:500").check().is_ok());
+        let error = of("nope").check().unwrap_err();
+        assert!(error.contains("choose raq"), "{error}");
     }
 }

@@ -8,12 +8,12 @@ mod gcc;
 mod media;
 mod overrides;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use raq_shared::exit::{Exit, Failure};
+use raq_shared::{
+    exit::{Exit, Failure},
+    text_file,
+};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -218,9 +218,12 @@ impl Loaded {
     }
 }
 
+/// What a scenario may take, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
 /// The text of a scenario and its folder.
 fn find(name: &Path) -> Result<(String, PathBuf), Failure> {
-    let error = match fs::read_to_string(name) {
+    let error = match text_file::read(name, LARGEST_FILE) {
         Ok(text) => {
             let folder = name.parent().unwrap_or_else(|| Path::new("")).to_owned();
             return Ok((text, folder));

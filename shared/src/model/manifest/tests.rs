@@ -67,6 +67,19 @@ fn opens_reads_and_names_the_model() {
 }
 
 #[test]
+fn a_pipe_is_no_file_and_nobody_waits_for_its_writer() {
+    let (dir, manifest) = sample();
+    write(&dir, &manifest);
+    let path = dir.path().join("encoder.onnx");
+    std::fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = ModelFolder::open(dir.path()).map(|folder| folder.read("encoder.onnx"));
+    let error = error.and_then(|read| read).unwrap_err().to_string();
+    assert!(error.contains("not a regular file"), "{error}");
+}
+
+#[test]
 fn every_bound_is_checked() {
     for (key, bad) in [
         ("format", json!(1)),

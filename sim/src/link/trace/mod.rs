@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use raq_shared::paths::{DATA_VARIABLE, outside_data};
+use raq_shared::{
+    paths::{DATA_VARIABLE, outside_data},
+    text_file,
+};
 
 /// Larger files are not traces of a link.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -120,7 +123,7 @@ impl Trace {
                 format!("{length} bytes are too many for a trace; cut it"),
             ));
         }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let text = text_file::read(path, LARGEST_FILE).map_err(unreadable)?;
         Self::parse(&text).map_err(|problem| error(problem.line, problem.what))
     }
 
