@@ -70,10 +70,13 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ModelOptions {
             precision: self.precision,
-            threads: match options.threads {
+            threads: match self.common.threads {
+                Some(threads) => threads.into(),
                 // Every decoder gets its share of the machine.
-                0 if self.max_peers > 1 => (cores / usize::from(self.max_peers)).max(1),
-                threads => threads,
+                None => options
+                    .threads
+                    .min(cores / usize::from(self.max_peers))
+                    .max(1),
             },
             ..options
         }
@@ -205,6 +208,17 @@ mod tests {
         let help = Options::command().render_help().to_string();
         assert!(help.starts_with("Receives live video"), "{help}");
         assert!(help.contains("130  interrupted twice"));
+    }
+
+    #[test]
+    fn decoders_share_the_machine_unless_told_otherwise() {
+        let threads = |args: &[&str]| parse(args).unwrap().model().threads;
+        // More peers than cores have one each.
+        assert_eq!(threads(&["--max-peers", "65535"]), 1);
+        assert_eq!(threads(&["--max-peers", "65535", "--threads", "3"]), 3);
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(threads(&["--max-peers", "1"]), cores.div_ceil(2));
+        assert_eq!(threads(&["--max-peers", "2"]), (cores / 2).max(1));
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub struct Options {
     pub min_rate: Option<Bitrate>,
     /// How old a frame may be when it leaves: 20ms to 5s
     ///
-    /// What is older is dropped; one that a slow machine coded late still has a frame's interval.
+    /// What is older is dropped. Two frame intervals are always given, and one that a slow machine coded
+    /// late still has a frame's interval.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_latency)]
     pub latency: Duration,
     /// Let parity make up for lost datagrams where the network carries more than frames take, beyond

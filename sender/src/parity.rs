@@ -25,9 +25,6 @@ impl ParityCoder {
         PARITY_HEADER_LEN + shard_len(longest)
     }
 
-    /// So much longer than what they protect are datagrams of parity at most.
-    pub const LONGER: usize = 5;
-
     /// Appends `parity` datagrams to those of a frame, which was captured at `capture`, 100 µs, and
     /// returns how many. Where there can be none, such as beyond 255 in all, the frame stays as it is.
     pub fn append(
@@ -160,10 +157,7 @@ mod tests {
     #[test]
     fn parity_is_hardly_longer_than_what_it_protects() {
         for len in UPDATE_HEADER_LEN..1200 {
-            assert!(
-                ParityCoder::bytes(len) <= len + ParityCoder::LONGER,
-                "{len}"
-            );
+            assert!(ParityCoder::bytes(len) <= len + 5, "{len}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// The most codewords of a codebook, K_max; K̃ − 1 fits the 12 bits of the datagram header.
+/// The most codewords of a codebook, K_max; a body codes K̃ − 1 as one of so many values.
 pub const MAX_CODEWORDS: usize = 4096;
 /// The most numbers in a codeword.
 pub const MAX_DIM: usize = 256;

@@ -10,7 +10,7 @@ use crate::model::ModelError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything was done, also where a session was ended by SIGINT or SIGTERM.
+    /// Everything was done, also where a session was ended by SIGINT, SIGTERM or SIGHUP.
     Done = 0,
     /// Something failed that has no code of its own.
     Failure = 1,

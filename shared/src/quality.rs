@@ -18,14 +18,6 @@ pub fn psnr(a: &Frame, b: &Frame, plane: Plane) -> f64 {
     10.0 * (255.0f64.powi(2) / mse(a, b, plane)).log10()
 }
 
-/// Mean squared error of luma.
-///
-/// # Panics
-/// When the sizes differ.
-pub fn mse_y(a: &Frame, b: &Frame) -> f64 {
-    mse(a, b, Plane::Y)
-}
-
 /// Mean squared error of one plane over its visible samples.
 ///
 /// # Panics
@@ -154,7 +146,7 @@ mod tests {
         assert_eq!(mse(&a, &b, Plane::V), 24.0);
         assert!((psnr(&a, &b, Plane::V) - 34.328_691).abs() < 1e-6);
         assert_eq!(psnr(&a, &b, Plane::U), f64::INFINITY);
-        assert_eq!(mse_y(&a, &b), 0.0);
+        assert_eq!(mse(&a, &b, Plane::Y), 0.0);
     }
 
     #[test]

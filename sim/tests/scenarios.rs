@@ -200,8 +200,8 @@ fn the_product_keeps_to_its_bars() {
     }
 }
 
-/// What the comparators do on links where others have measured them (transport-only figures of the
-/// project's design notes): frame sizes that vary by 25 %, feedback every 50 ms, no dropped frames.
+/// What the comparators do on links where others have measured them (transport-only figures of
+/// sketches that are not kept): frame sizes that vary by 25 %, feedback every 50 ms, no dropped frames.
 #[test]
 fn the_comparators_are_what_they_are_known_for() {
     let folder = tempdir().unwrap();

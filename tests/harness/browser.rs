@@ -107,14 +107,6 @@ impl Browser {
         }
     }
 
-    /// Asks pages to be dark, or light.
-    pub fn set_dark(&mut self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let feature = json!({ "name": "prefers-color-scheme", "value": value });
-        let features = json!({ "features": [feature] });
-        self.command("Emulation.setEmulatedMedia", features);
-    }
-
     /// Presses a key that makes a letter.
     pub fn press(&mut self, letter: char) {
         for kind in ["keyDown", "keyUp"] {

@@ -46,8 +46,8 @@ pub struct OutputArgs {
     pub output: Vec<OutputArg>,
     /// Wait up to so long to even out jitter; 0ms shows frames as soon as they are decoded
     ///
-    /// On a steady network nothing waits, whatever is given. Only a window and the page wait;
-    /// files have a clock of their own.
+    /// On a steady network nothing waits, whatever is given. Only a window, the page and a
+    /// virtual camera wait; files have a clock of their own.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = latency,
         help_heading = "Output")]
     pub latency: Duration,

@@ -185,8 +185,7 @@ impl Streaming {
             });
             return given.ok_or(Skip::Rate);
         }
-        let interval = self.interval.min(self.latency);
-        let standing = self.bandwidth.standing(now, interval, self.backlog);
+        let standing = self.bandwidth.standing(now, self.interval, self.backlog);
         self.pace = Some(self.bandwidth.pace());
         let path = Path {
             queued: path.queued + self.pacer.bytes(),
