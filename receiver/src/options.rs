@@ -213,10 +213,9 @@ mod tests {
     #[test]
     fn decoders_share_the_machine_unless_told_otherwise() {
         let threads = |args: &[&str]| parse(args).unwrap().model().threads;
-        // More peers than cores have one each.
-        assert_eq!(threads(&["--max-peers", "65535"]), 1);
-        assert_eq!(threads(&["--max-peers", "65535", "--threads", "3"]), 3);
         let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(threads(&["--max-peers", "256"]), (cores / 256).max(1));
+        assert_eq!(threads(&["--max-peers", "256", "--threads", "3"]), 3);
         assert_eq!(threads(&["--max-peers", "1"]), cores.div_ceil(2));
         assert_eq!(threads(&["--max-peers", "2"]), (cores / 2).max(1));
     }
