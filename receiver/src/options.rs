@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn decoders_share_the_machine_unless_told_otherwise() {
-        let threads = |args: &[&str]| parse(args).unwrap().model().threads;
+        let listen = ["--listen", "4433"];
+        let threads = |args: &[&str]| parse(&[&listen, args].concat()).unwrap().model().threads;
         let cores = std::thread::available_parallelism().unwrap().get();
         assert_eq!(threads(&["--max-peers", "256"]), (cores / 256).max(1));
         assert_eq!(threads(&["--max-peers", "256", "--threads", "3"]), 3);
