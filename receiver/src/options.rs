@@ -41,7 +41,7 @@ pub struct Options {
     /// From two on each fills files of its own, in whose names {peer} stands for its number, as in
     /// --output camera-{peer}.mkv --stats camera-{peer}.csv; --output null shows nothing. A sender whose connection was
     /// lost goes on with its file; one that has ended leaves it complete, and raq-recv takes the next one. Further
-    /// senders are told that it is busy.
+    /// senders are told that it is busy. Unless --threads says otherwise, the decoders share the cores.
     #[arg(long, value_name = "NUMBER", default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_peers: u16,

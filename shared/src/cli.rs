@@ -36,7 +36,7 @@ pub struct CommonArgs {
     /// What runs the networks: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "NAME", default_value_t, help_heading = "Model")]
     pub provider: Provider,
-    /// Threads inside one network [default: half the cores, so that both ends fit one machine, and with several peers a share of them]
+    /// Threads inside one network [default: half the cores, so that both ends fit one machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256),
         help_heading = "Model")]
     pub threads: Option<u16>,
