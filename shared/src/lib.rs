@@ -35,6 +35,8 @@ pub mod stage;
 pub mod stats;
 pub mod text_file;
 pub mod tile;
+#[cfg(feature = "cli")]
+pub mod toml_fault;
 pub mod twice;
 pub mod units;
 pub mod video;

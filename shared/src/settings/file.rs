@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::entry::{self, Entry, Origin};
 use crate::exit::{Exit, Failure};
+use crate::toml_fault::toml_fault;
 
 /// More than anyone writes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -33,12 +34,8 @@ pub(super) fn read(command: &Command, path: &Path) -> Result<Vec<Entry>, Failure
         ));
     }
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let message = error.message().trim_end();
-        let line = error
-            .span()
-            .map(|span| 1 + text[..span.start].matches('\n').count());
-        let line = line.map_or_else(String::new, |line| format!("line {line}: "));
-        wrong(format!("{line}{message}; write name = \"value\" lines"))
+        let fault = toml_fault(&error, &text);
+        wrong(format!("{fault}; write name = \"value\" lines"))
     })?;
     let mut entries = Vec::new();
     for (key, value) in table {

@@ -166,6 +166,11 @@ impl MediaConfig {
             self.source == SourceKind::Sizes,
         )?;
         needs(
+            "model",
+            self.model.is_some() && self.source != SourceKind::Raq,
+            false,
+        )?;
+        needs(
             "preset",
             self.preset.is_some() && self.source != SourceKind::X264,
             false,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use raq_shared::{
     exit::{Exit, Failure},
     text_file,
+    toml_fault::toml_fault,
 };
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -183,7 +184,9 @@ impl Loaded {
         let fail = |what: &dyn std::fmt::Display| {
             Failure::new(Exit::Usage, format_args!("{shown}: {what}"))
         };
-        let mut table: Table = text.parse().map_err(|error| fail(&error))?;
+        let mut table: Table = text
+            .parse()
+            .map_err(|error| fail(&toml_fault(&error, &text)))?;
         // Paths in the file begin at the file, those of the command line where it was typed.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
         files::anchor(&mut table, &folder);
@@ -195,7 +198,9 @@ impl Loaded {
         if let Ok(here) = std::env::current_dir() {
             files::anchor(&mut table, &here);
         }
-        let scenario: Scenario = table.try_into().map_err(|error| fail(&error))?;
+        let scenario: Scenario = table
+            .try_into()
+            .map_err(|error| fail(&toml_fault(&error, &text)))?;
         scenario.check().map_err(|what| fail(&what))?;
         for (direction, link) in [("down", &scenario.link.down), ("up", &scenario.link.up)] {
             link.check()
