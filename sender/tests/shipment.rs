@@ -36,10 +36,8 @@ fn model(folder: &str) -> Option<(Model, Codebooks)> {
         Ok((model, made.codebooks))
     });
     match made {
-        Err(error @ ModelError::RuntimeNotFound { .. })
-            if std::env::var_os("RAQ_REQUIRE_ALL").is_none_or(|value| value != "1") =>
-        {
-            eprintln!("skipped: {error}");
+        Err(error @ ModelError::RuntimeNotFound { .. }) => {
+            raq_skips::skip(&error.to_string());
             None
         }
         made => Some(made.unwrap()),

@@ -14,6 +14,7 @@ pub mod cubic;
 pub mod faults;
 pub mod flow;
 pub mod html;
+pub mod jobs;
 pub mod link;
 pub mod measure;
 pub mod media;

@@ -1,7 +1,5 @@
 //! The traces in `sim/traces`, and those of others under `$RAQ_DATA`.
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,6 +8,7 @@ use std::{
 
 use raq_shared::paths::outside_data;
 use raq_sim::link::{Capacity, LinkConfig, Trace, generate::Model, trace::Form};
+use raq_skips::skip;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("traces")
@@ -115,7 +114,7 @@ fn the_committed_traces_are_like_what_they_model() {
 fn recorded_traces_are_understood() {
     let traces = outside_data().join("traces");
     if !traces.is_dir() {
-        return support::skip("no recorded traces; set RAQ_DATA to the folder of outside data");
+        return skip("no recorded traces; set RAQ_DATA to the folder of outside data");
     }
     for (name, form, seconds, mbps) in [
         (

@@ -1,7 +1,5 @@
 //! The scenarios that come with the program: each runs, and runs alike.
 
-mod support;
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -15,6 +13,7 @@ use raq_sim::{
     run::Plan,
     scenario::{Loaded, catalogue},
 };
+use raq_skips::skip;
 use tempfile::tempdir;
 
 fn plan(loaded: &Loaded, seed: u64, policies: &[&str], out: PathBuf) -> Plan {
@@ -54,7 +53,7 @@ fn alike(names: impl Iterator<Item = &'static str>) {
         let text =
             fs::read_to_string(paths::repository().join(format!("sim/scenarios/{name}.toml")));
         if text.unwrap().contains("$RAQ_DATA") && !paths::outside_data().exists() {
-            support::skip("the recorded traces are not there; set RAQ_DATA");
+            skip("the recorded traces are not there; set RAQ_DATA");
             continue;
         }
         let folder = tempdir().unwrap();
@@ -182,7 +181,7 @@ fn the_product_keeps_to_its_bars() {
     for bars in bars.chunk_by(|a, b| a.0 == b.0) {
         let name = bars[0].0;
         if name.contains("-lte-") && !paths::outside_data().exists() {
-            support::skip("the recorded traces are not there; set RAQ_DATA");
+            skip("the recorded traces are not there; set RAQ_DATA");
             continue;
         }
         let folder = tempdir().unwrap();
@@ -224,7 +223,7 @@ fn the_comparators_are_what_they_are_known_for() {
     );
 
     if !paths::outside_data().exists() {
-        return support::skip("the recorded traces are not there; set RAQ_DATA");
+        return skip("the recorded traces are not there; set RAQ_DATA");
     }
     let att = read("att-lte-driving");
     let out = folder.path().join("att");

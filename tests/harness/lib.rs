@@ -13,27 +13,10 @@ pub mod tty;
 pub mod twin;
 pub mod watched;
 
-use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf, thread};
+use std::path::PathBuf;
 
 use raq_shared::paths;
-
-/// Says that the running test cannot be run here, and why; under `RAQ_REQUIRE_ALL=1` that is a
-/// failure.
-///
-/// # Panics
-/// Under `RAQ_REQUIRE_ALL=1`.
-pub fn skip(reason: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let required = env::var_os(xtask::test::REQUIRE_ALL).is_some_and(|value| value == "1");
-    assert!(!required, "{test} cannot be run: {reason}");
-    let line = format!("{test}: {reason}\n");
-    eprint!("skipped: {line}");
-    // The runner hides what passing tests print, so `cargo xtask test` collects it.
-    if let Some(path) = env::var_os(xtask::test::SKIPS) {
-        let file = OpenOptions::new().append(true).open(path);
-        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
-}
+pub use raq_skips::skip;
 
 /// A file or folder of the outside data; skips the test where it is missing.
 pub fn outside_data(name: &str) -> Option<PathBuf> {

@@ -10,13 +10,9 @@ use std::{
 
 use anyhow::{Result, bail};
 use raq_shared::paths;
+use raq_skips::SKIPS;
 
 use crate::{build::cargo, setup};
-
-/// Turns a skipped test into a failure.
-pub const REQUIRE_ALL: &str = "RAQ_REQUIRE_ALL";
-/// Names the file that tests add a line to when they skip.
-pub const SKIPS: &str = "RAQ_SKIPS";
 
 /// What the Python tests import.
 const PYTHON_MODULES: [&str; 8] = [
@@ -171,11 +167,10 @@ impl Steps {
     fn new() -> Result<Self> {
         let skips = env::temp_dir().join(format!("raq-skips-{}", std::process::id()));
         fs::write(&skips, "")?;
-        let require_all = env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1");
         Ok(Self {
             failed: Vec::new(),
             skips,
-            require_all,
+            require_all: raq_skips::all_required(),
         })
     }
 

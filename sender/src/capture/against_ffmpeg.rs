@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use raq_shared::frame::{Frame, FrameSize, Plane};
+use raq_skips::skip;
 
 use super::convert::{Yuyv, nv12, yu12};
 use super::mjpeg::Mjpeg;
-use super::skip;
 
 /// What ffmpeg writes to standard output when it is given `input`; none where it is not installed.
 fn ffmpeg(arguments: &str, input: &[u8]) -> Option<Vec<u8>> {

@@ -25,7 +25,3 @@ pub mod play;
 pub mod playback;
 #[cfg(feature = "program")]
 mod scaler;
-#[cfg(all(test, feature = "program"))]
-mod skip;
-#[cfg(all(test, feature = "program"))]
-use skip::skip;

@@ -317,7 +317,7 @@ mod tests {
             .args(["-c:v", "ffv1"])
             .arg(format!("file:{}", path.display()));
         let Ok(status) = ffmpeg.status() else {
-            return crate::capture::skip("ffmpeg is not installed");
+            return raq_skips::skip("ffmpeg is not installed");
         };
         assert!(status.success());
         let looped = Wishes {

@@ -1,12 +1,13 @@
 //! Flags of `raq-sim agree`.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Mutex, thread, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::Args;
 use raq_shared::exit::{Exit, Failure};
 
 use crate::{
     agree::{Cell, Row, START, table},
+    jobs::side_by_side,
     record::Mode,
 };
 
@@ -73,28 +74,7 @@ fn run(cells: &[Cell], jobs: usize) -> Result<Vec<Row>, Failure> {
     for cell in cells {
         figures.push((cell.run(Mode::Sessions)?, cell.run(Mode::Quic)?));
     }
-    let next = Mutex::new(cells.iter().enumerate());
-    let relayed = Mutex::new(vec![None; cells.len()]);
-    thread::scope(|scope| {
-        for _ in 0..jobs.min(cells.len()) {
-            scope.spawn(|| {
-                loop {
-                    // In a line of its own, so that the others can go on.
-                    let next = locked(&next).next();
-                    let Some((number, cell)) = next else {
-                        return;
-                    };
-                    let found = cell.run(Mode::Relay);
-                    locked(&relayed)[number] = Some(found);
-                }
-            });
-        }
-    });
-    let relayed = relayed
-        .into_inner()
-        .unwrap_or_default()
-        .into_iter()
-        .flatten();
+    let relayed = side_by_side(cells, jobs, |cell| cell.run(Mode::Relay))?;
     let all = cells.iter().zip(figures).zip(relayed);
     all.map(|((cell, (sessions, quic)), relay)| {
         Ok(Row {
@@ -103,10 +83,4 @@ fn run(cells: &[Cell], jobs: usize) -> Result<Vec<Row>, Failure> {
         })
     })
     .collect()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

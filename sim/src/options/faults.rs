@@ -1,16 +1,14 @@
 //! Flags of `raq-sim faults`.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{num::NonZeroUsize, time::Duration};
 
 use clap::Args;
 use raq_shared::exit::{Exit, Failure};
 
-use crate::faults::{Faults, Script, Soak, Trial, misses, table};
+use crate::{
+    faults::{Faults, Script, Soak, Trial, misses, table},
+    jobs::side_by_side,
+};
 
 /// Flags of `raq-sim faults`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -60,7 +58,9 @@ impl FaultOptions {
             seconds: self.seconds,
         });
         let scripts: Vec<_> = scripts.collect();
-        let trials = play(&scripts, super::jobs(self.jobs));
+        let trials = side_by_side(&scripts, super::jobs(self.jobs), |script| {
+            (*script, Trial::of(script))
+        })?;
         super::print(&table(&trials))?;
         if let Some(misses) = misses(&trials) {
             super::tell(&misses);
@@ -77,33 +77,4 @@ impl FaultOptions {
             )),
         }
     }
-}
-
-/// All scripts, `jobs` at a time, and what became of them, in their order.
-fn play(scripts: &[Script], jobs: usize) -> Vec<(Script, Trial)> {
-    let next = Mutex::new(scripts.iter().enumerate());
-    let played = Mutex::new(Vec::with_capacity(scripts.len()));
-    thread::scope(|scope| {
-        for _ in 0..jobs.min(scripts.len()) {
-            scope.spawn(|| {
-                loop {
-                    // In a line of its own, so that the others can go on.
-                    let next = locked(&next).next();
-                    let Some((number, script)) = next else {
-                        return;
-                    };
-                    let trial = Trial::of(script);
-                    locked(&played).push((number, *script, trial));
-                }
-            });
-        }
-    });
-    let mut played = played.into_inner().unwrap_or_else(PoisonError::into_inner);
-    played.sort_by_key(|&(number, ..)| number);
-    let played = played.into_iter();
-    played.map(|(_, script, trial)| (script, trial)).collect()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,17 +1,11 @@
 //! Runs cells side by side.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use raq_shared::exit::{Exit, Failure};
+use raq_shared::exit::Failure;
 
 use super::Cell;
-use crate::run::Miss;
+use crate::{jobs::side_by_side, run::Miss};
 
 /// Runs the cells whose results are not there, `jobs` at a time, in their order. After a failure no
 /// further one is begun; what is done is kept. `over` is told of every cell that is over, and what
@@ -24,41 +18,26 @@ pub fn run(
     jobs: usize,
     over: &(impl Fn(&Cell, Option<Vec<Miss>>) + Sync),
 ) -> Result<(), Failure> {
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let failure: Mutex<Option<Failure>> = Mutex::new(None);
-    let work = || {
-        while !failed.load(Ordering::Relaxed)
-            && let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed))
-        {
-            let kept = cell.is_done();
-            if kept {
-                over(cell, None);
-                continue;
+    let failed = AtomicBool::new(false);
+    let failures = side_by_side(cells, jobs, |cell| {
+        if failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        if cell.is_done() {
+            over(cell, None);
+            return None;
+        }
+        match cell.run() {
+            Ok(misses) => {
+                over(cell, Some(misses));
+                None
             }
-            match cell.run() {
-                Ok(misses) => over(cell, Some(misses)),
-                Err(error) => {
-                    failed.store(true, Ordering::Relaxed);
-                    let name = cell.name();
-                    let told = Failure::new(error.exit, format_args!("{name}: {error}"));
-                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                    failure.get_or_insert(told);
-                }
+            Err(error) => {
+                failed.store(true, Ordering::Relaxed);
+                let name = cell.name();
+                Some(Failure::new(error.exit, format_args!("{name}: {error}")))
             }
         }
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        for thread in threads {
-            if thread.join().is_err() {
-                return Err(Failure::new(
-                    Exit::Failure,
-                    "a run panicked; please report this",
-                ));
-            }
-        }
-        Ok(())
     })?;
-    let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failure.map_or(Ok(()), Err)
+    failures.into_iter().flatten().next().map_or(Ok(()), Err)
 }

@@ -1,12 +1,9 @@
 //! A small clip, and what is not there.
 
 use std::{
-    env,
-    fs::{self, File, OpenOptions},
-    io::Write as _,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
 };
 
 use raq_shared::{
@@ -16,6 +13,7 @@ use raq_shared::{
     y4m::Writer,
 };
 use raq_sim::rd::st_lpips::interpreter;
+use raq_skips::skip;
 
 /// Whether ffmpeg is installed; skips the test where not.
 #[allow(dead_code, reason = "not every test needs it")]
@@ -69,21 +67,6 @@ pub(crate) fn st_lpips_weights() -> Option<PathBuf> {
         return None;
     }
     Some(weights)
-}
-
-/// Says that the running test is skipped, and fails it under `RAQ_REQUIRE_ALL=1`.
-#[allow(dead_code, reason = "not every test needs it")]
-pub(crate) fn skip(reason: &str) {
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let required = env::var_os("RAQ_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "{test} cannot be run: {reason}");
-    let line = format!("{test}: {reason}\n");
-    eprint!("skipped: {line}");
-    // The runner hides what passing tests print, so `cargo xtask test` collects it.
-    if let Some(path) = env::var_os("RAQ_SKIPS") {
-        let file = OpenOptions::new().append(true).open(path);
-        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
 }
 
 /// Writes a shell script as a program that can be started.

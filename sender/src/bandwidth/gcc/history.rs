@@ -21,7 +21,7 @@ struct Sent {
 /// The sender's side of transport-wide feedback, as libwebrtc's `TransportFeedbackAdapter` has it.
 /// Datagrams go by numbers that ascend in the order of sending.
 #[derive(Debug, Default)]
-pub struct History {
+pub(super) struct History {
     sent: BTreeMap<u64, Sent>,
     /// Bytes later than the newest arrival.
     in_flight: u64,
@@ -30,7 +30,7 @@ pub struct History {
 
 impl History {
     /// A datagram was sent as `sequence`; says what is then in flight in the packet, too.
-    pub fn add(&mut self, sequence: u64, packet: &mut SentPacket) {
+    pub(super) fn add(&mut self, sequence: u64, packet: &mut SentPacket) {
         if self.sent.len() == MOST {
             self.forget();
         }
@@ -47,13 +47,13 @@ impl History {
     }
 
     /// Bytes sent after the newest datagram known to have arrived.
-    pub fn in_flight(&self) -> u64 {
+    pub(super) fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
     /// Results of the datagrams that have arrived, in order of arrival, and of those that are
     /// missing before them; empty if no arrival is news.
-    pub fn results(&mut self, arrivals: &[(u64, Duration)]) -> Vec<PacketResult> {
+    pub(super) fn results(&mut self, arrivals: &[(u64, Duration)]) -> Vec<PacketResult> {
         let mut received = Vec::new();
         for &(sequence, at) in arrivals {
             if self.sent.contains_key(&sequence) {

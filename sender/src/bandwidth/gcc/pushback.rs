@@ -17,7 +17,7 @@ const LEAST_REDUCTION: f64 = 0.01;
 /// (`QueueSize:350,MinBitrate:30000,DropFrame:true`), with what its `VideoStreamEncoder` makes of
 /// it. The crate has the first half too, but sets the bytes in flight to the window every 25 ms.
 #[derive(Debug)]
-pub struct Pushback {
+pub(super) struct Pushback {
     round_trips: VecDeque<Duration>,
     /// Bytes.
     window: Option<f64>,
@@ -39,7 +39,7 @@ impl Default for Pushback {
 
 impl Pushback {
     /// The longest round trip that a feedback tells of.
-    pub fn round_trip(&mut self, time: Duration, target: Bitrate) {
+    pub(super) fn round_trip(&mut self, time: Duration, target: Bitrate) {
         self.round_trips.push_back(time);
         if self.round_trips.len() > ROUND_TRIPS {
             self.round_trips.pop_front();
@@ -48,7 +48,7 @@ impl Pushback {
     }
 
     /// Follows the target.
-    pub fn resize(&mut self, target: Bitrate) {
+    pub(super) fn resize(&mut self, target: Bitrate) {
         if let Some(&least) = self.round_trips.iter().min() {
             let bytes = target.bits_per_second() as f64 / 8.0 * (least + QUEUE).as_secs_f64();
             let window = self.window.map_or(bytes, |last| f64::midpoint(last, bytes));
@@ -57,7 +57,7 @@ impl Pushback {
     }
 
     /// To be told with every datagram sent, every feedback and every 25 ms.
-    pub fn in_flight(&mut self, bytes: u64) {
+    pub(super) fn in_flight(&mut self, bytes: u64) {
         let Some(window) = self.window else {
             return;
         };
@@ -75,7 +75,7 @@ impl Pushback {
 
     /// What the next frame is coded at, `None` to drop it; never less than `least`. At most every
     /// second frame is dropped.
-    pub fn frame(&mut self, target: Bitrate, least: Bitrate) -> Option<Bitrate> {
+    pub(super) fn frame(&mut self, target: Bitrate, least: Bitrate) -> Option<Bitrate> {
         let bits = target.bits_per_second();
         let room = bits.saturating_sub(least.bits_per_second());
         let reduction = ((bits as f64 * (1.0 - self.share)) as u64).min(room);

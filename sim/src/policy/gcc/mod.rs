@@ -2,25 +2,19 @@
 //!
 //! The crate decides on a target rate, a pacing rate and probe clusters from what was sent and what
 //! arrived (Carlucci et al., "Analysis and Design of the Google Congestion Control for WebRTC",
-//! MMSys 2016; libwebrtc of December 2024). What surrounds it in libwebrtc is here and in
-//! [`raq_send::bandwidth::gcc`]: the history of sent datagrams, dropping frames while too much is in
-//! flight, and the pacer's probes ([`prober`]). Set as libwebrtc sets it for video: feedback every
-//! 50 ms, decisions every 25 ms, 300 kbit/s to begin with. A real encoder misses the size it is asked
-//! for: so do frames here, by [`Setup::size_noise`].
+//! MMSys 2016; libwebrtc of December 2024). What surrounds it in libwebrtc is in
+//! [`raq_send::bandwidth::gcc::control`], and here the pacer's probes ([`prober`]). Set as libwebrtc
+//! sets it for video: feedback every 50 ms, decisions every 25 ms, 300 kbit/s to begin with. A real
+//! encoder misses the size it is asked for: so do frames here, by [`Setup::size_noise`].
 
 mod prober;
 
 use std::{fmt, time::Duration};
 
-use goog_cc::{
-    GoogCcNetworkController,
-    network_control::NetworkControllerInterface,
-    transport::{NetworkControlUpdate, ProcessInterval, SentPacket, TransportPacketsFeedback},
-};
+use goog_cc::transport::{ProbeClusterConfig, SentPacket};
 use raq_send::bandwidth::gcc::{
-    controller::{Config, PROCESS, controller},
-    history::History,
-    pushback::Pushback,
+    control::Control,
+    controller::{Config, PROCESS},
     units::{self, timestamp},
 };
 use raq_shared::units::Bitrate;
@@ -42,13 +36,9 @@ const NO_DATAGRAM: u64 = 200;
 pub struct Gcc {
     setup: Setup,
     least: Bitrate,
-    controller: GoogCcNetworkController,
-    history: History,
+    control: Control,
     prober: Prober,
-    pushback: Pushback,
     noise: fastrand::Rng,
-    target: Bitrate,
-    pace: Bitrate,
     next_process: Duration,
     /// Bytes of media that the pacer holds, as far as known.
     waiting: u64,
@@ -57,10 +47,9 @@ pub struct Gcc {
 impl fmt::Debug for Gcc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gcc")
-            .field("target", &self.target)
-            .field("pace", &self.pace)
+            .field("target", &self.control.target())
+            .field("pace", &self.control.pace())
             .field("prober", &self.prober)
-            .field("pushback", &self.pushback)
             .finish_non_exhaustive()
     }
 }
@@ -69,10 +58,9 @@ impl Gcc {
     /// Before anything is known of the link.
     pub fn new(setup: &Setup) -> Self {
         let least = setup.capped(setup.least_rate.unwrap_or(LEAST_RATE));
-        let target = setup.capped(STARTING_RATE.max(least));
-        let (controller, update) = controller(&Config {
+        let (control, probes) = Control::new(&Config {
             at: setup.start,
-            start: target,
+            start: setup.capped(STARTING_RATE.max(least)),
             least,
             most: setup.max_rate,
             pacing: setup.pacing,
@@ -81,28 +69,18 @@ impl Gcc {
         let mut gcc = Self {
             setup: setup.clone(),
             least,
-            controller,
-            history: History::default(),
+            control,
             prober: Prober::default(),
-            pushback: Pushback::default(),
             noise: fastrand::Rng::with_seed(setup.seed),
-            target,
-            pace: target.scaled(setup.pacing),
             next_process: setup.start,
             waiting: 0,
         };
-        gcc.heed(setup.start, &update);
+        gcc.probe(setup.start, &probes);
         gcc
     }
 
-    fn heed(&mut self, now: Duration, update: &NetworkControlUpdate) {
-        if let Some(target) = &update.target_rate {
-            self.target = units::bitrate(target.target_rate);
-        }
-        if let Some(pacer) = &update.pacer_config {
-            self.pace = units::bitrate(pacer.data_rate());
-        }
-        for cluster in &update.probe_cluster_configs {
+    fn probe(&mut self, now: Duration, probes: &[ProbeClusterConfig]) {
+        for cluster in probes {
             self.prober.add(now, cluster);
         }
     }
@@ -121,40 +99,20 @@ impl Policy for Gcc {
         if !datagram.padding {
             self.waiting = self.waiting.saturating_sub(datagram.bytes.into());
         }
-        let mut packet = SentPacket {
+        let packet = SentPacket {
             send_time: timestamp(datagram.at),
             size: units::size(datagram.bytes.into()),
             pacing_info: self.prober.sent(datagram.at, datagram.bytes),
             sequence_number: i64::try_from(datagram.sequence).unwrap_or(i64::MAX),
             ..Default::default()
         };
-        self.history.add(datagram.sequence, &mut packet);
-        self.pushback.in_flight(self.history.in_flight());
-        let update = self.controller.on_sent_packet(packet);
-        self.heed(datagram.at, &update);
+        let probes = self.control.sent(datagram.sequence, packet);
+        self.probe(datagram.at, &probes);
     }
 
     fn feedback(&mut self, now: Duration, feedback: &Feedback) {
-        let packet_feedbacks = self.history.results(&feedback.arrivals);
-        let received = packet_feedbacks
-            .iter()
-            .filter(|result| result.is_received());
-        let Some(oldest) = received.map(|result| result.sent_packet.send_time).min() else {
-            return;
-        };
-        let feedback_time = timestamp(now);
-        let round_trip = units::duration(feedback_time - oldest);
-        let update = self
-            .controller
-            .on_transport_packets_feedback(TransportPacketsFeedback {
-                feedback_time,
-                data_in_flight: units::size(self.history.in_flight()),
-                packet_feedbacks,
-                ..Default::default()
-            });
-        self.heed(now, &update);
-        self.pushback.round_trip(round_trip, self.target);
-        self.pushback.in_flight(self.history.in_flight());
+        let probes = self.control.heard(now, &feedback.arrivals);
+        self.probe(now, &probes);
     }
 
     fn wake(&self) -> Option<Duration> {
@@ -169,25 +127,21 @@ impl Policy for Gcc {
         while self.next_process <= now {
             self.next_process += PROCESS;
         }
-        let update = self.controller.on_process_interval(ProcessInterval {
-            at_time: timestamp(now),
-            pacer_queue: Some(units::size(self.waiting)),
-        });
-        self.heed(now, &update);
-        self.pushback.resize(self.target);
-        self.pushback.in_flight(self.history.in_flight());
+        let probes = self.control.process(now, Some(self.waiting));
+        self.probe(now, &probes);
     }
 
     fn permit(&mut self, now: Duration, transport: &Transport) -> Option<Bitrate> {
         self.waiting = transport.queued as u64;
-        let holds = self.pace.bits_per_second() as f64 / 8.0 * LONGEST_QUEUE.as_secs_f64();
+        let holds =
+            self.control.pace().bits_per_second() as f64 / 8.0 * LONGEST_QUEUE.as_secs_f64();
         if self.waiting as f64 > holds {
             return None;
         }
         let target = if self.setup.drops_frames {
-            self.pushback.frame(self.target, self.least)?
+            self.control.frame(self.least)?
         } else {
-            self.target
+            self.control.target()
         };
         let miss = self.setup.size_noise * (2.0 * self.noise.f64() - 1.0);
         let rate = target.scaled(1.0 + miss);
@@ -197,7 +151,7 @@ impl Policy for Gcc {
     }
 
     fn pace(&self) -> Option<Bitrate> {
-        Some(self.prober.rate().unwrap_or(self.pace))
+        Some(self.prober.rate().unwrap_or_else(|| self.control.pace()))
     }
 
     fn padding(&mut self, now: Duration) -> Option<u32> {
@@ -205,7 +159,7 @@ impl Policy for Gcc {
     }
 
     fn estimate(&self) -> Bitrate {
-        self.target
+        self.control.target()
     }
 }
 
