@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import section
 
+MAX_LATENT = 64
 MAX_CODEBOOKS = 8
 MAX_STAGES = 16
 MAX_CODEWORDS = 4096
@@ -211,6 +212,7 @@ def _check(config: Config) -> None:
         if not low <= value <= high:
             raise ValueError(f"{what} is {value}, outside {low}..{high}")
 
+    within("latent_dim", config.model.latent_dim, 1, MAX_LATENT)
     within("the number of codebooks", len(config.codebooks), 1, MAX_CODEBOOKS)
     within("the number of stages", len(config.stages), 1, MAX_STAGES)
     names = [codebook.name for codebook in config.codebooks]

@@ -68,6 +68,7 @@ def test_shipped_configurations_are_of_five_codebooks(name: str) -> None:
         ("[[codebooks]]\nname = 'a'\nmax_codewords = 4097", "4097"),
         ("[[codebooks]]\nname = 'a'\nbase_codewords = 9\nmax_codewords = 8", "base_codewords"),
         ("[[codebooks]]\nname = 'a'\nhidden = 257", "hidden is 257"),
+        ("[model]\nlatent_dim = 65", "latent_dim is 65"),
         ("[[codebooks]]\nname = '../a'", "names are unique"),
         ("[[codebooks]]\nname = 'a'\n[[codebooks]]\nname = 'a'", "names are unique"),
         ("[[codebooks]]\nname = 'a'\n[[stages]]\ncodebook = 'b'", "'b'"),

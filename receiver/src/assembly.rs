@@ -88,8 +88,14 @@ pub struct Assembler {
 
 impl Assembler {
     /// For pictures of these tiles. A frame that is not complete is given out `patience` after its
-    /// latest datagram, or earlier where datagrams of a frame come closer together.
-    pub fn new(grid: TileGrid, temporal: &Temporal, patience: Duration) -> Self {
+    /// latest datagram, or earlier where datagrams of a frame come closer together. Frames are captured
+    /// so far apart as `interval` says.
+    pub fn new(
+        grid: TileGrid,
+        temporal: &Temporal,
+        patience: Duration,
+        interval: Duration,
+    ) -> Self {
         let Temporal {
             stages,
             basis,
@@ -104,7 +110,7 @@ impl Assembler {
             newest: None,
             closed_below: 0,
             given_below: 0,
-            distant: Distant::default(),
+            distant: Distant::new(interval),
             open: VecDeque::with_capacity(OPEN + 1),
             given: VecDeque::with_capacity(WAITING + 1),
             spread: Spread::default(),

@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
-/// Frames ahead of the newest that nobody has to agree to: what the sender remembers of what is under
-/// way, two seconds at 30 a second.
-pub(crate) const NEAR: u32 = 64;
+/// Frames ahead of the newest that nobody has to agree to, at least: what the sender remembers of
+/// what is under way, two seconds at 30 a second …
+const NEAR: u32 = 64;
+/// … and those of so long a time: at high frame rates most frames may be left out, and the one that
+/// comes next after 150 ms or, where one got lost, 300.
+const NEAR_TIME: Duration = Duration::from_millis(500);
 
 /// A datagram that came before its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +36,27 @@ pub(crate) enum Look {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Distant {
+    near: u32,
     held: Option<Held>,
 }
 
 impl Distant {
+    /// For frames that come so far apart.
+    pub(crate) fn new(interval: Duration) -> Self {
+        let frames = NEAR_TIME.as_nanos() / interval.as_nanos().max(1);
+        Self {
+            near: u32::try_from(frames).unwrap_or(u32::MAX).max(NEAR),
+            held: None,
+        }
+    }
+
+    /// Whether nobody has to agree to this frame, where `newest` is the newest so far.
+    pub(crate) fn is_near(&self, newest: Option<u32>, frame: u32) -> bool {
+        frame <= newest.unwrap_or(0).saturating_add(self.near)
+    }
+
     /// Looks at a datagram that arrived at `now`, by its frame and its place in it, where `newest` is
     /// the newest frame so far.
     pub(crate) fn look(
@@ -48,7 +66,7 @@ impl Distant {
         (frame, index): (u32, u8),
         bytes: &[u8],
     ) -> Look {
-        if frame <= newest.unwrap_or(0).saturating_add(NEAR) {
+        if self.is_near(newest, frame) {
             // What goes on as before contradicts what was kept; what is late does not.
             if Some(frame) > newest {
                 self.held = None;
@@ -56,7 +74,7 @@ impl Distant {
             return Look::Near;
         }
         let agrees = |held: &mut Held| {
-            held.frame.abs_diff(frame) <= NEAR && (held.frame, held.index) != (frame, index)
+            held.frame.abs_diff(frame) <= self.near && (held.frame, held.index) != (frame, index)
         };
         if let Some(held) = self.held.take_if(agrees) {
             return Look::Agrees(held);
@@ -87,7 +105,7 @@ mod tests {
 
     #[test]
     fn two_that_differ_agree() {
-        let mut distant = Distant::default();
+        let mut distant = Distant::new(Duration::from_millis(33));
         assert_eq!(look(&mut distant, 10, 10 + NEAR, 0), Look::Near);
         assert_eq!(look(&mut distant, 10, 75, 3), Look::Alone);
         assert_eq!(look(&mut distant, 10, 75, 3), Look::Alone, "it came twice");
@@ -109,14 +127,28 @@ mod tests {
 
     #[test]
     fn what_goes_on_as_before_contradicts() {
-        let mut distant = Distant::default();
+        let mut distant = Distant::new(Duration::from_millis(33));
         assert_eq!(look(&mut distant, 10, 100, 0), Look::Alone);
         assert_eq!(look(&mut distant, 10, 9, 0), Look::Near);
         assert_ne!(distant.bytes(), 0, "that one was only late");
         assert_eq!(look(&mut distant, 10, 11, 0), Look::Near);
         assert_eq!(look(&mut distant, 11, 101, 0), Look::Alone);
-        let mut first = Distant::default();
+        let mut first = Distant::new(Duration::from_millis(33));
         assert_eq!(first.look(Duration::ZERO, None, (0, 0), &[]), Look::Near);
         assert_eq!(first.look(Duration::ZERO, None, (65, 0), &[]), Look::Alone);
+    }
+
+    #[test]
+    fn at_high_rates_frames_come_far_apart() {
+        let mut distant = Distant::new(Duration::from_millis(1));
+        let now = Duration::ZERO;
+        assert_eq!(distant.look(now, Some(10), (510, 0), &[]), Look::Near);
+        assert_eq!(distant.look(now, Some(10), (511, 0), &[]), Look::Alone);
+        assert!(matches!(
+            distant.look(now, Some(10), (1011, 0), &[]),
+            Look::Agrees(_)
+        ));
+        let mut endless = Distant::new(Duration::ZERO);
+        assert_eq!(endless.look(now, None, (9999, 0), &[]), Look::Near);
     }
 }

@@ -26,6 +26,7 @@ use raq_shared::model::Temporal;
 use raq_shared::tile::{Scene, TileGrid};
 use raq_shared::video::VideoFormat;
 use raq_shared::wire::control::{ControlReader, Said};
+use raq_shared::wire::datagram::{MAX_AHEAD, MAX_JUMP};
 use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::message::{CodebookOffer, Hello, Message, ModelId, Refusal, Text};
 use raq_shared::wire::note::Note;
@@ -98,8 +99,8 @@ pub struct Session {
     patience_ends: Option<Duration>,
     frames_sent: Option<u32>,
     note: Option<Note>,
-    /// How long a frame may stay incomplete.
-    patience: Duration,
+    /// Time between frames.
+    interval: Duration,
     /// Frames that wait to be decoded, for reports.
     backlog: u8,
     malformed: Flood,
@@ -119,7 +120,7 @@ impl Session {
             patience_ends: Some(now + HANDSHAKE_PATIENCE),
             frames_sent: None,
             note: None,
-            patience: Duration::ZERO,
+            interval: Duration::ZERO,
             backlog: 0,
             malformed: Flood::new(MALFORMED),
             in_order: false,
@@ -347,12 +348,7 @@ impl Session {
         };
         let Ok(size) = hello.video.size() else { return };
         let ours = self.settings.codebooks.clone();
-        // A frame that stays incomplete is shown when two more were due.
-        self.patience = hello
-            .video
-            .frame_rate
-            .time_of(2)
-            .clamp(Duration::from_millis(20), Duration::from_millis(200));
+        self.interval = hello.video.frame_rate.time_of(1);
         if hello.codebook_digest == ours.digest() {
             self.say(&Message::Welcome {
                 codebook: CodebookOffer::Same,
@@ -390,7 +386,10 @@ impl Session {
         shipped: bool,
     ) {
         let grid = TileGrid::of(size);
-        let mut assembler = Assembler::new(grid, temporal, self.patience);
+        // A frame that stays incomplete is shown when two more were due.
+        let patience =
+            (2 * self.interval).clamp(Duration::from_millis(20), Duration::from_millis(200));
+        let mut assembler = Assembler::new(grid, temporal, patience, self.interval);
         if self.in_order {
             assembler.give_in_order();
         }
@@ -466,8 +465,8 @@ impl Session {
 
     fn bye(&mut self, now: Duration, frames_sent: u32) {
         let seen = self.assembler.as_ref().map_or(0, Assembler::frames_seen);
-        // The same bound as for frame numbers: a forged total must not fill a disk.
-        let plausible = seen.saturating_add(wire::datagram::MAX_JUMP);
+        // A little further than frame numbers may be: a forged total must not fill a disk.
+        let plausible = seen.saturating_add(MAX_AHEAD + MAX_JUMP);
         if frames_sent < seen || frames_sent > plausible {
             return self.fail(format_args!(
                 "the sender claims {frames_sent} frames after {seen}"

@@ -87,6 +87,8 @@ fn coding_and_apply(criterion: &mut Criterion) {
     for _ in 0..4 * FRAMES {
         datagrams.extend(session.frame(&clip));
     }
+    // What is coded is told of until a report changes the floor.
+    session.code(&clip);
     criterion.bench_function("coding", |b| {
         let (mut sink, mut body) = (Sink::new(), Vec::new());
         b.iter(|| {
@@ -128,8 +130,19 @@ impl Session {
         }
     }
 
-    /// Codes the next frame and returns its datagrams.
+    /// Codes the next frame, has it received, and returns its datagrams.
     fn frame(&mut self, clip: &[synthetic::Frame]) -> Vec<bytes::BytesMut> {
+        let datagrams = self.code(clip);
+        for datagram in &datagrams {
+            self.intake.datagram(datagram).expect("in order");
+        }
+        let arrived = self.intake.close(self.frame);
+        self.coder.report(self.frame, arrived);
+        self.frame += 1;
+        datagrams
+    }
+
+    fn code(&mut self, clip: &[synthetic::Frame]) -> Vec<bytes::BytesMut> {
         let shown = &clip[self.frame as usize % clip.len()];
         let picture = Picture {
             target: &shown.latents,
@@ -144,14 +157,7 @@ impl Session {
         let datagrams = self
             .coder
             .encode(self.frame, picture, allowance, 0, || false);
-        let datagrams = std::mem::take(datagrams);
-        for datagram in &datagrams {
-            self.intake.datagram(datagram).expect("in order");
-        }
-        let arrived = self.intake.close(self.frame);
-        self.coder.report(self.frame, arrived);
-        self.frame += 1;
-        datagrams
+        std::mem::take(datagrams)
     }
 }
 

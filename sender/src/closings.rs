@@ -1,6 +1,6 @@
 //! What a report says of closed frames, for the coder.
 
-use raq_shared::wire::datagram::extend_frame_number;
+use raq_shared::wire::datagram::reported_frame_number;
 use raq_shared::wire::report::{Audit, FrameReport, Report};
 
 /// The newest frames that the receiver has closed.
@@ -19,9 +19,8 @@ impl Closings {
     /// or of one that was never sent.
     pub fn of(report: Report, sent: u32) -> Option<Self> {
         let closed = report.closed?;
-        let newest = extend_frame_number(Some(sent), closed.newest)?;
-        (newest <= sent).then_some(Self {
-            newest,
+        Some(Self {
+            newest: reported_frame_number(sent, closed.newest)?,
             frames: closed.frames,
             audit: report.audit,
         })

@@ -12,17 +12,18 @@ pub const PAD: u32 = 32;
 pub const BLOCK: u32 = 8;
 /// The longest side of a frame.
 pub const MAX_SIDE: u32 = 16384;
-/// The most pixels of a frame, padding included.
-pub const MAX_PIXELS: u64 = 1 << 26;
+/// A frame has fewer pixels than this, padding included: so 16 bits count its tiles, and everything
+/// that is coded of them.
+pub const PIXEL_LIMIT: u64 = 1 << 26;
 
 /// A frame size that no stranger can make impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SizeError {
-    /// A side is 0 or longer than [`MAX_SIDE`], or the area is over [`MAX_PIXELS`].
+    /// A side is 0 or longer than [`MAX_SIDE`], or the area is [`PIXEL_LIMIT`] or more.
     #[error(
         "a frame of {width}x{height} is outside 1x1 to {MAX_SIDE}x{MAX_SIDE} \
-         and 64 million pixels; scale the video first"
+         and 67 million pixels; scale the video first"
     )]
     OutOfRange {
         /// Width asked for, in pixels.
@@ -40,7 +41,7 @@ pub struct FrameSize {
 }
 
 impl FrameSize {
-    /// A size within [`MAX_SIDE`] and [`MAX_PIXELS`].
+    /// A size within [`MAX_SIDE`] and [`PIXEL_LIMIT`].
     ///
     /// # Errors
     /// [`SizeError::OutOfRange`] otherwise.
@@ -49,7 +50,7 @@ impl FrameSize {
         let sides = 1..=MAX_SIDE;
         if sides.contains(&width)
             && sides.contains(&height)
-            && padded(width) * padded(height) <= MAX_PIXELS
+            && padded(width) * padded(height) < PIXEL_LIMIT
         {
             Ok(Self { width, height })
         } else {
@@ -283,6 +284,7 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tile::TileGrid;
     use proptest::prelude::*;
 
     fn planes(size: FrameSize, seed: u8) -> [Vec<u8>; 3] {
@@ -301,11 +303,17 @@ mod tests {
             (1, 0),
             (MAX_SIDE + 1, 1),
             (16384, 16384),
+            // 65536 tiles.
+            (8192, 8192),
+            (4065, 16353),
             (u32::MAX, 3),
         ] {
             assert!(FrameSize::new(width, height).is_err(), "{width}x{height}");
         }
-        assert!(FrameSize::new(8192, 8192).is_ok());
+        for (width, height) in [(8192, 8160), (4064, 16384), (1, MAX_SIDE)] {
+            let tiles = TileGrid::of(FrameSize::new(width, height).unwrap()).tiles();
+            assert!(tiles < 1 << 16, "{tiles} tiles of {width}x{height}");
+        }
     }
 
     #[test]

@@ -2,9 +2,6 @@
 
 use crate::frame::Grid;
 
-/// The most numbers in a latent.
-pub const MAX_LATENT_DIM: usize = 128;
-
 /// The latents of a frame: `[rows, columns, dim]`, rounded to whole grid units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latents {

@@ -467,3 +467,34 @@ fn scenarios_are_listed_and_found_by_name() {
     let output = raq_sim(folder.path(), &["completions", "bash"]);
     assert!(printed(&output).contains("raq-sim"));
 }
+
+#[test]
+fn a_thousand_frames_a_second_go_on_after_an_outage_and_where_most_are_left_out() {
+    let folder = tempdir().unwrap();
+    let text = SHORT.replace("max-rate = \"1Mbit\"", "fps = 1000");
+    fs::write(folder.path().join("short.toml"), text).unwrap();
+    let outage = "--set=link.down.outage=[{at = \"1s\", length = \"40s\"}]";
+    for (name, sets) in [
+        ("slow", ["--set=media.max-rate=20kbit", "--set=duration=5s"]),
+        ("outage", [outage, "--set=duration=45s"]),
+    ] {
+        let mut args = vec!["run", "short.toml", "--policies=raq", "--out", name];
+        args.extend(sets);
+        well(folder.path(), &args);
+        let records = folder.path().join(name).join("raq/frames.csv");
+        let mut records = csv::Reader::from_path(records).unwrap();
+        let headers = records.headers().unwrap().clone();
+        let column = |name: &str| headers.iter().position(|it| it == name).unwrap();
+        let [captured, shown] = [column("captured_us"), column("shown_us")];
+        let records = records.records().map(Result::unwrap);
+        let [last, seen] = records.fold([0u64; 2], |[last, seen], record| {
+            let captured: u64 = record[captured].parse().unwrap();
+            let shown = record[shown].parse().map_or(0, |_: u64| captured);
+            [last.max(captured), seen.max(shown)]
+        });
+        assert!(
+            last > 4_000_000 && seen + 500_000 > last,
+            "{name}: {seen} of {last}"
+        );
+    }
+}

@@ -14,6 +14,9 @@ use raq_skips::SKIPS;
 
 use crate::{build::cargo, setup};
 
+/// The benchmarks that criterion runs.
+const CRITERION: [&str; 3] = ["choice", "session", "link"];
+
 /// What the Python tests import.
 const PYTHON_MODULES: [&str; 8] = [
     "torch",
@@ -52,6 +55,13 @@ pub fn run() -> Result<()> {
         "documentation tests",
         cargo().args(["test", "--workspace", "--doc"]),
     );
+    // Each benchmark runs once: nothing is timed.
+    let mut benches = cargo();
+    benches.args(["test", "-p", "raq-send", "-p", "raq-sim"]);
+    for bench in CRITERION {
+        benches.args(["--bench", bench]);
+    }
+    steps.step("benchmarks", &mut benches);
     let beside = python(&mut steps);
     steps.step("tests", &mut rust_tests());
     if let Some(beside) = beside {

@@ -6,7 +6,6 @@ use raq_shared::wire::datagram::{DatagramError, extend_frame_number};
 use raq_shared::wire::parity::ParityHeader;
 
 use super::{Assembler, Refused};
-use crate::distant::NEAR;
 
 impl Assembler {
     /// Takes a datagram of parity that arrived at `now`, as [`ParityHeader::parse`] has split it.
@@ -18,8 +17,7 @@ impl Assembler {
         let (header, shard) = parsed.inspect_err(|_| self.counts.malformed += 1)?;
         let number = extend_frame_number(self.newest, header.frame);
         // What it protects says first that numbers jump.
-        let near = self.newest.unwrap_or(0).saturating_add(NEAR);
-        let number = number.filter(|&number| number <= near);
+        let number = number.filter(|&number| self.distant.is_near(self.newest, number));
         let Some(number) = number else {
             self.counts.stale += 1;
             return Err(Refused::Far(header.frame));

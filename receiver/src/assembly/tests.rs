@@ -18,7 +18,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 fn assembler() -> Assembler {
-    Assembler::new(GRID, &temporal(&codebooks(0)), ms(80))
+    Assembler::new(GRID, &temporal(&codebooks(0)), ms(80), ms(33))
 }
 
 fn taken(assembler: &mut Assembler) -> Vec<ReceivedFrame> {

@@ -61,6 +61,11 @@ impl Live<'_> {
     pub(super) fn play(&self, camera: &mut Camera, next: &mut u32) -> Result<(), Failure> {
         let rate = camera.format().frame_rate;
         let mut absence = Absence::default();
+        let mut numbers = Numbers {
+            rate,
+            lost: 0,
+            next: *next,
+        };
         let mut start = None;
         // Wrong from the beginning: the user wants to know at once.
         let mut stream = camera.start()?;
@@ -99,10 +104,9 @@ impl Live<'_> {
             if elapsed >= self.limits.duration || *next >= self.limits.frames {
                 return Ok(());
             }
-            let number = live_number(rate, elapsed, *next);
-            (slot.number, slot.captured) = (number, captured);
+            (slot.number, slot.captured) = (numbers.number(elapsed), captured);
             self.skipped(self.mailbox.replace(slot));
-            *next = number + 1;
+            *next = numbers.next;
         }
     }
 
@@ -138,13 +142,29 @@ impl Live<'_> {
     }
 }
 
-/// The number of a camera's frame: the interval it falls into, so that a slow camera leaves gaps
-/// and the other end's file keeps time; but never one given before, nor a jump that the receiver
-/// would refuse.
-fn live_number(rate: FrameRate, elapsed: Duration, next: u32) -> u32 {
-    let half = rate.time_of(1) / 2;
-    let number = u32::try_from(rate.number_at(elapsed + half)).unwrap_or(u32::MAX - 1);
-    number.clamp(next, next + MAX_JUMP / 2)
+/// Numbers of a camera's frames: the intervals they fall into, so that a slow camera leaves gaps
+/// and the other end's file keeps time; but never one given before.
+struct Numbers {
+    rate: FrameRate,
+    /// Intervals that do not count.
+    lost: u32,
+    /// The next frame's number at least.
+    next: u32,
+}
+
+impl Numbers {
+    /// That of a frame so long after the first. An absence counts as [`MAX_JUMP`] frames at most: what
+    /// jumps further the receiver may not follow.
+    fn number(&mut self, elapsed: Duration) -> u32 {
+        let half = self.rate.time_of(1) / 2;
+        let interval = u32::try_from(self.rate.number_at(elapsed + half)).unwrap_or(u32::MAX - 1);
+        let number = interval.saturating_sub(self.lost).max(self.next);
+        let furthest = self.next.saturating_add(MAX_JUMP);
+        self.lost = self.lost.saturating_add(number.saturating_sub(furthest));
+        let number = number.min(furthest);
+        self.next = number.saturating_add(1);
+        number
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +172,7 @@ mod tests {
     use std::io;
     use std::path::Path;
 
+    use raq_shared::wire::datagram::extend_frame_number;
     use rustix::io::Errno;
 
     use super::*;
@@ -159,13 +180,39 @@ mod tests {
     #[test]
     fn camera_frames_keep_time_and_ascend() {
         let rate = FrameRate::new(10, 1).unwrap();
-        let number = |millis, next| live_number(rate, Duration::from_millis(millis), next);
-        assert_eq!(number(0, 0), 0);
-        assert_eq!(number(120, 1), 1, "a little late");
-        assert_eq!(number(190, 2), 2, "a little early");
-        assert_eq!(number(210, 3), 3, "two in one interval");
-        assert_eq!(number(700, 4), 7, "a slow camera");
-        assert_eq!(number(10_000_000, 8), 8 + 8192, "a camera that slept");
+        let mut numbers = Numbers {
+            rate,
+            lost: 0,
+            next: 0,
+        };
+        let mut number = |millis| numbers.number(Duration::from_millis(millis));
+        assert_eq!(number(0), 0);
+        assert_eq!(number(120), 1, "a little late");
+        assert_eq!(number(190), 2, "a little early");
+        assert_eq!(number(210), 3, "two in one interval");
+        assert_eq!(number(700), 7, "a slow camera");
+    }
+
+    #[test]
+    fn the_receiver_follows_a_camera_that_slept() {
+        let rate = FrameRate::new(30, 1).unwrap();
+        for slept in [60, 273, 546, 900, 3600, 1 << 30] {
+            let mut numbers = Numbers {
+                rate,
+                lost: 0,
+                next: 0,
+            };
+            let mut number = |frame: u64| numbers.number(rate.time_of(frame));
+            assert_eq!((0..4).map(&mut number).collect::<Vec<_>>(), [0, 1, 2, 3]);
+            let back = 30 * slept;
+            let again: Vec<u32> = (back..back + 4).map(number).collect();
+            let first = u32::try_from(back).map_or(3 + 1 + MAX_JUMP, |it| it.min(4 + MAX_JUMP));
+            let expected: Vec<u32> = (first..first + 4).collect();
+            assert_eq!(again, expected, "{slept} s");
+            // Of the first one nothing came.
+            let followed = extend_frame_number(Some(3), again[1] as u16);
+            assert_eq!(followed, Some(again[1]), "{slept} s");
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Ends {
         Self {
             coder: FrameCoder::new(TILES, stages, basis, tables, Speed::Fast),
             feedback: Feedback::default(),
-            assembler: Assembler::new(TILES, &model, 2 * FRAME),
+            assembler: Assembler::new(TILES, &model, 2 * FRAME, FRAME),
             latents: Latents::new(GRID, DIM),
             luma: vec![128; TILES.width() * TILES.height()],
             number: 0,

@@ -8,7 +8,7 @@ use raq_shared::frame::SizeError;
 use raq_shared::stage::MAX_STAGES;
 use raq_shared::tile::TileGrid;
 use raq_shared::units::Bitrate;
-use raq_shared::wire::datagram::{MAX_JUMP, extend_frame_number};
+use raq_shared::wire::datagram::{MAX_JUMP, reported_frame_number};
 use raq_shared::wire::heartbeat::Heartbeat;
 use raq_shared::wire::report::Report;
 use raq_shared::wire::update::time_units;
@@ -408,7 +408,7 @@ impl Streaming {
         self.backlog = report.backlog;
         self.reported |= !report.arrivals.is_empty();
         let arrivals = report.arrivals.iter().filter_map(|arrival| {
-            let frame = extend_frame_number(Some(newest), arrival.frame)?;
+            let frame = reported_frame_number(newest, arrival.frame)?;
             Some(Arrival {
                 frame,
                 index: arrival.index,

@@ -11,7 +11,7 @@ use super::{Digest, ModelError};
 use crate::codebook::{CodebookDigest, CodewordShape, MAX_CODEWORDS};
 use crate::codebooks::{self, Stage};
 use crate::frame::{BLOCK, PAD};
-use crate::latent::MAX_LATENT_DIM;
+use crate::stage::MAX_LATENT;
 use crate::wire::message::ModelId;
 
 /// The manifest format that this program reads.
@@ -117,7 +117,7 @@ impl Manifest {
                 Err(format!("{key} is {value}, outside {low}..={high}"))
             }
         };
-        within("latent_dim", self.latent_dim, 1, MAX_LATENT_DIM)?;
+        within("latent_dim", self.latent_dim, 1, MAX_LATENT)?;
         let (block, pad) = (BLOCK as usize, PAD as usize);
         within("block", self.block, block, block)?;
         within("pad", self.pad, pad, pad)?;

@@ -253,7 +253,7 @@ impl Scene {
             self.dropped += open.waiting.len() as u64;
             self.floor = self.floor.max(open.head.floor);
         }
-        self.first_open = frame + 1;
+        self.first_open = frame.saturating_add(1);
         for ring in &mut self.tiles {
             ring.prune(frame, self.floor, &mut self.spare); // (8)
         }

@@ -306,6 +306,24 @@ fn one_number_that_is_wrong_does_not_stop_the_frames_that_follow() {
 }
 
 #[test]
+fn the_second_datagram_after_a_jump_is_followed_however_far_it_is() {
+    // The longest outage that a connection lasts through, at 1000 frames a second; a camera that was
+    // away for half of that, and then as many frames were left out.
+    for (first, second) in [(45_000, 45_001), (49_100, 49_140), (22_000, 22_030)] {
+        let mut assembler = assembler();
+        assembler.datagram(ms(0), &datagram(GRID, 0, 0, 1)).unwrap();
+        assert_eq!(numbers(&mut assembler), [0]);
+        let lone = datagram(GRID, first - 16_000, 0, 1);
+        assert!(assembler.datagram(ms(44_000), &lone).is_err());
+        let lone = datagram(GRID, first, 0, 1);
+        assert!(assembler.datagram(ms(45_000), &lone).is_err());
+        let agrees = datagram(GRID, second, 0, 1);
+        assembler.datagram(ms(45_001), &agrees).unwrap();
+        assert_eq!(numbers(&mut assembler), [first, second]);
+    }
+}
+
+#[test]
 fn after_a_jump_nothing_of_the_new_frames_is_missing() {
     let mut assembler = assembler();
     assembler.datagram(ms(0), &datagram(GRID, 0, 0, 1)).unwrap();

@@ -85,7 +85,7 @@ fn every_bound_is_checked() {
         ("format", json!(1)),
         ("format", json!(3)),
         ("latent_dim", json!(0)),
-        ("latent_dim", json!(129)),
+        ("latent_dim", json!(65)),
         ("block", json!(16)),
         ("pad", json!(8)),
         ("codebooks", json!([])),
