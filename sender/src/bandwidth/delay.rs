@@ -11,7 +11,7 @@ const BUCKET: Duration = Duration::from_millis(500);
 /// In this time a path is expected to be without a queue once.
 pub const WINDOW: Duration = Duration::from_secs(10);
 /// A queue that others build is seen against what was long before.
-const MEMORY: Duration = Duration::from_secs(300);
+pub const MEMORY: Duration = Duration::from_secs(300);
 /// A queue stands that does not go away for so long.
 const STANDING: Duration = Duration::from_secs(1);
 /// Clocks of computers differ by no more, s per s.

@@ -122,9 +122,10 @@ impl Ledger {
         self.in_flight
     }
 
-    /// When the oldest datagram left on which nothing was decided.
-    pub fn oldest(&self) -> Option<Duration> {
-        self.entries.front().map(|entry| entry.datagram.at)
+    /// When the oldest datagram left that is on its way.
+    pub fn awaited(&self) -> Option<Duration> {
+        let place = self.arrived.saturating_sub(self.first) as usize;
+        self.entries.get(place).map(|entry| entry.datagram.at)
     }
 
     fn forget(&mut self) {

@@ -44,7 +44,7 @@ use delay::Delay;
 use jitter::Jitter;
 use ledger::{Heard, Ledger};
 use losses::Losses;
-use outage::Outage;
+use outage::{Awaited, Outage};
 use rival::{Rival, Seen};
 use trains::{Passage, Trains, Verdict};
 
@@ -196,6 +196,7 @@ impl Bandwidth {
     /// A datagram leaves.
     pub fn sent(&mut self, datagram: Datagram) {
         self.ledger.sent(datagram);
+        self.outage.sent(datagram.at);
     }
 
     /// A report came that tells of these arrivals, in their order; it may tell of them again. What left
@@ -353,18 +354,25 @@ impl Bandwidth {
     /// For how long nothing has come back at `now`, if that is an outage; to be asked before every
     /// frame.
     pub fn silence(&mut self, now: Duration) -> Duration {
-        let round_trip = self.round_trip();
-        self.outage.look(now, self.ledger.oldest(), round_trip)
+        self.outage.look(now, self.awaited())
+    }
+
+    fn awaited(&self) -> Option<Awaited> {
+        // That of late is long where nothing came through for a while.
+        let known = self.delay.round_trip(delay::MEMORY);
+        let round_trip = known.unwrap_or(FIRST_ROUND_TRIP);
+        let sent = self.ledger.awaited()?;
+        Some(Awaited { sent, round_trip })
     }
 
     /// Whether something small is to be sent at `now`, for an answer.
     pub fn beat(&mut self, now: Duration) -> bool {
-        self.outage.beat(now)
+        self.outage.beat(now, self.awaited())
     }
 
     /// When [`beat`](Self::beat) is to be asked.
     pub fn wake(&self) -> Option<Duration> {
-        self.outage.wake()
+        self.outage.wake(self.awaited())
     }
 
     /// What the path carries.

@@ -3,7 +3,7 @@
 use super::exact::dot;
 
 /// The part of a codebook's energy that its first directions have to hold.
-const HELD: f32 = 0.95;
+pub(super) const HELD: f32 = 0.95;
 /// Rounds of the power method; directions need only be roughly principal.
 const ROUNDS: usize = 10;
 /// Rows that tell the directions well enough.

@@ -26,7 +26,7 @@ use super::clock::ReceiverClock;
 use super::delay::{self, Delay};
 use super::ledger::{Datagram, Heard, Ledger};
 use super::losses::Losses;
-use super::outage::Outage;
+use super::outage::{Awaited, Outage};
 use super::{Arrival, FIRST_ROUND_TRIP, START, micros};
 
 /// The least that media is sent at, libwebrtc's.
@@ -92,6 +92,7 @@ impl Gcc {
     /// A datagram leaves.
     pub fn sent(&mut self, datagram: Datagram) {
         self.ledger.sent(datagram);
+        self.outage.sent(datagram.at);
         let packet = SentPacket {
             send_time: timestamp(datagram.at),
             size: units::size(datagram.bytes.into()),
@@ -149,8 +150,15 @@ impl Gcc {
     /// For how long nothing has come back at `now`, if that is an outage; to be asked before every
     /// frame.
     pub fn silence(&mut self, now: Duration) -> Duration {
-        let round_trip = self.round_trip();
-        self.outage.look(now, self.ledger.oldest(), round_trip)
+        self.outage.look(now, self.awaited())
+    }
+
+    fn awaited(&self) -> Option<Awaited> {
+        // That of late is long where nothing came through for a while.
+        let known = self.delay.round_trip(delay::MEMORY);
+        let round_trip = known.unwrap_or(FIRST_ROUND_TRIP);
+        let sent = self.ledger.awaited()?;
+        Some(Awaited { sent, round_trip })
     }
 
     /// What the next frame is coded at, `None` to skip it; to be asked once for every frame.
@@ -164,12 +172,12 @@ impl Gcc {
             self.next_process = now + PROCESS;
             self.control.process(now, None);
         }
-        self.outage.beat(now)
+        self.outage.beat(now, self.awaited())
     }
 
     /// When [`beat`](Self::beat) is to be asked.
     pub fn wake(&self) -> Duration {
-        let beat = self.outage.wake().unwrap_or(Duration::MAX);
+        let beat = self.outage.wake(self.awaited()).unwrap_or(Duration::MAX);
         self.next_process.min(beat)
     }
 

@@ -91,9 +91,15 @@ fn a_stop_does_not_wait_for_what_takes_too_long() {
     code(&mut session, 45, &[b"here"]);
     session.handle(at(46), Input::SourceEnd { next: 2 });
     outputs(&mut session);
-    let deadline = session.deadline().unwrap();
-    session.handle(deadline, Input::Timeout);
-    assert_eq!(outputs(&mut session), [Output::Flush]);
+    let said = loop {
+        let deadline = session.deadline().unwrap();
+        session.handle(deadline, Input::Timeout);
+        match outputs(&mut session) {
+            said if matches!(said[..], [Output::Heartbeat(_)]) => {}
+            said => break said,
+        }
+    };
+    assert_eq!(said, [Output::Flush]);
     code(&mut session, 9000, &[b"far too late"]);
     assert_eq!(outputs(&mut session), []);
 }

@@ -259,3 +259,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_last_number_closes_as_well() {
+    let mut scene = scene();
+    scene.receive(head(u32::MAX - 1, None), 0, &[]).unwrap();
+    scene.close(u32::MAX);
+    assert_eq!(scene.first_open(), u32::MAX);
+    let again = scene.receive(head(u32::MAX - 1, None), 1, &[]);
+    assert_eq!(again, Err(Discard::Closed));
+}
