@@ -43,6 +43,10 @@ pub(crate) struct Pipeline {
     pub(crate) dead: AtomicBool,
 }
 
+/// How long a file may take for frames that are written again and again, where the next session goes
+/// on with it.
+const SLOW_OUTPUT: Duration = Duration::from_secs(30);
+
 /// What ends a session from outside by turning true.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -105,7 +109,7 @@ pub(crate) async fn receive(
     receiving.prepare(greeted.format);
     let end = receiving.run().await;
     receiving.farewell(&end).await;
-    receiving.settle().await;
+    receiving.settle(&end).await;
     receiving.report();
     let Receiving { failure, lost, .. } = receiving;
     Outcome { end, failure, lost }
@@ -434,13 +438,23 @@ impl Receiving<'_> {
     }
 
     /// Waits until the decoder is done with this session, so that the next one finds it idle.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, end: &End) {
         if self.prepared == Prepared::Begun {
             self.pipeline.jobs.push(Job::Drain { frames_sent: 0 });
             self.prepared = Prepared::Draining;
         }
+        // A file goes on with the next session, however slowly it is read; of a frame that was
+        // written often nothing is told for a while.
+        let goes_on = matches!(end, End::Lost | End::Superseded) && self.pipeline.one_format;
+        let mut stop = self.signals.stop.clone();
         while self.prepared == Prepared::Draining {
-            match timeout(FAREWELL, self.pipeline.events.recv()).await {
+            let waits = goes_on && !*stop.borrow();
+            let patience = if waits { SLOW_OUTPUT } else { FAREWELL };
+            let event = tokio::select! {
+                event = timeout(patience, self.pipeline.events.recv()) => event,
+                () = turned_true(&mut stop), if waits => continue,
+            };
+            match event {
                 Ok(Some(event)) => drop(self.event(event)),
                 Ok(None) => return,
                 Err(_) => {

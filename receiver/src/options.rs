@@ -92,6 +92,12 @@ impl Options {
         options
     }
 
+    /// Whether a file of the peer with this number is there and not to be replaced.
+    pub(crate) fn has_recordings_of(&self, number: u32) -> bool {
+        let of_peer = self.of_peer(number).output;
+        !of_peer.overwrite && of_peer.files().any(|path| path.symlink_metadata().is_ok())
+    }
+
     /// Looks whether there is a place of its own for everything of several peers.
     ///
     /// # Errors

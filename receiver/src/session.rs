@@ -514,8 +514,14 @@ impl Session {
             State::Codebook { .. } => self.fail("the sender does not send its codebooks"),
             // What trails behind the Bye any longer is lost.
             State::Streaming => self.drain(End::Done),
-            // The output takes nothing more.
-            State::Draining(_) => self.end(End::Stopped),
+            // The output takes nothing more, or is slow: how the session came to its end stays.
+            State::Draining(ref end) => {
+                let end = match end {
+                    End::Done => End::Stopped,
+                    other => other.clone(),
+                };
+                self.end(end);
+            }
             State::Preparing(_) | State::Ended => {}
         }
     }

@@ -110,11 +110,15 @@ impl Outfit {
         let provider = decoder.provider().to_string();
         tracing::debug!(provider, precision = %decoder.precision(), "decoder ready");
         let jobs = Arc::new(Jobs::new(self.limit));
+        let observe = &self.options.common.observe;
+        let columns = columns::receiver(observe.rows());
+        // Before there is a thread that somebody would have to end.
+        if let Err(failure) = self.observers.open(observe, &columns) {
+            after(decoder);
+            return Err(failure);
+        }
         let (presenter, told) = (self.presenter, self.told);
         let decode_thread = decode::start(decoder, jobs.clone(), presenter, told, after)?;
-        let observe = &self.options.common.observe;
-        self.observers
-            .open(observe, &columns::receiver(observe.rows()))?;
         Ok(Station {
             number: self.number,
             pipeline: Pipeline {
@@ -194,8 +198,18 @@ impl fmt::Debug for Spare {
 }
 
 impl Maker {
+    /// The next one whose files are not there: those of an earlier run keep theirs.
+    fn number(&self) -> u32 {
+        loop {
+            let number = self.made.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            if number == u32::MAX || !self.options.has_recordings_of(number) {
+                return number;
+            }
+        }
+    }
+
     fn make(&self) -> Result<Station, Failure> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let number = self.number();
         let outfit = Outfit::open(&self.options, number, &Console::hidden(), &self.stop)?;
         let spare = self.spare.lock().pop();
         let decoder = match spare {

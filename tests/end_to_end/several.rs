@@ -1,7 +1,5 @@
 //! Several senders at one receiver.
 
-use std::path::Path;
-
 use raq_tests::{
     clips,
     sandbox::{PATIENCE, Sandbox, assert_error, interrupt},
@@ -77,8 +75,9 @@ fn two_are_received_side_by_side_a_third_is_told_and_the_next_one_follows() {
 fn what_goes_wrong_with_one_is_told_to_that_one() {
     let sandbox = Sandbox::new();
     let mut recv = sandbox.recv();
-    let recv = Receiver::start(recv.args(["--max-peers", "2", "--output", "{peer}.y4m"]));
-    std::fs::write(sandbox.path("1.y4m"), "in the way").unwrap();
+    let recv = Receiver::start(recv.args(["--max-peers", "2", "--output", "{peer}/a.y4m"]));
+    // There is no folder for the first one.
+    std::fs::create_dir(sandbox.path("2")).unwrap();
     let mut send = scene(&sandbox, "32x32");
     let send = start_sender(send.args(["--frames", "5", "--no-reconnect"]), recv.address);
     let send = send.finish(PATIENCE).unwrap();
@@ -89,10 +88,30 @@ fn what_goes_wrong_with_one_is_told_to_that_one() {
     send.finish(PATIENCE).and_then(Ended::well).unwrap();
     interrupt(&recv.program);
     let recv = recv.finish().well().unwrap();
-    assert!(recv.stderr.contains("1.y4m"), "{}", recv.stderr);
-    assert_eq!(clips::read(&sandbox.path("2.y4m")).1.len(), 5);
-    let kept = std::fs::read_to_string(Path::new(&sandbox.path("1.y4m"))).unwrap();
-    assert_eq!(kept, "in the way");
+    assert!(recv.stderr.contains("1/a.y4m"), "{}", recv.stderr);
+    assert_eq!(clips::read(&sandbox.path("2/a.y4m")).1.len(), 5);
+}
+
+#[test]
+fn recordings_of_an_earlier_run_stay_and_nobody_is_refused_for_them() {
+    let sandbox = Sandbox::new();
+    for taken in ["1.y4m", "2.y4m", "4.y4m"] {
+        std::fs::write(sandbox.path(taken), "of an earlier run").unwrap();
+    }
+    let mut recv = sandbox.recv();
+    let recv = Receiver::start(recv.args(["--max-peers", "2", "--output", "{peer}.y4m"]));
+    for name in ["3.y4m", "5.y4m"] {
+        let mut send = scene(&sandbox, "32x32");
+        let send = start_sender(send.args(["--frames", "5", "--no-reconnect"]), recv.address);
+        send.finish(PATIENCE).and_then(Ended::well).unwrap();
+        assert_eq!(clips::read(&sandbox.path(name)).1.len(), 5);
+    }
+    interrupt(&recv.program);
+    recv.finish().well().unwrap();
+    for taken in ["1.y4m", "2.y4m", "4.y4m"] {
+        let kept = std::fs::read_to_string(sandbox.path(taken)).unwrap();
+        assert_eq!(kept, "of an earlier run", "{taken}");
+    }
 }
 
 #[test]

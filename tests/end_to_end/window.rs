@@ -130,6 +130,37 @@ fn the_end_of_the_display_leaves_the_other_outputs() {
 }
 
 #[test]
+fn the_end_of_the_display_is_noticed_while_nobody_sends() {
+    let sandbox = Sandbox::new();
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let recv = Receiver::start(sandbox.recv().env("DISPLAY", display.name()));
+    drop(display);
+    assert_error(&recv.finish(), 1, &["the display has ended"]);
+}
+
+#[test]
+fn a_window_whose_display_has_ended_leaves_the_other_outputs_to_later_senders() {
+    let sandbox = Sandbox::new();
+    let Some(display) = Display::start(&sandbox) else {
+        return;
+    };
+    let mut recv = sandbox.recv();
+    recv.args(["--output", "window", "--output", "null"]);
+    let mut recv = Receiver::start(recv.env("DISPLAY", display.name()));
+    drop(display);
+    said(&mut recv.program, "the other outputs go on");
+    for _ in 0..2 {
+        let mut send = scene(&sandbox, "64x48");
+        let send = start_sender(send.args(["--frames", "5"]), recv.address);
+        send.finish(PATIENCE).and_then(Ended::well).unwrap();
+    }
+    interrupt(&recv.program);
+    assert_error(&recv.finish(), 1, &["the display has ended"]);
+}
+
+#[test]
 fn a_window_that_another_program_closes_is_an_error_that_both_ends_tell() {
     let sandbox = Sandbox::new();
     if !xdotool() {

@@ -25,9 +25,11 @@ impl Working {
         }
     }
 
-    /// One of them has failed; call it once for each. With the last one the program ends.
-    pub(super) fn lose(&self, failure: Failure, events: &UnboundedSender<Event>) {
-        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+    /// One of them has failed; call it once for each. With the last one, which it says, the program
+    /// ends.
+    pub(super) fn lose(&self, failure: Failure, events: &UnboundedSender<Event>) -> bool {
+        let last = self.count.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last {
             let _ = events.send(Event::Failed(failure));
         } else if failure.exit == Exit::Done {
             tracing::info!("{failure}; the other outputs go on");
@@ -35,6 +37,7 @@ impl Working {
             tracing::error!("{failure}; the other outputs go on");
             self.note(failure);
         }
+        last
     }
 
     /// One of them has failed when nobody needed it any more.
@@ -96,10 +99,10 @@ mod tests {
     fn the_program_ends_with_its_last_output_and_tells_of_the_first() {
         let (sender, mut events) = unbounded_channel();
         let working = Working::new(3);
-        working.lose(Failure::closed_pipe(), &sender);
-        working.lose(failure("first"), &sender);
+        assert!(!working.lose(Failure::closed_pipe(), &sender));
+        assert!(!working.lose(failure("first"), &sender));
         assert!(events.try_recv().is_err());
-        working.lose(failure("second"), &sender);
+        assert!(working.lose(failure("second"), &sender));
         assert!(matches!(events.try_recv(), Ok(Event::Failed(it)) if it.message == "second"));
         assert_eq!(working.failure().unwrap().message, "first");
     }

@@ -33,6 +33,7 @@ pub(super) struct Stage {
     finish: Option<(u32, Arc<Finishing>)>,
     /// After a failure the rest is only counted, so that the session can end in good order.
     failed: bool,
+    in_session: bool,
 }
 
 impl Stage {
@@ -56,6 +57,7 @@ impl Stage {
             playout: None,
             finish: None,
             failed: false,
+            in_session: false,
         }
     }
 
@@ -91,7 +93,14 @@ impl Stage {
                 self.failed = true;
                 self.stop.send_replace(true);
             }
-            Err(failure) => self.fail(failure),
+            Err(failure) if self.in_session => drop(self.fail(failure)),
+            // Nobody listens for what happens; whoever waits for senders waits for this, too.
+            Err(failure) => {
+                if self.fail(failure.clone()) {
+                    self.working.note(failure);
+                    self.stop.send_replace(true);
+                }
+            }
         }
     }
 
@@ -115,7 +124,10 @@ impl Stage {
             Show::Begin { format, gap } => {
                 // The decoder has waited for the end of the session before.
                 self.playout = self.live.then(|| Playout::new(self.latency));
-                if let Err(failure) = self.sink.begin(format, gap) {
+                self.in_session = true;
+                if !self.failed
+                    && let Err(failure) = self.sink.begin(format, gap)
+                {
                     self.fail(failure);
                 }
             }
@@ -196,15 +208,17 @@ impl Stage {
         if !self.failed {
             match self.sink.finish(frames_sent) {
                 Ok(repeated) => frames_repeated = repeated,
-                Err(failure) => self.fail(failure),
+                Err(failure) => drop(self.fail(failure)),
             }
         }
+        self.in_session = false;
         finishing.done(frames_repeated, &self.events);
     }
 
-    fn fail(&mut self, failure: Failure) {
+    /// Whether no output works any more.
+    fn fail(&mut self, failure: Failure) -> bool {
         self.failed = true;
-        self.working.lose(failure, &self.events);
+        self.working.lose(failure, &self.events)
     }
 }
 

@@ -348,6 +348,22 @@ fn what_came_before_the_connection_was_lost_is_kept() {
 }
 
 #[test]
+fn a_slow_output_does_not_change_how_the_session_ended() {
+    for (input, expected) in [
+        (Input::Lost, End::Lost),
+        (Input::Superseded, End::Superseded),
+        (Input::Stop, End::Stopped),
+    ] {
+        let mut session = streaming();
+        session.handle(ms(11), input);
+        outputs(&mut session);
+        let due = session.deadline().unwrap();
+        session.handle(due, Input::Timeout);
+        assert_eq!(end(&mut session), expected);
+    }
+}
+
+#[test]
 fn a_sender_that_has_come_back_leaves_what_it_sent_before() {
     let mut session = Session::new(settings(), ms(0));
     session.handle(ms(1), Input::Superseded);

@@ -1,9 +1,11 @@
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::sample::picture_at;
+use raq_shared::video::VideoFormat;
+
+use super::sample::{format, picture_at};
 use super::*;
 use crate::figures::Figures;
-use crate::options::Output;
+use crate::options::{Output, Target};
 use crate::present::mailbox::Full;
 
 const LATENCY: Duration = Duration::from_millis(100);
@@ -101,4 +103,33 @@ fn only_one_output_tells_of_a_frame() {
     picture.record = None;
     stage.take(Show::Frame(picture));
     assert!(told(&mut events).is_empty());
+}
+
+#[test]
+fn an_output_that_has_failed_is_not_begun_again() {
+    let (sender, mut events) = unbounded_channel();
+    let folder = tempfile::tempdir().unwrap();
+    let file = Output::Stream(Target::File {
+        path: folder.path().join("a.y4m"),
+        overwrite: false,
+    });
+    let sink = Sink::open(&file, watch::channel(Figures::default()).1).unwrap();
+    let (working, stop) = (Arc::new(Working::new(2)), watch::channel(false).0);
+    let mut stage = Stage::new(sink, false, LATENCY, working, sender, stop);
+    let begin = |width| Show::Begin {
+        format: VideoFormat { width, ..format() },
+        gap: Duration::ZERO,
+    };
+    stage.take(begin(32));
+    stage.take(frame(0, stage.start));
+    for _ in 0..3 {
+        // Another format than the file's.
+        stage.take(begin(64));
+        assert!(stage.failed);
+        stage.take(finish());
+        stage.finish();
+    }
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::Failed(_)), "another one works");
+    }
 }
