@@ -83,7 +83,7 @@ fn main() {
     }
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let began = Instant::now();
-    sweep::run(&cells, jobs, &|_: &Cell, _| ()).unwrap();
+    sweep::run(&cells, jobs, &|_: &Cell, _, _| ()).unwrap();
     println!(
         "a sweep of {} scenarios, 5 seeds, {} policies: {:.1} s on {jobs} cores",
         GRID.len(),

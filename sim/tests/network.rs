@@ -178,6 +178,7 @@ fn nonsense_is_refused_before_anything_is_written() {
         (set("media.model=base"), "media.model means nothing"),
         (set("media.fps=0"), "media.fps"),
         (set("media.max-rate=1e9Mbit"), "max-rate"),
+        (set("media.max-rate=0kbit"), "media.max-rate"),
         (trace("lte.down"), "exclude each other"),
         (traced("gone.down"), "gone.down"),
         (traced("letters.down"), "letters.down:3"),
@@ -340,6 +341,11 @@ fn a_sweep_fails_where_expectations_are_missed_and_names_are_not_one() {
     let output = raq_sim(folder.path(), &[&grid[..], &["oracle,fixed:400"]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("2 expectations were missed: short 1 oracle"));
+    // Results that are there already are no better.
+    let again = raq_sim(folder.path(), &[&grid[..], &["oracle,fixed:400"]].concat());
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    assert!(said(&again).contains("4 runs, 4 of them from before"));
+    assert!(said(&again).contains("2 expectations were missed: short 1 oracle"));
     fs::create_dir(folder.path().join("other")).unwrap();
     fs::copy(
         folder.path().join("short.toml"),
@@ -476,7 +482,7 @@ fn a_thousand_frames_a_second_go_on_after_an_outage_and_where_most_are_left_out(
     let outage = "--set=link.down.outage=[{at = \"1s\", length = \"40s\"}]";
     for (name, sets) in [
         ("slow", ["--set=media.max-rate=20kbit", "--set=duration=5s"]),
-        ("outage", [outage, "--set=duration=45s"]),
+        ("outage", [outage, "--set=duration=70s"]),
     ] {
         let mut args = vec!["run", "short.toml", "--policies=raq", "--out", name];
         args.extend(sets);
@@ -497,4 +503,20 @@ fn a_thousand_frames_a_second_go_on_after_an_outage_and_where_most_are_left_out(
             "{name}: {seen} of {last}"
         );
     }
+}
+
+#[test]
+fn what_is_no_record_stays_where_records_go() {
+    let folder = tempdir().unwrap();
+    scenario(folder.path(), "");
+    let own = folder.path().join("oracle/own.txt");
+    fs::create_dir(own.parent().unwrap()).unwrap();
+    fs::write(&own, "precious").unwrap();
+    let args = ["run", "short.toml", "--policies=oracle", "--out=."];
+    let discards = [&args[..], &["--no-report", "--discard-records"]].concat();
+    for args in [&args[..], &discards] {
+        well(folder.path(), args);
+        assert_eq!(fs::read_to_string(&own).unwrap(), "precious");
+    }
+    assert!(!folder.path().join("oracle/frames.csv").exists());
 }

@@ -207,7 +207,7 @@ impl Bandwidth {
         arrivals: impl Iterator<Item = Arrival>,
         passed: Duration,
     ) -> bool {
-        let back = self.outage.heard(now);
+        let (back, awaited) = (self.outage.heard(now), self.ledger.awaited());
         if back {
             self.before_outage = self.estimate.max(self.before_outage);
             self.estimate = (self.estimate * AFTER_OUTAGE).max(self.least);
@@ -228,6 +228,8 @@ impl Bandwidth {
         }
         self.ledger.passed(passed);
         self.decide(now);
+        self.outage
+            .told(awaited.is_none() || awaited != self.ledger.awaited());
         if news {
             if let Some(last) = self.last {
                 self.jitter.heard(now.saturating_sub(last.sent));

@@ -40,6 +40,8 @@ pub struct Outage {
     asked: Option<Duration>,
     /// … and when a datagram left last.
     sent: Duration,
+    /// Whether what was heard last says nothing of what is awaited: asking does not help then.
+    in_vain: bool,
     /// When to knock again.
     beat: Option<Duration>,
 }
@@ -52,6 +54,12 @@ impl Outage {
         self.silent.take().is_some()
     }
 
+    /// What is to be made of what was heard: whether it `tells` of what was awaited before, if anything
+    /// was.
+    pub fn told(&mut self, tells: bool) {
+        self.in_vain = !tells;
+    }
+
     /// A datagram leaves.
     pub fn sent(&mut self, now: Duration) {
         self.asked.get_or_insert(now);
@@ -62,10 +70,11 @@ impl Outage {
     /// is awaited, nor of what was sent to ask for it.
     pub fn look(&mut self, now: Duration, awaited: Option<Awaited>) -> Duration {
         if self.silent.is_none()
-            && let (Some(awaited), Some(asked)) = (awaited, self.asked)
+            && let Some(awaited) = awaited
         {
             let (since, patience) = (self.since(awaited), awaited.patience());
-            let over = now > since + patience && now >= asked + patience / 2;
+            let due = |asked: Duration| now >= asked + patience / 2;
+            let over = now > since + patience && (self.in_vain || self.asked.is_some_and(due));
             self.silent = over.then_some(since);
         }
         let silence = self.silent.map(|since| now.saturating_sub(since));
@@ -94,7 +103,7 @@ impl Outage {
             return self.beat.or(self.silent);
         }
         // While frames leave they ask for themselves.
-        let awaited = awaited?;
+        let awaited = awaited.filter(|_| !self.in_vain)?;
         let doubt = self.since(awaited).max(self.sent) + awaited.patience() / 2;
         Some(self.beat.map_or(doubt, |beat| beat.max(doubt)))
     }
@@ -147,6 +156,24 @@ mod tests {
         assert_eq!(outage.look(ms(9301), sent), ms(0));
         assert!(outage.beat(ms(9301), sent));
         assert_eq!(outage.look(ms(9426), sent), ms(376));
+    }
+
+    #[test]
+    fn where_answers_tell_nothing_silence_counts_without_asking() {
+        let mut outage = Outage::default();
+        let sent = awaited(0, 50);
+        outage.heard(ms(1000));
+        outage.told(false);
+        assert_eq!(outage.wake(sent), None);
+        assert_eq!(outage.look(ms(1250), sent), ms(0));
+        assert_eq!(outage.look(ms(1251), sent), ms(251));
+        assert!(
+            outage.beat(ms(1251), sent),
+            "it is an outage like any other"
+        );
+        assert!(outage.heard(ms(1300)));
+        outage.told(true);
+        assert_eq!(outage.wake(sent), Some(ms(1425)));
     }
 
     #[test]

@@ -126,21 +126,13 @@ impl SweepOptions {
             bar.set_style(style);
         }
         let (kept, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        sweep::run(&cells, jobs, &|cell: &Cell, misses| {
+        sweep::run(&cells, jobs, &|cell: &Cell, was_there, misses| {
             bar.set_message(cell.name());
             bar.inc(1);
-            match misses {
-                None => drop(kept.fetch_add(1, Ordering::Relaxed)),
-                Some(misses) => {
-                    let named = misses
-                        .into_iter()
-                        .map(|miss| format!("{}: {miss}", cell.name()));
-                    missed
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .extend(named);
-                }
-            }
+            kept.fetch_add(usize::from(was_there), Ordering::Relaxed);
+            let named = misses.iter().map(|miss| format!("{}: {miss}", cell.name()));
+            let mut missed = missed.lock().unwrap_or_else(PoisonError::into_inner);
+            missed.extend(named);
         })?;
         bar.finish_and_clear();
         let folders: Vec<PathBuf> = cells.iter().map(Cell::out).collect();

@@ -31,7 +31,7 @@ impl PolicyName {
     /// The policy at the start of its flow.
     pub fn build(&self, setup: &Setup) -> Box<dyn Policy> {
         match self {
-            Self::Fixed(rate) => Box::new(Fixed::new(*rate)),
+            Self::Fixed(rate) => Box::new(Fixed::new(setup.capped(*rate))),
             Self::Gcc => Box::new(Gcc::new(setup)),
             Self::Oracle => Box::new(Oracle::new(setup)),
             Self::Raq => Box::new(Raq(EstimatorName::Burst)),

@@ -25,25 +25,13 @@ impl Recorder {
     /// [`Failure`] where it cannot be written.
     pub fn create(folder: &Path, run: &RunRecord, scenario: &str) -> Result<Self, Failure> {
         fs::create_dir_all(folder).map_err(|e| cannot_write(folder, &e))?;
-        for file in ["link.csv", "summary.json", "report.html"] {
+        for file in ["link.csv", "summary.json", MISSED, "report.html"] {
             remove(&folder.join(file))?;
         }
         let earlier = read_json::<RunRecord>(&folder.join("run.json"));
         let earlier = earlier.map_or_else(|_| Vec::new(), |run| run.policies);
         for policy in run.policies.iter().chain(&earlier) {
-            let policy = folder.join(folder_name(policy));
-            for file in ["frames.csv", "datagrams.csv", "cpu.json"] {
-                remove(&policy.join(file))?;
-            }
-            for entry in fs::read_dir(policy.join("pictures")).into_iter().flatten() {
-                let path = entry.map_err(|e| cannot_write(&policy, &e))?.path();
-                if path.extension().is_some_and(|ending| ending == "png") {
-                    remove(&path)?;
-                }
-            }
-            // Where something else is in it, it stays.
-            let _ = fs::remove_dir(policy.join("pictures"));
-            let _ = fs::remove_dir(&policy);
+            remove_records(&folder.join(folder_name(policy)))?;
         }
         save_json(&folder.join("run.json"), run)?;
         let path = folder.join("scenario.toml");
@@ -82,8 +70,27 @@ impl Recorder {
     }
 }
 
+/// What a run has left of its verdict: the expectations that it missed, as they are told.
+const MISSED: &str = "missed.json";
+
 impl Run {
-    /// Removes the records of a run from its folder; run, scenario and summary stay.
+    /// Notes in a run's folder what expectations it missed.
+    ///
+    /// # Errors
+    /// [`Failure`] where it cannot be written.
+    pub fn note_missed(folder: &Path, missed: &[String]) -> Result<(), Failure> {
+        save_json(&folder.join(MISSED), &missed)
+    }
+
+    /// The expectations that the run in this folder missed, as they were told.
+    ///
+    /// # Errors
+    /// [`Failure`] where nothing says so.
+    pub fn missed(folder: &Path) -> Result<Vec<String>, Failure> {
+        read_json(&folder.join(MISSED))
+    }
+
+    /// Removes the records of a run from its folder; run, scenario, summary and verdict stay.
     ///
     /// # Errors
     /// [`Failure`] where something cannot be removed.
@@ -91,16 +98,27 @@ impl Run {
         let run: RunRecord = read_json(&folder.join("run.json"))?;
         remove(&folder.join("link.csv"))?;
         for policy in &run.policies {
-            let policy = folder.join(folder_name(policy));
-            match fs::remove_dir_all(&policy) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(cannot_write(&policy, &error));
-                }
-                _ => {}
-            }
+            remove_records(&folder.join(folder_name(policy)))?;
         }
         Ok(())
     }
+}
+
+/// Removes what a recorder has left in a policy's folder, and the folder where nothing else is in it.
+fn remove_records(policy: &Path) -> Result<(), Failure> {
+    for file in ["frames.csv", "datagrams.csv", "cpu.json"] {
+        remove(&policy.join(file))?;
+    }
+    for entry in fs::read_dir(policy.join("pictures")).into_iter().flatten() {
+        let path = entry.map_err(|e| cannot_write(policy, &e))?.path();
+        if path.extension().is_some_and(|ending| ending == "png") {
+            remove(&path)?;
+        }
+    }
+    // Where something else is in it, it stays.
+    let _ = fs::remove_dir(policy.join("pictures"));
+    let _ = fs::remove_dir(policy);
+    Ok(())
 }
 
 /// The folder of a policy within a run's: its name with `-` for what file systems may refuse.

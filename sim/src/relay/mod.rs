@@ -170,10 +170,11 @@ impl<N: FnMut(Direction, &Outcome<Datagram>)> Relay<'_, '_, N> {
 
     /// Puts a datagram into its link.
     fn take(&mut self, letter: Letter) -> io::Result<()> {
+        let now = letter.at - self.start;
         let (client, address) = match letter.origin {
-            Origin::Listen(address) => match self.clients.number(address) {
+            Origin::Listen(address) => match self.clients.number(address, now) {
                 Some(number) => (number, address),
-                None => match self.clients.add(address)? {
+                None => match self.clients.add(address, now)? {
                     Some(number) => {
                         self.open_client(number)?;
                         (number, address)
@@ -199,7 +200,7 @@ impl<N: FnMut(Direction, &Outcome<Datagram>)> Relay<'_, '_, N> {
                 payload: letter.payload,
             },
         };
-        link.offer(letter.at - self.start, packet);
+        link.offer(now, packet);
         Ok(())
     }
 

@@ -37,10 +37,10 @@ impl fmt::Display for Miss {
 
 impl Plan {
     /// The expectations of the scenario that the run missed, whose summary this is and whose records
-    /// are in the folder.
+    /// are in the folder, where it leaves them, too.
     ///
     /// # Errors
-    /// [`Failure`] where the records cannot be read.
+    /// [`Failure`] where the records cannot be read, or nothing be written.
     pub fn misses(&self, summary: &Summary) -> Result<Vec<Miss>, Failure> {
         let scenario = &self.loaded.scenario;
         let mut phases = Vec::new();
@@ -54,10 +54,13 @@ impl Plan {
             }
         }
         let policies: Vec<String> = self.policies.iter().map(PolicyName::to_string).collect();
-        Ok(verdict(scenario, &policies, |phase| {
+        let misses = verdict(scenario, &policies, |phase| {
             let found = phase.and_then(|name| phases.iter().find(|(it, _)| it == name));
             found.map_or(summary, |(_, summary)| summary)
-        }))
+        });
+        let told: Vec<String> = misses.iter().map(Miss::to_string).collect();
+        Run::note_missed(&self.out, &told)?;
+        Ok(misses)
     }
 }
 

@@ -175,6 +175,9 @@ impl MediaConfig {
             self.preset.is_some() && self.source != SourceKind::X264,
             false,
         )?;
+        if self.max_rate.is_some_and(|rate| rate.0 == Bitrate::ZERO) {
+            return Err("media.max-rate is nothing; give a rate, or leave it out".into());
+        }
         if let (Some(least), Some(most)) = (self.min_rate, self.max_rate)
             && least > most
         {

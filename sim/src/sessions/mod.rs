@@ -224,10 +224,17 @@ impl Simulation<'_> {
             .map(|handed| handed.bytes.len())
             .sum();
         let mut share = bytes - further as u32;
-        for Handed { purpose, bytes, .. } in datagrams {
+        for Handed {
+            purpose,
+            bytes,
+            frame: number,
+            ..
+        } in datagrams
+        {
             (row.kind, row.frame, row.index) = match *purpose {
-                Use::Media { frame, index } => {
-                    (Kind::Media, Some(frame.into()), Some(index.into()))
+                // The datagram itself has the low bits alone.
+                Use::Media { index, .. } => {
+                    (Kind::Media, number.map(u64::from), Some(index.into()))
                 }
                 Use::Padding(_) | Use::Heartbeat => (Kind::Padding, None, None),
                 Use::Feedback => (Kind::Feedback, None, None),

@@ -68,14 +68,12 @@ impl Cell {
         words.join(" ")
     }
 
-    /// Whether the folder holds the results of this very cell, made after this program and the files
-    /// that the scenario names.
-    pub fn is_done(&self) -> bool {
+    /// The expectations that it missed, where the folder holds the results of this very cell, made after
+    /// this program and the files that the scenario names.
+    pub fn missed(&self) -> Option<Vec<String>> {
         let plan = self.plan();
         let changed = |path: PathBuf| fs::metadata(path).and_then(|it| it.modified()).ok();
-        let Some(made) = changed(plan.out.join("summary.json")) else {
-            return false;
-        };
+        let made = changed(plan.out.join("summary.json"))?;
         let program = std::env::current_exe().ok();
         let needed = self.loaded.files().into_iter().chain(program);
         let newer = needed
@@ -88,21 +86,22 @@ impl Cell {
         let right = summary.is_ok_and(|summary| {
             summary.mode == self.mode && summary.policies.get(&self.policy.to_string()).is_some()
         });
-        !newer && right && same("scenario.toml", &self.loaded.to_toml(self.seed))
+        let done = !newer && right && same("scenario.toml", &self.loaded.to_toml(self.seed));
+        done.then(|| Run::missed(&plan.out).ok()).flatten()
     }
 
     /// Runs it; the expectations that it misses.
     ///
     /// # Errors
     /// [`Failure`] as of the run.
-    pub fn run(&self) -> Result<Vec<Miss>, Failure> {
+    pub fn run(&self) -> Result<Vec<String>, Failure> {
         let plan = self.plan();
         let summary = plan.carry_out(|_| ())?;
         let misses = plan.misses(&summary)?;
         if !self.keep_records {
             Run::discard(&plan.out)?;
         }
-        Ok(misses)
+        Ok(misses.iter().map(Miss::to_string).collect())
     }
 
     fn plan(&self) -> Plan {

@@ -111,7 +111,7 @@ impl Gcc {
         arrivals: impl Iterator<Item = Arrival>,
         passed: Duration,
     ) -> bool {
-        let back = self.outage.heard(now);
+        let (back, awaited) = (self.outage.heard(now), self.ledger.awaited());
         self.arrivals.clear();
         for Arrival { frame, index, at } in arrivals {
             let at = self.clock.extend(at);
@@ -124,6 +124,8 @@ impl Gcc {
         }
         self.ledger.passed(passed);
         self.decide();
+        self.outage
+            .told(awaited.is_none() || awaited != self.ledger.awaited());
         self.control.heard(now, &self.arrivals);
         back
     }
